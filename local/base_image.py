@@ -1,0 +1,128 @@
+"""The image that the service's image starts from: pulled, or made from the distribution's packages."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+from docker.errors import APIError, ImageNotFound
+
+from local.console import Step, say
+from local.docker_engine import apt_install
+from local.errors import LocalError
+
+PULLED = "python:3.12-slim-bookworm"
+MADE = "recommender-base"
+PULL_SECONDS = 90
+PACKAGES = ("python3-venv", "libstdc++6", "dash", "ca-certificates")
+UNUSED = (
+    "usr/share/doc",
+    "usr/share/man",
+    "usr/share/locale",
+    "usr/share/info",
+    "var/cache",
+    "var/lib/dpkg/info",
+)
+
+
+def ensure_base_image(client: docker.DockerClient, step: Step) -> str:
+    """Return the reference of a base image with Python 3.11 or newer, venv and a shell.
+
+    Pulls `python:3.12-slim-bookworm`; where no container registry is reachable, makes a Debian or Ubuntu image of
+    about 60 MB with mmdebstrap. One that is there already is used.
+    """
+    made = f"{MADE}:{_recipe()}"
+    for reference in (made, PULLED):
+        if _has(client, reference):
+            step.note(f"{reference}, there already")
+            return reference
+    if _pull():
+        step.note(f"{PULLED}, pulled")
+        return PULLED
+    say("  no container registry is reachable: making the base image from the distribution's packages")
+    _make(client, made)
+    step.note(f"{made}, made")
+    return made
+
+
+def remove_base_images(client: docker.DockerClient) -> None:
+    """Remove the base images that `ensure_base_image` made; a pulled one belongs to the machine's cache."""
+    for image in client.images.list(name=MADE):
+        for tag in image.tags:
+            client.images.remove(tag, force=True)
+
+
+def _has(client: docker.DockerClient, reference: str) -> bool:
+    try:
+        client.images.get(reference)
+    except ImageNotFound:
+        return False
+    return True
+
+
+def _pull() -> bool:
+    """Pull with the command-line client, so that a registry that hangs can be given up on."""
+    cli = shutil.which("docker") or "/usr/bin/docker"
+    try:
+        return (
+            subprocess.run(
+                [cli, "pull", "-q", PULLED], capture_output=True, timeout=PULL_SECONDS, check=False
+            ).returncode
+            == 0
+        )
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def _make(client: docker.DockerClient, reference: str) -> None:
+    if shutil.which("mmdebstrap") is None:
+        apt_install("mmdebstrap")
+    repository, _, tag = reference.partition(":")
+    with tempfile.TemporaryDirectory(prefix="recommender-base-") as folder:
+        root = Path(folder) / "root.tar"
+        remove = " ".join(f'"$1"/{path}' for path in UNUSED)
+        command = ["mmdebstrap", "--variant=extract", f"--include={','.join(PACKAGES)}"]
+        command += [f"--dpkgopt=path-exclude=/{path}/*" for path in UNUSED if path.startswith("usr/share")]
+        command += [f"--customize-hook=rm -rf {remove}", _suite(), str(root)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise LocalError(
+                f"Making the base image failed ({' '.join(command[:2])}):\n{done.stderr.strip()[-1500:]}\n"
+                "Check that the distribution's package mirror is reachable, then `make up` again."
+            )
+        try:
+            client.api.import_image_from_file(str(root), repository=repository, tag=tag)
+        except APIError as error:
+            raise LocalError(f"Docker could not import the base image: {error.explanation}") from error
+
+
+def _suite() -> str:
+    """The distribution's code name, such as `bookworm` or `noble`."""
+    release = dict(_os_release())
+    suite = release.get("VERSION_CODENAME", "")
+    if not suite:
+        raise LocalError(
+            "This distribution has no code name in /etc/os-release, so no base image can be made from its packages. "
+            f"Run `docker pull {PULLED}` where a registry is reachable, then `make up` again."
+        )
+    return suite
+
+
+def _os_release() -> Iterator[tuple[str, str]]:
+    path = Path("/etc/os-release")
+    for line in path.read_text().splitlines() if path.exists() else []:
+        key, _, value = line.partition("=")
+        yield key, value.strip('"')
+
+
+def _recipe() -> str:
+    """A tag that changes with what the image is made of, so that a changed recipe makes a new one."""
+    release = dict(_os_release())
+    recipe = repr((release.get("VERSION_CODENAME"), PACKAGES, UNUSED, os.uname().machine))
+    return f"{release.get('VERSION_CODENAME', 'linux')}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}"

@@ -1,0 +1,1 @@
+"""MiniStack, completed where the way through needs it: target health, and a port for the load balancer."""

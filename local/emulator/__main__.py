@@ -1,0 +1,82 @@
+"""`python -m local.emulator`: the emulated AWS on one port, its load balancer on another, both on loopback only."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack.app import app as aws
+from ministack.core.responses import request_scope
+from ministack.services import alb
+
+from local.emulator.target_health import TargetHealth
+from local.settings import ACCOUNT_ID, HOST, REGION
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+def with_load_balancer(endpoint_port: int) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """An ASGI app that hands requests on `endpoint_port` to the load balancer and all others to the AWS APIs.
+
+    MiniStack answers as a balancer under `/_alb/<name>/`, or under a host name that few resolvers know.
+    """
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        server = scope.get("server")
+        if scope["type"] != "http" or not server or server[1] != endpoint_port:
+            await aws(scope, receive, send)
+            return
+        with request_scope(ACCOUNT_ID, REGION):
+            names = [balancer["LoadBalancerName"] for balancer in alb._lbs.values()]
+        if not names:
+            await _unavailable(send)
+            return
+        prefix = f"/_alb/{names[0]}"
+        raw = prefix.encode() + scope.get("raw_path", scope["path"].encode())
+        await aws({**scope, "path": prefix + scope["path"], "raw_path": raw}, receive, send)
+
+    return app
+
+
+async def _unavailable(send: Send) -> None:
+    body = json.dumps({"message": "nothing is deployed: no load balancer"}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def run(*, aws_port: int, endpoint_port: int) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    TargetHealth(account_id=ACCOUNT_ID, region=REGION).install()
+    config = Config()
+    config.bind = [f"{HOST}:{aws_port}", f"{HOST}:{endpoint_port}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await serve(with_load_balancer(endpoint_port), config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
+
+
+def main() -> None:
+    """Parse the ports and serve."""
+    parser = argparse.ArgumentParser(prog="python -m local.emulator", description=__doc__)
+    parser.add_argument("--aws-port", type=int, required=True)
+    parser.add_argument("--endpoint-port", type=int, required=True)
+    arguments = parser.parse_args()
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(run(aws_port=arguments.aws_port, endpoint_port=arguments.endpoint_port))
+
+
+if __name__ == "__main__":
+    main()
