@@ -1,0 +1,1 @@
+"""A matrix-factorisation recommender: ratings, training, the artifact folder and the HTTP service."""

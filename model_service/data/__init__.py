@@ -1,0 +1,1 @@
+"""Ratings: what they are, the MovieLens readers, the seeded generator."""

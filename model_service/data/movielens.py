@@ -1,0 +1,129 @@
+"""MovieLens releases as they are unpacked: 100k, 1M and the CSV ones.
+
+Source: the README of each release, https://grouplens.org/datasets/movielens/.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_service.catalogue import Item
+from model_service.data.ratings import DataError, Ratings
+
+_GENRES_100K = (
+    "unknown|Action|Adventure|Animation|Children's|Comedy|Crime|Documentary|Drama|Fantasy|Film-Noir|Horror|"
+    "Musical|Mystery|Romance|Sci-Fi|Thriller|War|Western"
+)
+_YEAR_IN_TITLE = re.compile(r"\((\d{4})\)\s*$")
+_COLUMNS = np.dtype([("user", np.int64), ("item", np.int64), ("value", np.float32)])
+
+
+def read_movielens(folder: Path | str) -> Ratings:
+    """The ratings of the MovieLens release in `folder`, whichever of the three formats it has.
+
+    Raises DataError when the files are not there or a line cannot be read.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder; give --data the folder of an unpacked MovieLens release")
+    for rating_file, item_file, read in _FORMATS:
+        if (folder / rating_file).is_file() and (folder / item_file).is_file():
+            return read(folder / rating_file, folder / item_file)
+    looked_for = "; ".join(f"{ratings} and {items}" for ratings, items, _ in _FORMATS)
+    there = ", ".join(sorted(path.name for path in folder.iterdir())[:10]) or "nothing"
+    raise DataError(f"no MovieLens release in {folder}: looked for {looked_for}; there is {there}")
+
+
+def _read_100k(rating_file: Path, item_file: Path) -> Ratings:
+    def item(fields: list[str]) -> Item:
+        flags = zip(_GENRES_100K.split("|"), fields[5:], strict=True)
+        genres = tuple(name for name, flag in flags if flag == "1")
+        released = fields[2].rsplit("-", 1)[-1]
+        year = int(released) if released.isdigit() else _year(fields[1])
+        return Item(id=int(fields[0]), title=fields[1].strip(), genres=genres, year=year)
+
+    lines = (line.split("|") for line in item_file.read_text("latin-1").splitlines() if line.strip())
+    catalogue = _items(item_file, lines, item)
+    columns = _columns(rating_file, rating_file.read_bytes(), "\t")
+    return _ratings(columns, catalogue, (1.0, 5.0), "MovieLens 100k")
+
+
+def _read_1m(rating_file: Path, item_file: Path) -> Ratings:
+    lines = (line.split("::") for line in item_file.read_text("latin-1").splitlines() if line.strip())
+    catalogue = _items(item_file, lines, _item_with_genres)
+    columns = _columns(rating_file, rating_file.read_bytes().replace(b"::", b"\t"), "\t")
+    return _ratings(columns, catalogue, (1.0, 5.0), "MovieLens 1M")
+
+
+def _read_csv(rating_file: Path, item_file: Path) -> Ratings:
+    with item_file.open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        next(rows, None)
+        catalogue = _items(item_file, rows, _item_with_genres)
+    columns = _columns(rating_file, rating_file.read_bytes(), ",", header_lines=1)
+    return _ratings(columns, catalogue, (0.5, 5.0), "MovieLens CSV")
+
+
+_FORMATS: tuple[tuple[str, str, Callable[[Path, Path], Ratings]], ...] = (
+    ("u.data", "u.item", _read_100k),
+    ("ratings.dat", "movies.dat", _read_1m),
+    ("ratings.csv", "movies.csv", _read_csv),
+)
+
+
+def _items(file: Path, lines: Iterable[list[str]], item: Callable[[list[str]], Item]) -> tuple[Item, ...]:
+    items: list[Item] = []
+    try:
+        for fields in lines:
+            items.append(item(fields))
+    except (ValueError, IndexError) as error:
+        raise DataError(f"{file}: film {len(items) + 1} cannot be read ({error})") from None
+    return tuple(items)
+
+
+def _item_with_genres(fields: list[str]) -> Item:
+    number, title, genres = fields[:3]
+    names = tuple(name for name in genres.split("|") if name and not name.startswith("("))
+    return Item(id=int(number), title=title.strip(), genres=names, year=_year(title))
+
+
+def _year(title: str) -> int | None:
+    found = _YEAR_IN_TITLE.search(title)
+    return int(found[1]) if found else None
+
+
+def _columns(file: Path, text: bytes, delimiter: str, header_lines: int = 0) -> NDArray[np.void]:
+    """(N,) user, item and value; the timestamps are not read."""
+    if text.count(b"\n", 0, 4096) < header_lines or not text.strip():
+        raise DataError(f"{file} holds no ratings")
+    try:
+        columns = np.loadtxt(
+            io.BytesIO(text),
+            dtype=_COLUMNS,
+            delimiter=delimiter,
+            usecols=(0, 1, 2),
+            skiprows=header_lines,
+            comments=None,
+            ndmin=1,
+        )
+    except ValueError as error:
+        raise DataError(f"{file} cannot be read: {error}") from None
+    return columns
+
+
+def _ratings(
+    columns: NDArray[np.void], catalogue: tuple[Item, ...], scale: tuple[float, float], source: str
+) -> Ratings:
+    return Ratings(
+        users=np.ascontiguousarray(columns["user"]),
+        items=np.ascontiguousarray(columns["item"]),
+        values=np.ascontiguousarray(columns["value"]),
+        catalogue=catalogue,
+        scale=scale,
+        source=source,
+    )

@@ -1,0 +1,110 @@
+"""What training starts from: who rated what how, and which films there are."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_service.catalogue import Item, encode_items
+
+
+class DataError(Exception):
+    """The ratings are missing or unusable; the message names the file, what was wrong and what is wanted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratings:
+    """N ratings, at most one for each user and film, and the films that occur in them.
+
+    `catalogue` may hold more films than were rated; the rest is dropped, for a model knows nothing of them.
+    Raises DataError when a value is outside `scale`, a pair occurs twice or a rated film has no title.
+    """
+
+    users: NDArray[np.int64]  # (N,) ids as in the data
+    items: NDArray[np.int64]  # (N,) ids as in the data
+    values: NDArray[np.float32]  # (N,)
+    catalogue: tuple[Item, ...]  # after construction: the rated films by increasing id
+    scale: tuple[float, float]  # lowest and highest rating
+    source: str  # what people call the data, as in "MovieLens 100k"
+
+    def __post_init__(self) -> None:
+        if not len(self.users) == len(self.items) == len(self.values) or not len(self.values):
+            raise DataError(f"{self.source}: users, items and values need the same length, at least 1")
+        low, high = self.scale
+        outside = ~((self.values >= low) & (self.values <= high))
+        if outside.any():
+            first = int(outside.argmax())
+            raise DataError(
+                f"{self.source}: rating {first + 1} is {self.values[first]:g}; allowed are {low:g} to {high:g}"
+            )
+        titled = {item.id: item for item in self.catalogue}
+        missing = [int(i) for i in self.item_ids if i not in titled]
+        if missing:
+            raise DataError(f"{self.source}: film {missing[0]} was rated but has no title in the film list")
+        object.__setattr__(self, "catalogue", tuple(titled[int(i)] for i in self.item_ids))
+        pairs = self.user_rows.astype(np.int64) * len(self.item_ids) + self.item_rows
+        pairs.sort()
+        twice = np.flatnonzero(pairs[1:] == pairs[:-1])
+        if len(twice):
+            user, item = divmod(int(pairs[twice[0]]), len(self.item_ids))
+            raise DataError(
+                f"{self.source}: user {self.user_ids[user]} rated film {self.item_ids[item]} more than once"
+            )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @cached_property
+    def _users(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        return _rows(self.users)
+
+    @cached_property
+    def _items(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        return _rows(self.items)
+
+    @property
+    def user_ids(self) -> NDArray[np.int64]:
+        """(U,) the distinct users, increasing."""
+        return self._users[0]
+
+    @property
+    def item_ids(self) -> NDArray[np.int64]:
+        """(I,) the distinct films, increasing."""
+        return self._items[0]
+
+    @property
+    def user_rows(self) -> NDArray[np.int32]:
+        """(N,) the position of each rating's user in `user_ids`."""
+        return self._users[1]
+
+    @property
+    def item_rows(self) -> NDArray[np.int32]:
+        """(N,) the position of each rating's film in `item_ids`."""
+        return self._items[1]
+
+    def fingerprint(self) -> str:
+        """SHA-256 over ratings, films and scale, 64 hex digits: the same data in the same order, the same text."""
+        digest = hashlib.sha256(repr(self.scale).encode())
+        for array in (self.users, self.items, self.values):
+            digest.update(np.ascontiguousarray(array).data)
+        digest.update(encode_items(self.catalogue))
+        return digest.hexdigest()
+
+    def describe(self) -> dict[str, Any]:
+        """What the artifact's metadata tells about the data."""
+        return {
+            "source": self.source,
+            "fingerprint": self.fingerprint(),
+            "users": len(self.user_ids),
+            "items": len(self.item_ids),
+            "ratings": len(self),
+            "scale": list(self.scale),
+        }
+
+
+def _rows(ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    distinct, rows = np.unique(ids, return_inverse=True)
+    return distinct, rows.astype(np.int32)

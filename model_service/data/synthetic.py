@@ -1,0 +1,124 @@
+"""Seeded ratings with the shape of MovieLens 100k, so that nothing ever has to be downloaded.
+
+Users and films have biases, tastes are low-rank and follow the genres, popularity has a long tail, people see
+what is popular and what they like, and their ratings are noisy. The amplitudes are chosen so that the errors come
+out near those on MovieLens 100k: biases only about 0.98, a good factor model about 0.91 (RMSE, 90/10 split).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_service.catalogue import Item
+from model_service.data.ratings import DataError, Ratings
+from model_service.data.titles import invent_titles
+
+_GENRES = (
+    "Action Adventure Animation Comedy Crime Documentary Drama Fantasy Horror Musical Mystery Romance Sci-Fi "
+    "Thriller War Western"
+)
+_GENRE_COUNT = _GENRES.count(" ") + 1
+_TASTES = 8  # rank of the structure that a factor model can find
+_FEWEST_PER_USER = 20  # as in MovieLens 100k
+_MEAN, _USER_BIAS, _ITEM_BIAS, _TASTE, _NOISE = 3.25, 0.45, 0.5, 0.72, 0.84  # in stars; standard deviations
+_BLOCK = 256  # users at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """How many users, films and ratings to make; raises DataError when they cannot be had together."""
+
+    users: int = 943
+    items: int = 1682
+    ratings: int = 100_000
+
+    def __post_init__(self) -> None:
+        fewest = max(self.users * min(_FEWEST_PER_USER, self.items), self.items)
+        most = self.users * self.items // 2
+        if self.users < 1 or self.items < 2 or not fewest <= self.ratings <= most:
+            raise DataError(
+                f"{self.ratings} ratings of {self.items} films by {self.users} users cannot be made; "
+                f"for these users and films {fewest} to {most} ratings can"
+            )
+
+
+def generate_ratings(*, seed: int = 0, shape: Shape | None = None) -> Ratings:
+    """Invented ratings 1 to 5, exactly `shape.ratings` distinct pairs, the same for the same seed and shape."""
+    shape = shape or Shape()
+    generator = np.random.default_rng(seed)
+    genres = _genres(shape.items, generator)  # (I, genres) 0/1
+    item_taste = _unit(genres @ generator.normal(size=(_GENRE_COUNT, _TASTES))) + 0.6 * _unit(
+        generator.normal(size=(shape.items, _TASTES))
+    )
+    item_taste /= item_taste.std()
+    user_taste = generator.normal(size=(shape.users, _TASTES)) / np.sqrt(_TASTES)
+    quality = generator.normal(size=shape.items)
+    popularity = 1.3 * generator.normal(size=shape.items) + 0.5 * quality
+    counts = _counts(shape, generator)
+    wanted = generator.integers(shape.users, size=shape.items)  # a user for each film: no film without a rating
+    chosen: list[NDArray[np.int64]] = []
+    for start in range(0, shape.users, _BLOCK):
+        users = np.arange(start, min(start + _BLOCK, shape.users))
+        attraction = popularity + 0.4 * user_taste[users] @ item_taste.T
+        attraction += generator.gumbel(size=attraction.shape)  # the best m of these: a draw without replacement
+        attraction[wanted == users[:, None]] = np.inf
+        order = np.argsort(-attraction, axis=1)
+        chosen += [np.sort(order[i, : counts[user]]) for i, user in enumerate(users)]
+    user_rows = np.repeat(np.arange(shape.users), [len(items) for items in chosen])
+    item_rows = np.concatenate(chosen)
+    stars = (
+        _MEAN
+        + _USER_BIAS * generator.normal(size=shape.users)[user_rows]
+        + _ITEM_BIAS * quality[item_rows]
+        + _TASTE * np.einsum("nk,nk->n", user_taste[user_rows], item_taste[item_rows])
+        + _NOISE * generator.normal(size=len(user_rows))
+    )
+    return Ratings(
+        users=user_rows + 1,
+        items=item_rows + 1,
+        values=np.clip(np.rint(stars), 1, 5).astype(np.float32),
+        catalogue=_catalogue(genres, generator),
+        scale=(1.0, 5.0),
+        source=f"synthetic (seed {seed})",
+    )
+
+
+def _counts(shape: Shape, generator: np.random.Generator) -> NDArray[np.int64]:
+    """(U,) ratings of each user: at least 20, many with few and few with many, exactly `shape.ratings` in all."""
+    fewest = min(_FEWEST_PER_USER, shape.items)
+    most = max(fewest, int(0.45 * shape.items), -(-shape.ratings // shape.users))
+    share = generator.lognormal(sigma=1.0, size=shape.users)
+    counts = np.full(shape.users, fewest, dtype=np.int64)
+    while (missing := shape.ratings - int(counts.sum())) > 0:
+        open_share = np.where(counts < most, share, 0.0)
+        extra = generator.multinomial(missing, open_share / open_share.sum())
+        counts = np.minimum(counts + extra, most)
+    return counts
+
+
+def _genres(items: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    """(I, genres) 0/1: one to three genres for each film."""
+    taken = generator.integers(1, 4, size=items)
+    order = np.argsort(generator.random((items, _GENRE_COUNT)), axis=1)
+    ranks = np.argsort(order, axis=1)
+    return np.asarray(ranks < taken[:, None], dtype=np.float64)
+
+
+def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+
+def _catalogue(genres: NDArray[np.float64], generator: np.random.Generator) -> tuple[Item, ...]:
+    years = 1998 - np.minimum(generator.exponential(12.0, size=len(genres)).astype(int), 76)
+    names = _GENRES.split()
+    titles = invent_titles(len(genres), generator)
+    return tuple(
+        Item(
+            id=row + 1,
+            title=f"{titles[row]} ({years[row]})",
+            genres=tuple(names[g] for g in np.flatnonzero(genres[row])),
+            year=int(years[row]),
+        )
+        for row in range(len(genres))
+    )

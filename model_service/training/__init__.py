@@ -1,0 +1,1 @@
+"""Training: the model in PyTorch, the baselines, the metrics, the command line."""

@@ -1,0 +1,111 @@
+"""`python -m model_service.training`: ratings in, one artifact folder out."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from model_service.data.movielens import read_movielens
+from model_service.data.ratings import DataError, Ratings
+from model_service.data.synthetic import generate_ratings
+from model_service.version import ArtifactError, Metadata
+
+DEFAULT_OUT = Path(__file__).parents[1] / "artifact"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train as the command line says; returns 0, 2 for input that cannot be used, 130 after Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _train(options)
+    except (DataError, ArtifactError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error.filename or options.out}: {error.strerror}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"interrupted: {options.out} is as it was before", file=sys.stderr)
+        return 130
+
+
+def _train(options: argparse.Namespace) -> int:
+    from model_service.artifact import check_replaceable
+    from model_service.training.fit import FitConfig
+    from model_service.training.train import Recipe, train
+
+    check_replaceable(options.out)
+    recipe = Recipe(
+        factors=options.factors,
+        c_vector=options.c_vector,
+        c_bias=options.c_bias,
+        fit=FitConfig(
+            epochs=options.epochs,
+            patience=options.patience,
+            batch_size=options.batch_size,
+            learning_rate=options.learning_rate,
+            seed=options.seed,
+        ),
+    )
+    ratings = read_movielens(options.data) if options.data else generate_ratings(seed=options.seed)
+    print(_describe(ratings))
+    metadata = train(ratings, recipe=recipe, out=options.out)
+    print(_report(metadata, options.out))
+    return 0
+
+
+def _describe(ratings: Ratings) -> str:
+    return (
+        f"{ratings.source}: {len(ratings):,} ratings of {len(ratings.item_ids):,} films "
+        f"by {len(ratings.user_ids):,} users"
+    )
+
+
+def _report(metadata: Metadata, out: Path) -> str:
+    rows = {"this model": metadata.metrics["test"], **metadata.metrics["baselines"]}
+    lines = [f"{'test error in stars':<20}{'RMSE':>8}{'MAE':>8}"]
+    lines += [f"{name:<20}{row['rmse']:>8.4f}{row['mae']:>8.4f}" for name, row in rows.items()]
+    svd = metadata.metrics["baselines"].get("surprise_svd")
+    if svd is None:
+        lines.append("no baselines: too many ratings for scikit-surprise")
+    elif metadata.metrics["test"]["rmse"] > svd["rmse"]:
+        lines.append("warning: worse than scikit-surprise's SVD; try other --factors, --c-vector or --c-bias")
+    return "\n".join([*lines, f"model version {metadata.short_version} written to {out}"])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m model_service.training",
+        description="Train the recommender and write its artifact folder.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--data", type=Path, metavar="FOLDER", help="an unpacked MovieLens release; without it, invented ratings")
+    add("--out", type=Path, default=DEFAULT_OUT, metavar="FOLDER", help="the artifact folder to replace")
+    add("--seed", type=_number(int, 0), default=0, help="decides data (when invented), split and first weights")
+    add("--factors", type=_number(int, 1), default=10, help="length k of the vectors")
+    add("--c-vector", type=_number(float, 0.0), default=0.06, help="L2 weight of the vectors")
+    add("--c-bias", type=_number(float, 0.0), default=0.02, help="L2 weight of the biases")
+    add("--epochs", type=_number(int, 1), default=60, help="passes over the ratings, at most")
+    add("--patience", type=_number(int, 1), default=3, help="epochs without improvement before stopping")
+    add("--batch-size", type=_number(int, 1), default=2048, help="ratings a step")
+    add("--learning-rate", type=_number(float, 1e-6), default=0.02, help="Adam's step size")
+    return parser
+
+
+def _number(kind: type[int] | type[float], least: float) -> Any:
+    def parse(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = kind(least) - 1
+        if not least <= value < 2**63:
+            wanted = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"{text!r} is not {wanted} of at least {least:g}")
+        return value
+
+    return parse
+
+
+if __name__ == "__main__":
+    sys.exit(main())

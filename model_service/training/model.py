@@ -1,0 +1,65 @@
+"""The model: matrix factorisation with biases, in PyTorch."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Size and regularisation of the model; raises ValueError for numbers that make no model.
+
+    factors: length k of a user's and of a film's vector.
+    c_vector, c_bias: weights of the squared vectors and of the squared biases in the loss.
+    """
+
+    users: int
+    items: int
+    factors: int = 10
+    c_vector: float = 0.06
+    c_bias: float = 0.02
+
+    def __post_init__(self) -> None:
+        if min(self.users, self.items, self.factors) < 1:
+            raise ValueError("users, items and factors have to be at least 1")
+        if min(self.c_vector, self.c_bias) < 0:
+            raise ValueError("c_vector and c_bias cannot be negative")
+
+
+class MatrixFactorization(nn.Module):
+    """r̂(u, i) = μ + b_u + b_i + p_u · q_i.
+
+    Source: equation 4 of Koren, Bell, Volinsky, "Matrix Factorization Techniques for Recommender Systems",
+    IEEE Computer 42(8), 2009; the loss is its equation 5 as a mean, with a weight of its own for the biases.
+    """
+
+    global_mean: Tensor
+
+    def __init__(self, config: ModelConfig, *, global_mean: float, generator: torch.Generator) -> None:
+        """Vectors start small and random from `generator`, biases at zero; `global_mean` is μ and not learned."""
+        super().__init__()
+        self.config = config
+        deviation = 0.1 / config.factors**0.5
+        users = torch.randn(config.users, config.factors, generator=generator) * deviation
+        items = torch.randn(config.items, config.factors, generator=generator) * deviation
+        self.user_factors = nn.Parameter(users)  # (U, k)
+        self.item_factors = nn.Parameter(items)  # (I, k)
+        self.user_bias = nn.Parameter(torch.zeros(config.users))  # (U,)
+        self.item_bias = nn.Parameter(torch.zeros(config.items))  # (I,)
+        self.register_buffer("global_mean", torch.tensor([global_mean], dtype=torch.float32))  # (1,)
+
+    def forward(self, users: Tensor, items: Tensor) -> Tensor:
+        """Predicted ratings (B,), not clipped, for rows `users` (B,) and `items` (B,)."""
+        dot = (self.user_factors[users] * self.item_factors[items]).sum(dim=1)
+        return self.global_mean + self.user_bias[users] + self.item_bias[items] + dot
+
+    def loss(self, users: Tensor, items: Tensor, values: Tensor) -> Tensor:
+        """Mean over the batch of (r - r̂)² + c_vector (|p_u|² + |q_i|²) + c_bias (b_u² + b_i²)."""
+        p, q = self.user_factors[users], self.item_factors[items]  # (B, k)
+        b_u, b_i = self.user_bias[users], self.item_bias[items]  # (B,)
+        error = values - (self.global_mean + b_u + b_i + (p * q).sum(dim=1))
+        vectors = p.square().sum(dim=1) + q.square().sum(dim=1)
+        biases = b_u.square() + b_i.square()
+        terms = error.square() + self.config.c_vector * vectors + self.config.c_bias * biases
+        return terms.mean()
