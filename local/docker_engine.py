@@ -52,7 +52,7 @@ def ensure_docker(state_dir: Path, step: Step) -> DockerEngine:
         step.note("started")
     else:
         step.note(f"there already, version {client.version()['Version']}")
-    return DockerEngine(client=client, cli=_buildkit_cli())
+    return DockerEngine(client=client, cli=buildkit_cli())
 
 
 def daemon(state_dir: Path) -> Daemon:
@@ -106,7 +106,8 @@ def _path() -> str:
 def _start(state_dir: Path) -> docker.DockerClient:
     if os.environ.get("DOCKER_HOST"):
         raise LocalError(
-            f"DOCKER_HOST={os.environ['DOCKER_HOST']} does not answer. Start that engine, or unset DOCKER_HOST to use this machine's."
+            f"DOCKER_HOST={os.environ['DOCKER_HOST']} does not answer. "
+            "Start that engine, or unset DOCKER_HOST to use this machine's."
         )
     if Path("/run/systemd/system").is_dir():
         subprocess.run(["systemctl", "start", "docker"], check=False, capture_output=True)
@@ -119,15 +120,14 @@ def _start(state_dir: Path) -> docker.DockerClient:
             return client
         time.sleep(0.2)
     raise LocalError(
-        f"The Docker engine did not start within {START_SECONDS:.0f} s. The end of its log:\n{daemon(state_dir).last_lines()}"
+        f"The Docker engine did not start within {START_SECONDS:.0f} s. "
+        f"The end of its log:\n{daemon(state_dir).last_lines()}"
     )
 
 
-def _buildkit_cli() -> Path:
+def buildkit_cli() -> Path:
     """A docker client that builds with BuildKit: an old one has it inside, a newer one needs its buildx plugin."""
-    found = [
-        Path(path) for path in (shutil.which("docker"), "/usr/bin/docker") if path and Path(path).exists()
-    ]
+    found = [Path(path) for path in (shutil.which("docker"), "/usr/bin/docker") if path and Path(path).exists()]
     for cli in found:
         if _has_buildkit(cli):
             return cli
@@ -136,16 +136,15 @@ def _buildkit_cli() -> Path:
         if _has_buildkit(Path("/usr/bin/docker")):
             return Path("/usr/bin/docker")
     raise LocalError(
-        "The docker client cannot build with BuildKit. Run: sudo apt-get install docker-buildx (Debian: docker.io), then `make up` again."
+        "The docker client cannot build with BuildKit. "
+        "Run: sudo apt-get install docker-buildx (Debian 12: docker.io), then `make up` again."
     )
 
 
 def _has_buildkit(cli: Path) -> bool:
     if not cli.exists():
         return False
-    version = subprocess.run(
-        [cli, "version", "-f", "{{.Client.Version}}"], capture_output=True, text=True, check=False
-    )
+    version = subprocess.run([cli, "version", "-f", "{{.Client.Version}}"], capture_output=True, text=True, check=False)
     major = version.stdout.strip().split(".")[0]
     if major.isdecimal() and int(major) < 23:
         return True

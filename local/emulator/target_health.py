@@ -64,9 +64,7 @@ class TargetHealth:
         ecs._ACTION_MAP["CreateService"] = self._create_in_progress
         ecs._remove_docker_container = self._remove_after_draining
         for name, step in (("check", self._check_all), ("advance", self._advance_services)):
-            threading.Thread(
-                target=self._repeat, args=(step,), daemon=True, name=f"target-health-{name}"
-            ).start()
+            threading.Thread(target=self._repeat, args=(step,), daemon=True, name=f"target-health-{name}").start()
 
     def state(self, group_arn: str, target: Target) -> Health:
         """What is known of a target; one that was never checked is `initial`."""
@@ -142,9 +140,7 @@ class TargetHealth:
                 f"<TargetHealth><State>{health.state}</State>{reason if health.state == 'unhealthy' else ''}"
                 f"</TargetHealth></member>"
             )
-        return alb._xml(
-            200, "DescribeTargetHealth", f"<TargetHealthDescriptions>{members}</TargetHealthDescriptions>"
-        )
+        return alb._xml(200, "DescribeTargetHealth", f"<TargetHealthDescriptions>{members}</TargetHealthDescriptions>")
 
     # --- what ECS does with it --------------------------------------------
 
@@ -158,9 +154,7 @@ class TargetHealth:
                 deployment["rolloutState"], deployment["rolloutStateReason"] = "IN_PROGRESS", ""
         return response
 
-    def _complete_when_healthy(
-        self, cluster: str, service_key: str, expected_deployment_id: str | None = None
-    ) -> None:
+    def _complete_when_healthy(self, cluster: str, service_key: str, expected_deployment_id: str | None = None) -> None:
         service = ecs._services.get(service_key)
         if service and service.get("loadBalancers") and service.get("desiredCount", 0) > 0:
             primary = ecs._primary_deployment(service)
@@ -230,9 +224,7 @@ def _probe(group: dict[str, Any], target: Target) -> str | None:
     timeout = float(group.get("HealthCheckTimeoutSeconds") or 5)
     connection = http.client.HTTPConnection(target[0], target[1], timeout=timeout)
     try:
-        connection.request(
-            "GET", group.get("HealthCheckPath") or "/", headers={"User-Agent": "ELB-HealthChecker/2.0"}
-        )
+        connection.request("GET", group.get("HealthCheckPath") or "/", headers={"User-Agent": "ELB-HealthChecker/2.0"})
         status = connection.getresponse().status
     except OSError as error:
         return f"Health checks failed: {type(error).__name__}"

@@ -1,0 +1,45 @@
+# The commands of the project. `make` lists them.
+PYTHON ?= python3
+export PYTHON AWS_PORT ENDPOINT_PORT
+PY := .venv/bin/python
+SOURCES := __main__.py infra model_service deploy local tests
+
+.DEFAULT_GOAL := help
+.PHONY: help up down status train test unit lint format clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/.installed: requirements.txt requirements-dev.txt constraints.txt
+	@local/bootstrap.sh
+
+up: .venv/.installed ## deploy the stack `local` on an AWS inside this machine, and ask it for recommendations
+	@$(PY) -m local up
+
+down: .venv/.installed ## remove everything that `make up` made
+	@$(PY) -m local down
+
+status: .venv/.installed ## what runs on the local stack
+	@$(PY) -m local status
+
+train: .venv/.installed ## train a model: make train ARGS="--seed 1 --data ~/ml-100k"
+	@$(PY) -m model_service.training $(ARGS)
+
+test: .venv/.installed lint ## everything: formatter, linter, types, unit, service and end-to-end tests
+	@$(PY) -m pytest $(ARGS)
+
+unit: .venv/.installed ## the tests that need no Docker
+	@$(PY) -m pytest -m "not e2e" $(ARGS)
+
+lint: .venv/.installed ## formatter (check only), linter and type checker
+	@$(PY) -m ruff format --check $(SOURCES)
+	@$(PY) -m ruff check $(SOURCES)
+	@$(PY) -m mypy
+
+format: .venv/.installed ## format the code and mend what the linter can
+	@$(PY) -m ruff format $(SOURCES)
+	@$(PY) -m ruff check --fix $(SOURCES)
+
+clean: ## remove what training, tests and tools left; not the local stack (make down)
+	@rm -rf model_service/artifact .build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -1,0 +1,54 @@
+"""The two ways to deploy, and which one a stack gets."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from deploy.errors import DeployError
+from deploy.events import Event, Result
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+LOCAL_STACK = "local"
+
+OnEvent = Callable[[Event], None]
+
+
+class Engine(Protocol):
+    """Deploys one stack."""
+
+    @property
+    def description(self) -> str: ...
+    def preview(self, on_event: OnEvent) -> Result: ...
+    def up(self, on_event: OnEvent) -> Result: ...
+    def refresh(self, on_event: OnEvent) -> Result: ...
+    def destroy(self, on_event: OnEvent) -> Result: ...
+    def outputs(self) -> dict[str, Any]: ...
+
+
+def choose_engine(stack: str, *, config: dict[str, Any], backend: str | None) -> Engine:
+    """The Pulumi CLI where there is one, else the emulated AWS's own engine for the `local` stack.
+
+    Raises `DeployError` for an unknown stack, or one that needs the CLI where there is none.
+    """
+    known = sorted(path.name.split(".")[1] for path in PROJECT_DIR.glob("Pulumi.*.yaml"))
+    if stack not in known:
+        raise DeployError(
+            f"There is no stack {stack!r}. There are: {', '.join(known)}. "
+            f"For another one, write Pulumi.{stack}.yaml after the pattern of Pulumi.dev.yaml."
+        )
+    if shutil.which("pulumi"):
+        from deploy.pulumi_cli import PulumiCli
+
+        return PulumiCli(stack=stack, config=config, backend=backend)
+    if stack != LOCAL_STACK:
+        raise DeployError(
+            f"The stack {stack!r} needs the Pulumi CLI, and there is no `pulumi` on the PATH. "
+            "Install it as its documentation says, `pulumi login`, then try again. "
+            f"Only the stack {LOCAL_STACK!r} can be deployed without it."
+        )
+    from deploy.emulated import Emulated
+
+    return Emulated(stack=stack, config=config)

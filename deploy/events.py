@@ -1,0 +1,60 @@
+"""What happens during a deployment, and how it is shown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["begin", "done", "log", "error"]
+MARKS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One thing that happened: work on a resource begun or done, a line of progress, or an error."""
+
+    kind: Kind
+    message: str = ""
+    operation: str = ""
+    type: str = ""
+    name: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How a deployment ended: the stack's outputs, and how many resources each operation touched."""
+
+    outputs: dict[str, Any] = field(default_factory=dict)
+    changes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was, or in a preview would be, made, changed or removed."""
+        return any(count for operation, count in self.changes.items() if operation != "same")
+
+    def summary(self) -> str:
+        """The counts in words, such as `3 created, 12 unchanged`."""
+        words = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"}
+        parts = [f"{self.changes[key]} {word}" for key, word in words.items() if self.changes[key]]
+        return ", ".join([*parts, f"{self.changes['same']} unchanged"])
+
+
+def show(event: Event) -> None:
+    """Print an event as a line, in a terminal and in a notebook alike; what is left as it is makes no line."""
+    if event.kind == "log":
+        print(f"      {event.message}", flush=True)
+    elif event.kind == "done" and event.operation in MARKS:
+        print(f"  {MARKS[event.operation]} {_kind_of(event.type)} {event.name} ({event.seconds:.1f} s)", flush=True)
+    elif event.kind == "begin" and _takes_long(event.type):
+        print(f"  … {_kind_of(event.type)} {event.name}", flush=True)
+
+
+def _kind_of(type_: str) -> str:
+    """The last part of a type token: `Service` of `aws:ecs/service:Service`."""
+    return type_.rpartition(":")[2]
+
+
+def _takes_long(type_: str) -> bool:
+    return type_.startswith("docker-build:") or _kind_of(type_) in {"Service", "LoadBalancer"}

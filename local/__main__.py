@@ -1,0 +1,35 @@
+"""`python -m local up|down|status`: what `make up`, `make down` and `make status` run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import deploy
+from local.down import down
+from local.errors import LocalError
+from local.settings import load_settings
+from local.status import status
+from local.up import up
+
+COMMANDS = {"up": up, "down": down, "status": status}
+
+
+def main() -> int:
+    """Run a command; 1 with a message when something is in the way, 130 when interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser.add_argument("command", choices=COMMANDS)
+    command = parser.parse_args().command
+    try:
+        COMMANDS[command](load_settings())
+    except (LocalError, deploy.DeployError) as error:
+        print(f"\nerror: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\nInterrupted. `make {command}` goes on where it was; `make down` removes it all.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""The emulated AWS as a background process of this machine."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+import urllib.request
+
+import docker
+
+from local.console import Step
+from local.errors import LocalError
+from local.processes import Daemon
+from local.settings import HOST, PROJECT_DIR, LocalSettings
+
+START_SECONDS = 60.0
+
+
+def daemon(settings: LocalSettings) -> Daemon:
+    """The emulator's process record."""
+    return Daemon(name="emulator", state_dir=settings.state_dir)
+
+
+def ensure_emulator(settings: LocalSettings, step: Step) -> None:
+    """Start the emulated AWS unless it runs; raises `LocalError` when a port is taken or it does not come up."""
+    process = daemon(settings)
+    command = _command(settings)
+    record = process.running()
+    if record is not None:
+        if record["command"] != command:
+            raise LocalError(
+                "The emulated AWS runs on other ports than AWS_PORT and ENDPOINT_PORT say. "
+                "Run `make down` first, or set the ports it was started with."
+            )
+        step.note("runs already")
+        return
+    for key, port in (("AWS_PORT", settings.aws_port), ("ENDPOINT_PORT", settings.endpoint_port)):
+        if _taken(port):
+            raise LocalError(
+                f"Port {port} is taken by another program. Stop it (`ss -ltnp 'sport = :{port}'` shows it), "
+                f"or choose another: `make up {key}={port + 1}`."
+            )
+    scratch = settings.state_dir / "tmp"
+    scratch.mkdir(parents=True, exist_ok=True)
+    process.start(
+        command,
+        {
+            "GATEWAY_PORT": str(settings.aws_port),
+            "MINISTACK_HOSTNAME": f"recommender-{settings.aws_port}",
+            "S3_DATA_DIR": str(scratch / "s3"),
+            "TMPDIR": str(scratch),
+            "PYTHONPATH": str(PROJECT_DIR),
+            "LOG_LEVEL": "WARNING",
+        },
+    )
+    deadline = time.monotonic() + START_SECONDS
+    while not _answers(settings.aws_url):
+        if process.running() is None or time.monotonic() > deadline:
+            process.stop()
+            raise LocalError(f"The emulated AWS did not start. The end of its log:\n{process.last_lines()}")
+        time.sleep(0.1)
+    step.note(f"started on {settings.aws_url}")
+
+
+def stop_emulator(settings: LocalSettings) -> bool:
+    """Stop the emulated AWS; True if it ran. Its task containers go with it (`remove_task_containers` makes sure)."""
+    return daemon(settings).stop()
+
+
+def remove_task_containers(client: docker.DockerClient, settings: LocalSettings) -> int:
+    """Remove the containers that this emulator started as tasks, and return how many there were."""
+    label = f"ministack.instance=recommender-{settings.aws_port}:{settings.aws_port}"
+    containers = client.containers.list(all=True, filters={"label": label})
+    for container in containers:
+        container.remove(force=True, v=True)
+    return len(containers)
+
+
+def remove_pushed_images(client: docker.DockerClient, settings: LocalSettings) -> int:
+    """Remove the local copies of images built for or pulled from the emulated registry; returns how many."""
+    prefix = f"{settings.registry_host}/"
+    names = {
+        name
+        for image in client.images.list()
+        for name in [*(image.tags or []), *(image.attrs.get("RepoDigests") or [])]
+        if name.startswith(prefix)
+    }
+    for name in sorted(names):
+        try:
+            client.images.remove(name, force=True)
+        except docker.errors.ImageNotFound:
+            continue
+    return len(names)
+
+
+def _command(settings: LocalSettings) -> list[str]:
+    ports = ["--aws-port", str(settings.aws_port), "--endpoint-port", str(settings.endpoint_port)]
+    return [sys.executable, "-m", "local.emulator", *ports]
+
+
+def _taken(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return True
+    return False
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/_ministack/health", timeout=2) as answer:  # noqa: S310 - own http address
+            return bool(answer.status == 200)
+    except OSError:
+        return False

@@ -1,0 +1,77 @@
+"""Clients for the emulated AWS APIs, and what the handlers share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aws:
+    """Where the emulated AWS is, and how images are built and pushed to it."""
+
+    endpoint_url: str
+    region: str
+    registry_host: str
+    docker_cli: Path
+    log: Callable[[str], None]
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of a service, made once."""
+        if service not in self._clients:
+            session: Any = boto3.session.Session()
+            self._clients[service] = session.client(
+                service,
+                endpoint_url=self.endpoint_url,
+                region_name=self.region,
+                aws_access_key_id="test",
+                aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
+                config=Config(retries={"max_attempts": 3}, read_timeout=120),
+            )
+        return self._clients[service]
+
+
+def auto_name(name: str, *, generation: int) -> str:
+    """The physical name that Pulumi would give: the logical one and seven hex digits; a replacement's differ."""
+    digest = hashlib.sha256(f"{name}/{generation}".encode()).hexdigest()[:7]
+    return f"{name}-{digest}"
+
+
+def missing(error: ClientError) -> bool:
+    """Whether an API error says that the thing asked for is not there."""
+    code = error.response["Error"]["Code"]
+    return "NotFound" in code or "NoSuchEntity" in code or code.endswith("MissingException")
+
+
+def exists(ask: Callable[[], Any]) -> bool:
+    """Whether a describe call finds something: False for a not-found error or an empty answer."""
+    try:
+        return bool(ask())
+    except ClientError as error:
+        if missing(error):
+            return False
+        raise
+
+
+def tag_list(tags: dict[str, str] | None, *, key: str = "Key", value: str = "Value") -> list[dict[str, str]]:
+    """Tags as most AWS APIs take them."""
+    return [{key: name, value: text} for name, text in sorted((tags or {}).items())]
+
+
+def present(values: dict[str, Any]) -> dict[str, Any]:
+    """The entries that were given, without those that are None."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def attribute_list(inputs: dict[str, Any], names: dict[str, str]) -> list[dict[str, str]]:
+    """Load-balancer attributes from inputs: `names` maps an input to its attribute key."""
+    pairs: Iterable[tuple[str, Any]] = ((names[key], inputs[key]) for key in names if inputs.get(key) is not None)
+    return [{"Key": key, "Value": str(value).lower()} for key, value in pairs]

@@ -1,0 +1,138 @@
+"""ECS: cluster and task definition. The service, which has to be waited for, has a file of its own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+from local.engine.aws import Aws, exists, present, tag_list
+from local.engine.handlers.base import Handler, Inputs, Outputs
+
+
+class Cluster(Handler):
+    """`aws:ecs/cluster:Cluster`."""
+
+    replace_on: ClassVar[frozenset[str]] = frozenset({"name"})
+
+    def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
+        name = inputs.get("name") or name
+        settings = [{"name": one["name"], "value": one["value"]} for one in inputs.get("settings") or []]
+        tags = tag_list(inputs.get("tags"), key="key", value="value")
+        made = aws.client("ecs").create_cluster(clusterName=name, settings=settings, tags=tags)
+        arn = made["cluster"]["clusterArn"]
+        return arn, {**inputs, "name": name, "arn": arn}
+
+    def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
+        settings = [{"name": one["name"], "value": one["value"]} for one in new.get("settings") or []]
+        if settings:
+            aws.client("ecs").update_cluster_settings(cluster=id_, settings=settings)
+        return {**new, "name": outputs["name"], "arn": id_}
+
+    def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
+        found = aws.client("ecs").describe_clusters(clusters=[id_])["clusters"]
+        return any(cluster["status"] == "ACTIVE" for cluster in found)
+
+    def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
+        exists(lambda: aws.client("ecs").delete_cluster(cluster=id_))
+
+
+class ClusterCapacityProviders(Handler):
+    """`aws:ecs/clusterCapacityProviders:ClusterCapacityProviders`."""
+
+    replace_on: ClassVar[frozenset[str]] = frozenset({"clusterName"})
+
+    def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
+        aws.client("ecs").put_cluster_capacity_providers(
+            cluster=inputs["clusterName"],
+            capacityProviders=inputs.get("capacityProviders") or [],
+            defaultCapacityProviderStrategy=inputs.get("defaultCapacityProviderStrategies") or [],
+        )
+        return inputs["clusterName"], inputs
+
+    def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
+        return self.create(aws, id_, new)[1]
+
+    def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
+        found = aws.client("ecs").describe_clusters(clusters=[id_])["clusters"]
+        return any(set(outputs.get("capacityProviders") or []) <= set(c["capacityProviders"]) for c in found)
+
+    def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
+        """Nothing by itself: the providers go with the cluster."""
+
+
+class TaskDefinition(Handler):
+    """`aws:ecs/taskDefinition:TaskDefinition`; every change registers a new revision."""
+
+    replace_on: ClassVar[frozenset[str]] = frozenset(
+        {
+            "containerDefinitions",
+            "cpu",
+            "memory",
+            "executionRoleArn",
+            "taskRoleArn",
+            "family",
+            "networkMode",
+            "runtimePlatform",
+            "requiresCompatibilities",
+            "volumes",
+        }
+    )
+
+    def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
+        platform = inputs.get("runtimePlatform") or {}
+        made = aws.client("ecs").register_task_definition(
+            **present(
+                {
+                    "family": inputs["family"],
+                    "containerDefinitions": json.loads(inputs["containerDefinitions"]),
+                    "cpu": _text(inputs.get("cpu")),
+                    "memory": _text(inputs.get("memory")),
+                    "executionRoleArn": inputs.get("executionRoleArn"),
+                    "taskRoleArn": inputs.get("taskRoleArn"),
+                    "networkMode": inputs.get("networkMode"),
+                    "requiresCompatibilities": inputs.get("requiresCompatibilities"),
+                    "runtimePlatform": present(
+                        {
+                            "cpuArchitecture": platform.get("cpuArchitecture"),
+                            "operatingSystemFamily": platform.get("operatingSystemFamily"),
+                        }
+                    )
+                    or None,
+                    "tags": tag_list(inputs.get("tags"), key="key", value="value") or None,
+                }
+            )
+        )["taskDefinition"]
+        arn = made["taskDefinitionArn"]
+        return inputs["family"], {
+            **inputs,
+            "arn": arn,
+            "arnWithoutRevision": arn.rpartition(":")[0],
+            "revision": made["revision"],
+        }
+
+    def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
+        return {**outputs, **new}
+
+    def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
+        def ask() -> Any:
+            return aws.client("ecs").describe_task_definition(taskDefinition=outputs["arn"])
+
+        try:
+            return bool(ask()["taskDefinition"]["status"] == "ACTIVE")
+        except aws.client("ecs").exceptions.ClientException:
+            return False
+
+    def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
+        if not outputs.get("skipDestroy"):
+            aws.client("ecs").deregister_task_definition(taskDefinition=outputs["arn"])
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+HANDLERS: dict[str, Handler] = {
+    "aws:ecs/cluster:Cluster": Cluster(),
+    "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": ClusterCapacityProviders(),
+    "aws:ecs/taskDefinition:TaskDefinition": TaskDefinition(),
+}

@@ -1,0 +1,173 @@
+"""ECS service: made or changed, then waited for until its new tasks carry all of the traffic."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, ClassVar
+
+from local.engine.aws import Aws, present, tag_list
+from local.engine.handlers.base import Handler, Inputs, Outputs
+
+STEADY_SECONDS = 300.0
+LOG_LINES = 15
+
+
+class DeploymentFailedError(Exception):
+    """ECS did not bring the new version up, or rolled it back; the text says why."""
+
+
+class Service(Handler):
+    """`aws:ecs/service:Service`."""
+
+    replace_on: ClassVar[frozenset[str]] = frozenset({"name", "cluster", "launchType", "schedulingStrategy"})
+
+    def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
+        ecs = aws.client("ecs")
+        name = inputs.get("name") or name
+        if _active(aws, inputs["cluster"], name):
+            arn = _describe(aws, inputs["cluster"], name)["serviceArn"]
+            return arn, self.update(aws, arn, inputs, inputs, {"name": name})
+        made = ecs.create_service(
+            **present(
+                {
+                    "cluster": inputs["cluster"],
+                    "serviceName": name,
+                    "launchType": inputs.get("launchType"),
+                    "schedulingStrategy": inputs.get("schedulingStrategy") or "REPLICA",
+                    "loadBalancers": [_load_balancer(one) for one in inputs.get("loadBalancers") or []],
+                    "tags": tag_list(inputs.get("tags"), key="key", value="value") or None,
+                }
+            ),
+            **_changeable(inputs),
+        )["service"]
+        outputs = {**inputs, "name": name, "arn": made["serviceArn"]}
+        self._wait(aws, inputs, name)
+        return made["serviceArn"], outputs
+
+    def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
+        aws.client("ecs").update_service(cluster=new["cluster"], service=outputs["name"], **_changeable(new))
+        self._wait(aws, new, outputs["name"])
+        return {**new, "name": outputs["name"], "arn": id_}
+
+    def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
+        return _active(aws, outputs["cluster"], outputs["name"])
+
+    def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
+        if self.exists(aws, id_, outputs):
+            aws.client("ecs").delete_service(cluster=outputs["cluster"], service=outputs["name"], force=True)
+
+    @staticmethod
+    def _wait(aws: Aws, inputs: Inputs, name: str) -> None:
+        """Until the deployment of the wanted task definition is complete; `DeploymentFailedError` if it never is."""
+        if not inputs.get("waitForSteadyState"):
+            return
+        deadline = time.monotonic() + STEADY_SECONDS
+        shown = ""
+        while True:
+            service = _describe(aws, inputs["cluster"], name)
+            wanted = inputs["taskDefinition"]
+            primary = next(one for one in service["deployments"] if one["status"] == "PRIMARY")
+            failed = [d for d in service["deployments"] if d["taskDefinition"] == wanted and _rollout(d) == "FAILED"]
+            if failed or primary["taskDefinition"] != wanted:
+                raise DeploymentFailedError(_explain(aws, inputs, service, wanted, "was rolled back"))
+            settled = len(service["deployments"]) == 1 and primary["runningCount"] == service["desiredCount"]
+            if _rollout(primary) == "COMPLETED" and settled:
+                return
+            progress = f"{primary['runningCount']} of {service['desiredCount']} new tasks run"
+            if progress != shown:
+                aws.log(f"service {name}: {progress}, waiting until they are healthy")
+                shown = progress
+            if time.monotonic() > deadline:
+                raise DeploymentFailedError(
+                    _explain(aws, inputs, service, wanted, f"was not steady after {STEADY_SECONDS:.0f} s")
+                )
+            time.sleep(0.3)
+
+
+def _rollout(deployment: dict[str, Any]) -> str:
+    return str(deployment.get("rolloutState"))
+
+
+def _changeable(inputs: Inputs) -> dict[str, Any]:
+    network = inputs.get("networkConfiguration") or {}
+    breaker = inputs.get("deploymentCircuitBreaker") or {}
+    return present(
+        {
+            "taskDefinition": inputs["taskDefinition"],
+            "desiredCount": inputs.get("desiredCount"),
+            "healthCheckGracePeriodSeconds": inputs.get("healthCheckGracePeriodSeconds"),
+            "deploymentConfiguration": {
+                "maximumPercent": inputs.get("deploymentMaximumPercent", 200),
+                "minimumHealthyPercent": inputs.get("deploymentMinimumHealthyPercent", 100),
+                "deploymentCircuitBreaker": {
+                    "enable": bool(breaker.get("enable")),
+                    "rollback": bool(breaker.get("rollback")),
+                },
+            },
+            "networkConfiguration": {
+                "awsvpcConfiguration": {
+                    "subnets": network.get("subnets") or [],
+                    "securityGroups": network.get("securityGroups") or [],
+                    "assignPublicIp": "ENABLED" if network.get("assignPublicIp") else "DISABLED",
+                }
+            }
+            if network
+            else None,
+        }
+    )
+
+
+def _load_balancer(inputs: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "targetGroupArn": inputs["targetGroupArn"],
+        "containerName": inputs["containerName"],
+        "containerPort": inputs["containerPort"],
+    }
+
+
+def _describe(aws: Aws, cluster: str, name: str) -> dict[str, Any]:
+    found = aws.client("ecs").describe_services(cluster=cluster, services=[name])["services"]
+    return dict(found[0]) if found else {}
+
+
+def _active(aws: Aws, cluster: str, name: str) -> bool:
+    ecs = aws.client("ecs")
+    try:
+        return bool(_describe(aws, cluster, name).get("status") == "ACTIVE")
+    except ecs.exceptions.ClusterNotFoundException:
+        return False
+
+
+def _explain(aws: Aws, inputs: Inputs, service: dict[str, Any], task_definition: str, verdict: str) -> str:
+    """Why a deployment failed, in ECS's words: events, stopped reasons, and the container's own last lines."""
+    ecs = aws.client("ecs")
+    revision = task_definition.rpartition("/")[2]
+    lines = [f"the deployment of {revision} {verdict}"]
+    stopped = ecs.list_tasks(cluster=inputs["cluster"], desiredStatus="STOPPED")["taskArns"]
+    tasks = ecs.describe_tasks(cluster=inputs["cluster"], tasks=stopped)["tasks"] if stopped else []
+    ours = [task for task in tasks if task["taskDefinitionArn"] == task_definition]
+    for task in ours[-3:]:
+        codes = [str(c["exitCode"]) for c in task["containers"] if c.get("exitCode") is not None]
+        lines.append(
+            f"  task {task['taskArn'][-8:]} stopped: {task.get('stoppedReason')} (exit {', '.join(codes) or '?'})"
+        )
+    lines += [f"  event: {event['message']}" for event in service.get("events", [])[:3]]
+    if ours:
+        lines += ["  its last log lines:", *(f"    {line}" for line in _last_logs(aws, task_definition, ours[-1]))]
+    return "\n".join(lines)
+
+
+def _last_logs(aws: Aws, task_definition: str, task: dict[str, Any]) -> list[str]:
+    definition = aws.client("ecs").describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
+    container = definition["containerDefinitions"][0]
+    options = (container.get("logConfiguration") or {}).get("options") or {}
+    stream = f"{options.get('awslogs-stream-prefix')}/{container['name']}/{task['taskArn'].rpartition('/')[2]}"
+    logs = aws.client("logs")
+    try:
+        events = logs.get_log_events(logGroupName=options.get("awslogs-group", "?"), logStreamName=stream)["events"]
+    except logs.exceptions.ResourceNotFoundException:
+        return ["(none)"]
+    return [str(event["message"]) for event in events[-LOG_LINES:]]
+
+
+HANDLERS: dict[str, Handler] = {"aws:ecs/service:Service": Service()}

@@ -1,0 +1,197 @@
+"""Elastic Load Balancing: load balancer, target group, listener."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from local.engine.aws import Aws, attribute_list, exists, present, tag_list
+from local.engine.handlers.base import Handler, Inputs, Outputs
+
+LOAD_BALANCER_ATTRIBUTES = {
+    "dropInvalidHeaderFields": "routing.http.drop_invalid_header_fields.enabled",
+    "enableDeletionProtection": "deletion_protection.enabled",
+    "enableHttp2": "routing.http2.enabled",
+    "idleTimeout": "idle_timeout.timeout_seconds",
+}
+TARGET_GROUP_ATTRIBUTES = {
+    "deregistrationDelay": "deregistration_delay.timeout_seconds",
+    "loadBalancingAlgorithmType": "load_balancing.algorithm.type",
+    "slowStart": "slow_start.duration_seconds",
+}
+NAME_BUDGET = 32
+
+
+class LoadBalancer(Handler):
+    """`aws:lb/loadBalancer:LoadBalancer`."""
+
+    replace_on: ClassVar[frozenset[str]] = frozenset({"name", "internal", "loadBalancerType"})
+
+    def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
+        elb = aws.client("elbv2")
+        name = _checked(inputs.get("name") or name)
+        try:
+            found = elb.describe_load_balancers(Names=[name])["LoadBalancers"][0]
+        except elb.exceptions.LoadBalancerNotFoundException:
+            found = elb.create_load_balancer(
+                Name=name,
+                Subnets=inputs.get("subnets") or [],
+                SecurityGroups=inputs.get("securityGroups") or [],
+                Scheme="internal" if inputs.get("internal") else "internet-facing",
+                Type=inputs.get("loadBalancerType") or "application",
+                Tags=tag_list(inputs.get("tags")),
+            )["LoadBalancers"][0]
+        return found["LoadBalancerArn"], self._outputs(aws, found, inputs)
+
+    def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
+        elb = aws.client("elbv2")
+        elb.set_security_groups(LoadBalancerArn=id_, SecurityGroups=new.get("securityGroups") or [])
+        return self._outputs(aws, elb.describe_load_balancers(LoadBalancerArns=[id_])["LoadBalancers"][0], new)
+
+    def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
+        return exists(lambda: aws.client("elbv2").describe_load_balancers(LoadBalancerArns=[id_])["LoadBalancers"])
+
+    def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
+        aws.client("elbv2").delete_load_balancer(LoadBalancerArn=id_)
+
+    @staticmethod
+    def _outputs(aws: Aws, found: dict[str, Any], inputs: Inputs) -> Outputs:
+        arn = found["LoadBalancerArn"]
+        attributes = attribute_list(inputs, LOAD_BALANCER_ATTRIBUTES)
+        if attributes:
+            aws.client("elbv2").modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=attributes)
+        return {
+            **inputs,
+            "name": found["LoadBalancerName"],
+            "arn": arn,
+            "arnSuffix": arn.split(":loadbalancer/")[-1],
+            "dnsName": found["DNSName"],
+            "zoneId": found["CanonicalHostedZoneId"],
+            "vpcId": found.get("VpcId", ""),
+        }
+
+
+class TargetGroup(Handler):
+    """`aws:lb/targetGroup:TargetGroup`."""
+
+    replace_on: ClassVar[frozenset[str]] = frozenset({"name", "port", "protocol", "targetType", "vpcId"})
+
+    def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
+        elb = aws.client("elbv2")
+        name = _checked(inputs.get("name") or name)
+        try:
+            found = elb.describe_target_groups(Names=[name])["TargetGroups"][0]
+        except elb.exceptions.TargetGroupNotFoundException:
+            found = elb.create_target_group(
+                Name=name,
+                Protocol=inputs["protocol"],
+                Port=inputs["port"],
+                VpcId=inputs["vpcId"],
+                TargetType=inputs["targetType"],
+                Tags=tag_list(inputs.get("tags")),
+                **_health_check(inputs),
+            )["TargetGroups"][0]
+        return found["TargetGroupArn"], self._outputs(aws, found, inputs)
+
+    def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
+        elb = aws.client("elbv2")
+        found = elb.modify_target_group(TargetGroupArn=id_, **_health_check(new))["TargetGroups"][0]
+        return self._outputs(aws, found, new)
+
+    def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
+        return exists(lambda: aws.client("elbv2").describe_target_groups(TargetGroupArns=[id_])["TargetGroups"])
+
+    def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
+        aws.client("elbv2").delete_target_group(TargetGroupArn=id_)
+
+    @staticmethod
+    def _outputs(aws: Aws, found: dict[str, Any], inputs: Inputs) -> Outputs:
+        arn = found["TargetGroupArn"]
+        attributes = attribute_list(inputs, TARGET_GROUP_ATTRIBUTES)
+        if attributes:
+            aws.client("elbv2").modify_target_group_attributes(TargetGroupArn=arn, Attributes=attributes)
+        return {**inputs, "name": found["TargetGroupName"], "arn": arn, "arnSuffix": arn.split(":")[-1]}
+
+
+class Listener(Handler):
+    """`aws:lb/listener:Listener`."""
+
+    replace_on: ClassVar[frozenset[str]] = frozenset({"loadBalancerArn"})
+
+    def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
+        elb = aws.client("elbv2")
+        balancer = inputs["loadBalancerArn"]
+        on_port = [
+            listener
+            for listener in elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"]
+            if listener["Port"] == inputs["port"]
+        ]
+        if on_port:
+            arn = on_port[0]["ListenerArn"]
+            return arn, self.update(aws, arn, inputs, inputs, {})
+        arn = elb.create_listener(LoadBalancerArn=balancer, **_listening(inputs))["Listeners"][0]["ListenerArn"]
+        return arn, {**inputs, "arn": arn}
+
+    def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
+        aws.client("elbv2").modify_listener(ListenerArn=id_, **_listening(new))
+        return {**new, "arn": id_}
+
+    def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
+        return exists(lambda: aws.client("elbv2").describe_listeners(ListenerArns=[id_])["Listeners"])
+
+    def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
+        aws.client("elbv2").delete_listener(ListenerArn=id_)
+
+
+def _listening(inputs: Inputs) -> dict[str, Any]:
+    return {
+        "Port": inputs["port"],
+        "Protocol": inputs.get("protocol") or "HTTP",
+        "DefaultActions": [_action(action) for action in inputs["defaultActions"]],
+    }
+
+
+def _action(action: dict[str, Any]) -> dict[str, Any]:
+    fixed = action.get("fixedResponse") or {}
+    response = {
+        "ContentType": fixed.get("contentType"),
+        "MessageBody": fixed.get("messageBody"),
+        "StatusCode": fixed.get("statusCode"),
+    }
+    return present(
+        {
+            "Type": action["type"],
+            "TargetGroupArn": action.get("targetGroupArn"),
+            "FixedResponseConfig": present(response) or None,
+        }
+    )
+
+
+def _health_check(inputs: Inputs) -> dict[str, Any]:
+    check = inputs.get("healthCheck") or {}
+    matcher = check.get("matcher")
+    return present(
+        {
+            "HealthCheckPath": check.get("path"),
+            "HealthCheckPort": check.get("port"),
+            "HealthCheckProtocol": check.get("protocol"),
+            "HealthCheckIntervalSeconds": check.get("interval"),
+            "HealthCheckTimeoutSeconds": check.get("timeout"),
+            "HealthyThresholdCount": check.get("healthyThreshold"),
+            "UnhealthyThresholdCount": check.get("unhealthyThreshold"),
+            "Matcher": {"HttpCode": str(matcher)} if matcher else None,
+        }
+    )
+
+
+def _checked(name: str) -> str:
+    """AWS's limit, which the emulator does not enforce. Source: CreateLoadBalancer (Elastic Load Balancing API)."""
+    if len(name) > NAME_BUDGET:
+        raise ValueError(f"the name {name!r} has {len(name)} characters; load balancers and target groups allow 32")
+    return name
+
+
+HANDLERS: dict[str, Handler] = {
+    "aws:lb/loadBalancer:LoadBalancer": LoadBalancer(),
+    "aws:lb/targetGroup:TargetGroup": TargetGroup(),
+    "aws:lb/listener:Listener": Listener(),
+}

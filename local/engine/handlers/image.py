@@ -1,0 +1,104 @@
+"""The image: built by Docker with BuildKit and pushed to the emulated registry."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from local.engine.aws import Aws
+from local.engine.handlers.base import Handler, Inputs, Outputs
+
+BUILD_SECONDS = 900
+
+
+class Image(Handler):
+    """`docker-build:index:Image`. A tag is made from the content, so one that the registry has is not built again."""
+
+    def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
+        reference = inputs["tags"][0]
+        digest = _pushed_digest(aws, reference)
+        if digest is None:
+            _build(aws, inputs, reference)
+            if inputs.get("push", True):
+                aws.log(f"pushing {reference}")
+                _docker(aws, ["push", reference])
+            digest = _pushed_digest(aws, reference)
+        if digest is None:
+            raise RuntimeError(f"the registry does not list {reference} after the push")
+        return name, {**inputs, "secrets": None, "digest": digest, "ref": f"{reference}@{digest}", "contextHash": ""}
+
+    def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
+        return self.create(aws, id_, new)[1]
+
+    def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
+        return _pushed_digest(aws, outputs["tags"][0]) == str(outputs["digest"])
+
+    def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
+        """Nothing to remove by itself: the repository is deleted with its images, as on AWS with `forceDelete`."""
+
+
+def _pushed_digest(aws: Aws, reference: str) -> str | None:
+    """The digest that the registry lists for `host/repository:tag`, or None."""
+    ecr = aws.client("ecr")
+    repository, _, tag = reference.removeprefix(f"{aws.registry_host}/").rpartition(":")
+    try:
+        found = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"]
+    except (ecr.exceptions.ImageNotFoundException, ecr.exceptions.RepositoryNotFoundException):
+        return None
+    return str(found[0]["imageDigest"]) if found else None
+
+
+def _build(aws: Aws, inputs: Inputs, reference: str) -> None:
+    context = inputs["context"]["location"]
+    dockerfile = (inputs.get("dockerfile") or {}).get("location") or str(Path(context) / "Dockerfile")
+    command = ["build", "--file", dockerfile, "--tag", reference]
+    for key, value in sorted((inputs.get("buildArgs") or {}).items()):
+        command += ["--build-arg", f"{key}={value}"]
+    for key, value in sorted((inputs.get("labels") or {}).items()):
+        command += ["--label", f"{key}={value}"]
+    if inputs.get("target"):
+        command += ["--target", inputs["target"]]
+    for platform in inputs.get("platforms") or []:
+        command += ["--platform", platform]
+    aws.log(f"building {reference}")
+    with _secret_files(inputs.get("secrets") or {}) as secrets:
+        _docker(aws, [*command, *secrets, context])
+
+
+@contextlib.contextmanager
+def _secret_files(secrets: dict[str, str]) -> Iterator[list[str]]:
+    """Build secrets as files that only this user may read, gone again after the build."""
+    with tempfile.TemporaryDirectory(prefix="build-secrets-") as folder:
+        options: list[str] = []
+        for key, value in sorted(secrets.items()):
+            path = Path(folder) / key
+            path.touch(mode=0o600)
+            path.write_text(value)
+            options += ["--secret", f"id={key},src={path}"]
+        yield options
+
+
+def _docker(aws: Aws, arguments: list[str]) -> None:
+    """Run the docker client, pass its progress on line by line, and fail with its last words."""
+    environment: dict[str, Any] = {**os.environ, "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
+    process = subprocess.Popen(
+        [aws.docker_cli, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
+    assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+    lines: list[str] = []
+    with process:
+        for line in process.stdout:
+            lines.append(line.rstrip())
+            if line.strip():
+                aws.log(line.rstrip())
+        process.wait(timeout=BUILD_SECONDS)
+    if process.returncode:
+        raise RuntimeError(f"docker {arguments[0]} failed:\n" + "\n".join(lines[-20:]))
+
+
+HANDLERS: dict[str, Handler] = {"docker-build:index:Image": Image()}

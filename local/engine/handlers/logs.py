@@ -1,0 +1,48 @@
+"""CloudWatch Logs: log group."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import ClassVar
+
+from local.engine.aws import Aws
+from local.engine.handlers.base import Handler, Inputs, Outputs
+
+
+class LogGroup(Handler):
+    """`aws:cloudwatch/logGroup:LogGroup`."""
+
+    replace_on: ClassVar[frozenset[str]] = frozenset({"name"})
+
+    def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
+        logs = aws.client("logs")
+        name = inputs.get("name") or name
+        with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
+            logs.create_log_group(logGroupName=name, tags=inputs.get("tags") or {})
+        return name, self._outputs(aws, name, inputs)
+
+    def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
+        return self._outputs(aws, id_, new)
+
+    def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
+        return _find(aws, id_) is not None
+
+    def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
+        logs = aws.client("logs")
+        with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
+            logs.delete_log_group(logGroupName=id_)
+
+    @staticmethod
+    def _outputs(aws: Aws, name: str, inputs: Inputs) -> Outputs:
+        if inputs.get("retentionInDays"):
+            aws.client("logs").put_retention_policy(logGroupName=name, retentionInDays=inputs["retentionInDays"])
+        arn = _find(aws, name) or ""
+        return {**inputs, "name": name, "arn": arn.removesuffix(":*")}
+
+
+def _find(aws: Aws, name: str) -> str | None:
+    groups = aws.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    return next((str(group["arn"]) for group in groups if group["logGroupName"] == name), None)
+
+
+HANDLERS: dict[str, Handler] = {"aws:cloudwatch/logGroup:LogGroup": LogGroup()}

@@ -1,0 +1,162 @@
+"""The resource monitor that the SDK talks to: decides for each resource whether to make, change or leave it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from pulumi.runtime import mocks, rpc
+
+from local.engine.aws import Aws, auto_name
+from local.engine.events import Events
+from local.engine.handlers import HANDLERS
+from local.engine.handlers.base import Handler
+from local.engine.invokes import INVOKES
+from local.engine.state import Record, State
+
+ROOT_TYPE = "pulumi:pulumi:Stack"
+
+
+class ResourceFailedError(Exception):
+    """A resource could not be made or changed; its error has been told as an event."""
+
+
+class Engine(mocks.Mocks):
+    """Create-or-update against the emulated AWS, or with `dry_run` only the report of what would happen."""
+
+    def __init__(self, *, aws: Aws, state: State, events: Events, dry_run: bool) -> None:
+        self._aws = aws
+        self._state = state
+        self._events = events
+        self._dry_run = dry_run
+        self._current = threading.local()
+        self.registered: set[str] = set()
+        self.failed = False
+
+    def at(self, urn: str) -> None:
+        """Say which resource the next `new_resource` call of this thread is for; mocks are not told URNs."""
+        self._current.urn = urn
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        """Bring one resource to what the program asks for and return its id and outputs."""
+        inputs = plain(args.inputs)
+        if not args.custom:
+            return None, inputs
+        urn = self._current.urn
+        self.registered.add(urn)
+        try:
+            record, operation, seconds = self._bring(urn, args.typ, args.name, inputs)
+        except Exception as error:
+            self.failed = True
+            self._events.error(_words(error), resource=f"{args.typ} {args.name}")
+            raise ResourceFailedError(f"{args.typ} {args.name}: {_words(error)}") from error
+        self._events.resource(operation, type_=args.typ, name=args.name, seconds=seconds)
+        return record.id, record.outputs
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        """Answer a provider function."""
+        if args.token not in INVOKES:
+            raise self._unknown("function", args.token)
+        try:
+            return INVOKES[args.token](self._aws, plain(args.args)), []
+        except Exception as error:
+            self.failed = True
+            self._events.error(_words(error), resource=args.token)
+            raise
+
+    def _bring(self, urn: str, type_: str, name: str, inputs: dict[str, Any]) -> tuple[Record, str, float]:
+        handler = HANDLERS.get(type_)
+        if handler is None:
+            raise self._unknown("resource type", type_)
+        prior = self._state.records.get(urn)
+        if prior is not None and not handler.exists(self._aws, prior.id, prior.outputs):
+            prior = None
+        if prior is not None and prior.inputs == inputs:
+            return prior, "same", 0.0
+        operation = _operation(handler, prior, inputs)
+        if self._dry_run:
+            known = {**(prior.outputs if prior and operation == "update" else {}), **inputs}
+            planned = Record(urn=urn, type=type_, name=name, id="", inputs=inputs, outputs=known)
+            return planned, operation, 0.0
+        started = time.monotonic()
+        if operation != "same":
+            self._events.resource(f"{operation}…", type_=type_, name=name)
+        record = self._make(handler, operation, prior, urn=urn, type_=type_, name=name, inputs=inputs)
+        self._state.put(record, replaces=prior if operation == "replace" else None)
+        return record, operation, time.monotonic() - started
+
+    def _make(
+        self,
+        handler: Handler,
+        operation: str,
+        prior: Record | None,
+        *,
+        urn: str,
+        type_: str,
+        name: str,
+        inputs: dict[str, Any],
+    ) -> Record:
+        generation = prior.generation if prior else 0
+        if prior is not None and operation == "update":
+            id_, outputs = prior.id, handler.update(self._aws, prior.id, prior.inputs, inputs, prior.outputs)
+        else:
+            generation += operation == "replace"
+            id_, outputs = handler.create(self._aws, auto_name(name, generation=generation), inputs)
+        return Record(urn=urn, type=type_, name=name, id=id_, inputs=inputs, outputs=outputs, generation=generation)
+
+    @staticmethod
+    def _unknown(what: str, token: str) -> LookupError:
+        return LookupError(
+            f"the emulated AWS has no handler for the {what} {token}. "
+            "Take it out of the local stack's configuration, or add a handler under local/engine/."
+        )
+
+
+class Monitor(mocks.MockMonitor):
+    """Tells the engine the URN of the resource that is being registered."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._engine = engine
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the name of the RPC
+        self._engine.at(self.make_urn(request.parent, request.type, request.name))
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+
+
+def delete_records(records: list[Record], *, aws: Aws, state: State, events: Events) -> None:
+    """Delete resources, the last made first, and forget each as it goes."""
+    for record in reversed(records):
+        started = time.monotonic()
+        try:
+            HANDLERS[record.type].delete(aws, record.id, record.outputs)
+        except Exception as error:
+            events.error(_words(error), resource=f"{record.type} {record.name}")
+            raise ResourceFailedError(f"{record.type} {record.name}: {_words(error)}") from error
+        state.drop(record)
+        events.resource("delete", type_=record.type, name=record.name, seconds=time.monotonic() - started)
+
+
+def plain(value: Any) -> Any:
+    """Inputs as JSON has them: secrets unwrapped, whole floats as integers, no entries that are None."""
+    if rpc.is_rpc_secret(value):
+        return plain(rpc.unwrap_rpc_secret(value))
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items() if one is not None and key != "__internal"}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _operation(handler: Handler, prior: Record | None, inputs: dict[str, Any]) -> str:
+    if prior is None:
+        return "create"
+    changed = {key for key in {*inputs, *prior.inputs} if inputs.get(key) != prior.inputs.get(key)}
+    return "replace" if changed & handler.replace_on else "update"
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,107 @@
+"""`make up`: from whatever is there to ten recommendations through the load balancer."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import deploy
+from local import emulated_aws
+from local.base_image import ensure_base_image
+from local.console import Step, say, step
+from local.docker_engine import ensure_docker
+from local.errors import LocalError
+from local.settings import PROJECT_DIR, LocalSettings
+from model_service.artifact import ArtifactError, load_artifact
+
+ARTIFACT_DIR = PROJECT_DIR / "model_service" / "artifact"
+SHOWN_USER = 20
+SYSTEM_CA = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+def up(settings: LocalSettings) -> None:
+    """Do every step that is not done yet; raises `LocalError` or `DeployError` with what stopped it."""
+    with step("Docker engine") as now:
+        engine = ensure_docker(settings.state_dir, now)
+    with step("Emulated AWS") as now:
+        emulated_aws.ensure_emulator(settings, now)
+    with step("Base image") as now:
+        base_image = ensure_base_image(engine.client, now)
+    with step("Trained model") as now:
+        ensure_model(now)
+    say(f"• Deploying the stack `local` ({deploy.engine_name('local')})")
+    with step("Deployment") as now:
+        result = deploy.up("local", config=stack_config(settings, base_image))
+        now.note(result.summary())
+    with step("First answer") as now:
+        answer = ask(settings.endpoint_url, uid=SHOWN_USER)
+        now.note(f"{len(answer['response'])} recommendations through the load balancer")
+    show_outcome(result.outputs, answer)
+
+
+def stack_config(settings: LocalSettings, base_image: str) -> dict[str, Any]:
+    """What this machine adds to `Pulumi.local.yaml`: the base image, its CA bundle, and ports that are not the usual."""
+    config: dict[str, Any] = {"baseImage": base_image}
+    bundle = ca_bundle()
+    if bundle is not None:
+        config["caBundle"] = str(bundle)
+    if (settings.aws_port, settings.endpoint_port) != (4566, 8080):
+        config["registryHost"] = settings.registry_host
+        config["publicUrl"] = settings.endpoint_url
+    return config
+
+
+def ca_bundle() -> Path | None:
+    """The machine's CA bundle when its owner added to it or names one: the image build then needs it too."""
+    for key in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT"):
+        named = os.environ.get(key)
+        if named and Path(named).is_file():
+            return Path(named)
+    added = list(Path("/usr/local/share/ca-certificates").rglob("*.crt"))
+    return SYSTEM_CA if added and SYSTEM_CA.is_file() else None
+
+
+def ensure_model(now: Step) -> None:
+    """Train the default model unless an artifact is there and whole; a broken one is an error, never overwritten."""
+    if not ARTIFACT_DIR.exists():
+        training = [sys.executable, "-m", "model_service.training"]
+        if subprocess.run(training, cwd=PROJECT_DIR, check=False).returncode:
+            raise LocalError("Training failed; its message is above. `make train` runs it alone.")
+        now.note("trained")
+    try:
+        artifact = load_artifact(ARTIFACT_DIR)
+    except ArtifactError as error:
+        raise LocalError(f"{error}\nThe folder was left as it is.") from error
+    now.note(f"{now.outcome if now.outcome == 'trained' else 'there already'}, version {artifact.version[:12]}")
+
+
+def ask(url: str, *, uid: int, seconds: float = 30.0) -> dict[str, Any]:
+    """Ask the endpoint for a user's ten best, waiting up to `seconds` for it to answer."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(f"{url}/?uid={uid}", timeout=10) as answer:  # noqa: S310 - own http address
+                return dict(json.load(answer))
+        except (urllib.error.URLError, OSError) as error:
+            if time.monotonic() > deadline:
+                raise LocalError(f"{url} does not answer: {error}. `make status` shows the tasks.") from error
+            time.sleep(0.5)
+
+
+def show_outcome(outputs: dict[str, Any], answer: dict[str, Any]) -> None:
+    """The URL, what runs behind it, and the recommendations."""
+    say("")
+    say(f"Endpoint: {outputs['url']}")
+    say(f"Model:    {outputs['modelVersion']}")
+    say(f"Image:    {outputs['imageDigest']}")
+    say("")
+    say(f"The ten best films that user {SHOWN_USER} has not rated, from {outputs['url']}/?uid={SHOWN_USER}")
+    for place, (title, score) in enumerate(answer["response"], start=1):
+        say(f"{place:4}. {score:5.2f}  {title}")
