@@ -1,0 +1,25 @@
+"""`python -m model_service.serving`: the HTTP service, with its settings from the environment."""
+
+import os
+import sys
+
+from model_service.serving.settings import Settings, SettingsError
+
+
+def main() -> int:
+    """Serve until told to stop; returns 2 for a setting that cannot be used."""
+    try:
+        settings = Settings.from_environment(os.environ)
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    from model_service.serving.logs import configure_logging
+    from model_service.serving.server import serve
+
+    configure_logging(settings.log_level)
+    serve(settings)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+"""What a client is told when its request cannot be answered."""
+
+
+class RequestError(Exception):
+    """Ends a request with `status` and `{"success": false, "error": message}`."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+def shown(value: object) -> str:
+    """`value` as it may be repeated in a message: quoted, escaped, at most 40 characters of it."""
+    text = value if isinstance(value, str) else str(value)
+    return repr(text if len(text) <= 40 else text[:40] + "…")

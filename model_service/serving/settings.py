@@ -1,0 +1,91 @@
+"""The service's settings, read from the environment once."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from model_service.version import SHORT_DIGITS
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_DEFAULT_ARTIFACT = Path(__file__).parents[1] / "artifact"
+_MOST_DRAIN_SECONDS = 100.0  # below ECS's longest stop timeout on Fargate, 120 s
+_Number = TypeVar("_Number", int, float)
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the message names the variable, the value and what is allowed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the environment decides.
+
+    artifact_dir: ARTIFACT_DIR, the folder written by training.
+    host, port: HOST and PORT to listen on; port 1 to 65535.
+    log_level: LOG_LEVEL, one of LOG_LEVELS.
+    model_version: MODEL_VERSION, 12 to 64 hex digits, or None for whichever model is there. The service is not
+        ready when its artifact has another version.
+    drain_seconds: DRAIN_SECONDS, 0 to 100: how long to go on serving, not ready, between SIGTERM and the end.
+    """
+
+    artifact_dir: Path = _DEFAULT_ARTIFACT
+    host: str = "0.0.0.0"  # noqa: S104 a container is reached through its network interface
+    port: int = 8080
+    log_level: str = "INFO"
+    model_version: str | None = None
+    drain_seconds: float = 0.0
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """The settings in `environment`, empty ones taken as absent; raises SettingsError."""
+        given = {name: value.strip() for name, value in environment.items() if value.strip()}
+        return cls(
+            artifact_dir=Path(given.get("ARTIFACT_DIR", cls.artifact_dir)),
+            host=given.get("HOST", cls.host),
+            port=read_port(given),
+            log_level=_log_level(given.get("LOG_LEVEL", cls.log_level)),
+            model_version=_model_version(given.get("MODEL_VERSION")),
+            drain_seconds=_number(given, "DRAIN_SECONDS", float, cls.drain_seconds, 0.0, _MOST_DRAIN_SECONDS),
+        )
+
+
+def read_port(environment: Mapping[str, str]) -> int:
+    """PORT, 8080 when it is not set; raises SettingsError when it is no port."""
+    return _number(environment, "PORT", int, Settings.port, 1, 65535)
+
+
+def _number(
+    given: Mapping[str, str],
+    name: str,
+    kind: Callable[[str], _Number],
+    default: _Number,
+    low: _Number,
+    high: _Number,
+) -> _Number:
+    text = given.get(name)
+    if text is None:
+        return default
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not low <= value <= high:
+        raise SettingsError(f"{name}={text!r} is not allowed: it has to be a number from {low:g} to {high:g}")
+    return value
+
+
+def _log_level(text: str) -> str:
+    if text.upper() not in LOG_LEVELS:
+        raise SettingsError(f"LOG_LEVEL={text!r} is not allowed: it has to be one of {', '.join(LOG_LEVELS)}")
+    return text.upper()
+
+
+def _model_version(text: str | None) -> str | None:
+    if text is not None and not re.fullmatch(r"[0-9a-f]{12,64}", text.lower()):
+        raise SettingsError(
+            f"MODEL_VERSION={text!r} is not allowed: it has to be {SHORT_DIGITS} to 64 hex digits, "
+            "as training prints it"
+        )
+    return text.lower() if text else None
