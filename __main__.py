@@ -1,0 +1,55 @@
+"""The recommender on AWS: registry, image, network, load balancer, service. `pulumi up` runs this."""
+
+from pathlib import Path
+
+import pulumi
+
+from infra.config import load_settings
+from infra.endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
+from infra.image import ModelImage, ModelImageArgs
+from infra.network import Network, NetworkArgs
+from infra.registry import Registry, RegistryArgs
+from infra.service import FargateService, FargateServiceArgs
+from infra.tags import tag_everything
+
+settings = load_settings()
+name = settings.name
+tag_everything(settings.tags)
+
+registry = Registry(name, RegistryArgs(settings=settings.registry))
+image_args = ModelImageArgs(
+    context=Path("model_service"),
+    repository_url=registry.url,
+    registry_host=registry.host,
+    repository_arn=registry.repository_arn,
+    settings=settings.image,
+)
+image = ModelImage(name, image_args)
+network = Network(name, NetworkArgs(settings=settings.network))
+endpoint_args = LoadBalancedEndpointArgs(
+    vpc_id=network.vpc_id, subnet_ids=network.public_subnet_ids, settings=settings.endpoint
+)
+endpoint = LoadBalancedEndpoint(name, endpoint_args)
+service_args = FargateServiceArgs(
+    vpc_id=network.vpc_id,
+    subnet_ids=network.task_subnet_ids,
+    assign_public_ip=network.assign_public_ip,
+    load_balancer_security_group_id=endpoint.security_group_id,
+    target_group_arn=endpoint.target_group_arn,
+    wait_for=[endpoint.listener],
+    image_uri=image.uri,
+    repository_arns=image.repository_arns,
+    environment=image.environment,
+    cpu_architecture=settings.image.cpu_architecture,
+    settings=settings.service,
+)
+service = FargateService(name, service_args)
+
+pulumi.export("url", endpoint.url)
+pulumi.export("imageUri", image.uri)
+pulumi.export("imageDigest", image.digest)
+pulumi.export("imageTag", image.tag)
+pulumi.export("modelVersion", image.model_version)
+pulumi.export("repositoryUrl", registry.url)
+pulumi.export("clusterName", service.cluster_name)
+pulumi.export("serviceName", service.service_name)

@@ -1,0 +1,1 @@
+"""The recommender's infrastructure on AWS: one Pulumi component a module."""

@@ -1,0 +1,101 @@
+"""What goes into an image: its hash, and a copy of it that is the same on every machine."""
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from docker.utils.build import exclude_paths
+
+FILE_MODE: Final = 0o644
+EXECUTABLE_MODE: Final = 0o755
+MTIME: Final = 315532800
+"""1980-01-01 UTC in seconds, the earliest time that a zip archive holds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildContext:
+    """A Docker build: the folder, and all else that decides what comes out.
+
+    Raises ValueError when the folder or the Dockerfile in it is not there.
+    """
+
+    folder: Path
+    platform: str
+    dockerfile: str = "Dockerfile"
+    target: str = ""
+    build_args: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not (self.folder / self.dockerfile).is_file():
+            raise ValueError(f"no {self.dockerfile} in the folder {self.folder} to build an image from")
+
+    def files(self) -> list[str]:
+        """Paths, relative to the folder and sorted, of the files and links that `.dockerignore` lets through.
+
+        `.dockerignore` itself stays out: what it says is already done.
+        """
+        ignore = self.folder / ".dockerignore"
+        patterns = _patterns(ignore.read_text(encoding="utf-8")) if ignore.is_file() else []
+        paths = exclude_paths(str(self.folder), patterns, dockerfile=self.dockerfile)
+        kept = (path for path in paths if path != ".dockerignore" and not _is_folder(self.folder / path))
+        return sorted(Path(path).as_posix() for path in kept)
+
+    def content_hash(self) -> str:
+        """SHA-256, in hex, over paths, bytes, executable bits, Dockerfile, build arguments, target and platform.
+
+        Other mode bits, times and ignored files do not count.
+        """
+        manifest = {
+            "build_args": dict(self.build_args),
+            "dockerfile": self.dockerfile,
+            "files": [[path, *_fingerprint(self.folder / path)] for path in self.files()],
+            "platform": self.platform,
+            "target": self.target,
+        }
+        return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+    def stage(self, destination: Path) -> None:
+        """Make `destination` a copy of exactly the files that were hashed, with fixed modes and times.
+
+        The builder's own hash counts modes, so a checkout under another umask would be built anew, and a
+        registry with immutable tags refuses the second push under one tag.
+        """
+        shutil.rmtree(destination, ignore_errors=True)
+        destination.mkdir(parents=True)
+        for path in self.files():
+            source, copy = self.folder / path, destination / path
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy, follow_symlinks=False)
+            if not copy.is_symlink():
+                copy.chmod(EXECUTABLE_MODE if _is_executable(source) else FILE_MODE)
+            os.utime(copy, (MTIME, MTIME), follow_symlinks=False)
+        for folder in [destination, *(path for path in destination.rglob("*") if _is_folder(path))]:
+            folder.chmod(EXECUTABLE_MODE)
+            os.utime(folder, (MTIME, MTIME))
+
+
+def _patterns(dockerignore: str) -> list[str]:
+    lines = (line.strip() for line in dockerignore.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _is_executable(path: Path) -> bool:
+    return bool(path.stat().st_mode & stat.S_IXUSR)
+
+
+def _fingerprint(path: Path) -> tuple[str, str]:
+    if path.is_symlink():
+        return "link", str(path.readlink())
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return "executable" if _is_executable(path) else "file", digest

@@ -1,0 +1,153 @@
+"""The only reader of the stack's configuration. Every key is declared, with its default, in Pulumi.yaml."""
+
+from pathlib import Path
+
+import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
+
+from infra import checks, naming
+from infra.config_values import ConfigValues, set_command
+from infra.errors import ConfigError
+from infra.fargate_sizes import MEMORY_MIB_BY_CPU, check_fargate_size, nearest_memory_mib
+from infra.settings import (
+    CpuArchitecture,
+    EndpointSettings,
+    ImageSettings,
+    NetworkMode,
+    NetworkSettings,
+    RegistrySettings,
+    ServiceSettings,
+    Settings,
+)
+
+
+def load_settings() -> Settings:
+    """Read and check everything; raises `ConfigError` for the first value that cannot be deployed."""
+    project, stack = pulumi.get_project(), pulumi.get_stack()
+    values = ConfigValues(_project_config(project))
+    production = values.truth("production")
+    tags = checks.tags("tags", values.pairs("tags", example="team=search"))
+    settings = Settings(
+        name=naming.base_name(project, stack),
+        tags={"project": project, "stack": stack, "managed-by": "pulumi", **tags},
+        network=_network(values),
+        registry=_registry(values, naming.repository_name(project, stack), production),
+        image=_image(values, Path(".build", stack, "context")),
+        endpoint=_endpoint(values, production),
+        service=_service(values),
+    )
+    values.refuse_unknown()
+    return settings
+
+
+def _project_config(project: str) -> dict[str, str]:
+    config = pulumi.Config(project)
+    prefix = f"{project}:"
+    keys = [key.removeprefix(prefix) for key in {**get_config_env(), **CONFIG.get()} if key.startswith(prefix)]
+    for key in keys:
+        if is_config_secret(prefix + key):
+            raise ConfigError(
+                key=key,
+                problem="is stored as a secret, but every setting is readable in what is deployed; "
+                "a secret's value belongs in Secrets Manager or SSM",
+                command=f"pulumi config rm {key}, then pulumi config set --path 'secrets[0]' 'NAME=ARN'",
+            )
+    return {key: config.get(key) or "" for key in keys}
+
+
+def _network(values: ConfigValues) -> NetworkSettings:
+    modes: tuple[NetworkMode, ...] = ("default", "existing", "new")
+    mode = values.choice("network", modes)
+    vpc_id, public, private = (
+        values.text("vpcId"),
+        values.texts("publicSubnetIds"),
+        values.texts("privateSubnetIds"),
+    )
+    if mode == "existing":
+        checks.existing_network(vpc_id, public, private)
+    elif vpc_id or public or private:
+        raise ConfigError(
+            key="network",
+            problem=f'is "{mode}", but vpcId or subnet ids are set; they go with existing',
+            command=set_command("network", "existing"),
+        )
+    return NetworkSettings(mode=mode, vpc_id=vpc_id, public_subnet_ids=public, private_subnet_ids=private)
+
+
+def _registry(values: ConfigValues, name: str, production: bool) -> RegistrySettings:
+    return RegistrySettings(
+        repository_name=name,
+        force_delete=not production,
+        host=checks.registry_host("registryHost", values.text("registryHost")),
+        keep_images=values.whole_number("keepImages", low=3, high=1000),
+        kms_key_arn=checks.kms_key_arn("registryKmsKeyArn", values.text("registryKmsKeyArn")),
+        pull_accounts=checks.account_ids("registryPullAccounts", values.texts("registryPullAccounts")),
+    )
+
+
+def _image(values: ConfigValues, staging: Path) -> ImageSettings:
+    architectures: tuple[CpuArchitecture, ...] = ("X86_64", "ARM64")
+    settings = ImageSettings(
+        uri=checks.image_uri("imageUri", values.text("imageUri")),
+        model_version=checks.model_version("modelVersion", values.text("modelVersion")),
+        build_on_preview=values.truth("buildOnPreview"),
+        cpu_architecture=values.choice("cpuArchitecture", architectures),
+        base_image=values.text("baseImage"),
+        ca_bundle=checks.readable_file("caBundle", values.text("caBundle")),
+        staging=staging,
+    )
+    if settings.model_version and not settings.uri:
+        raise ConfigError(
+            key="modelVersion",
+            problem=f'is "{settings.model_version}", but the image is built here and has the version that '
+            "`make train` gave its model; allowed with imageUri alone",
+            command="pulumi config rm modelVersion",
+        )
+    return settings
+
+
+def _endpoint(values: ConfigValues, production: bool) -> EndpointSettings:
+    return EndpointSettings(
+        allowed_cidrs=checks.cidrs("allowedCidrs", values.texts("allowedCidrs")),
+        public_url=checks.url("publicUrl", values.text("publicUrl")),
+        deregistration_delay_seconds=values.whole_number("deregistrationDelaySeconds", low=0, high=3600),
+        slow_start_seconds=checks.slow_start(
+            "slowStartSeconds", values.whole_number("slowStartSeconds", low=0, high=900)
+        ),
+        deletion_protection=production,
+    )
+
+
+def _service(values: ConfigValues) -> ServiceSettings:
+    cpu, memory_mib = _size(values)
+    desired_count = values.whole_number("desiredCount", low=0, high=1000)
+    environment = values.pairs("environment", example="GREETING=hello")
+    secrets = values.pairs("secrets", example="TOKEN=arn:aws:secretsmanager:...")
+    log_level = values.choice("logLevel", ("DEBUG", "INFO", "WARNING", "ERROR"))
+    return ServiceSettings(
+        cpu=cpu,
+        memory_mib=memory_mib,
+        desired_count=desired_count,
+        max_count=checks.max_count("maxCount", values.whole_number("maxCount", low=0, high=1000), desired_count),
+        cpu_target_percent=values.whole_number("cpuTargetPercent", low=10, high=90),
+        health_check_grace_seconds=values.whole_number("healthCheckGraceSeconds", low=0, high=3600),
+        container_start_seconds=values.whole_number("containerStartSeconds", low=0, high=300),
+        environment={**checks.environment("environment", environment), "LOG_LEVEL": log_level},
+        secrets=checks.secrets("secrets", secrets, environment),
+        log_retention_days=checks.log_retention("logRetentionDays", values.text("logRetentionDays")),
+    )
+
+
+def _size(values: ConfigValues) -> tuple[int, int]:
+    sizes = sorted(MEMORY_MIB_BY_CPU)
+    cpu = int(values.choice("cpu", [str(size) for size in sizes]))
+    memory_mib = values.whole_number("memoryMib", low=512, high=120 * 1024)
+    try:
+        check_fargate_size(cpu, memory_mib)
+    except ValueError as error:
+        raise ConfigError(
+            key="memoryMib",
+            problem=f'is "{memory_mib}": {error}',
+            command=set_command("memoryMib", nearest_memory_mib(cpu, memory_mib)),
+        ) from None
+    return cpu, memory_mib

@@ -1,0 +1,122 @@
+"""Where the images are kept: one ECR repository."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.settings import RegistrySettings
+
+UNTAGGED_DAYS: Final = 14
+"""Days after which an untagged image goes. Tags are immutable, so an image that runs never loses its tag."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistryArgs:
+    """What the registry keeps, and for whom."""
+
+    settings: RegistrySettings
+
+
+class Registry(pulumi.ComponentResource):
+    """A private repository with immutable tags that scans what is pushed and throws away what is old."""
+
+    host: pulumi.Output[str]
+    url: pulumi.Output[str]
+    repository_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("recommender:infra:Registry", name, None, opts)
+        settings = args.settings
+        child = pulumi.ResourceOptions(parent=self)
+        repository = aws.ecr.Repository(
+            f"{name}-repository",
+            name=settings.repository_name,
+            force_delete=settings.force_delete,
+            image_tag_mutability="IMMUTABLE",
+            image_scanning_configuration=aws.ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
+            encryption_configurations=[_encryption(settings.kms_key_arn)],
+            opts=child,
+        )
+        aws.ecr.LifecyclePolicy(
+            f"{name}-lifecycle",
+            repository=repository.name,
+            policy=lifecycle_policy(settings.keep_images),
+            opts=child,
+        )
+        if settings.pull_accounts:
+            partition = aws.get_partition_output(opts=pulumi.InvokeOutputOptions(parent=self)).partition
+            aws.ecr.RepositoryPolicy(
+                f"{name}-pullers",
+                repository=repository.name,
+                policy=partition.apply(lambda partition: pull_policy(partition, settings.pull_accounts)),
+                opts=child,
+            )
+        self.host = pulumi.Output.from_input(settings.host) if settings.host else _account_host(self)
+        self.url = pulumi.Output.concat(self.host, "/", repository.name)
+        self.repository_arn = repository.arn
+        self.register_outputs({"host": self.host, "url": self.url, "repository_arn": self.repository_arn})
+
+
+def lifecycle_policy(keep_images: int) -> str:
+    """ECR's lifecycle policy, as JSON: leftovers of broken pushes go after a while, tagged images by age.
+
+    Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html
+    ("Lifecycle policy properties in Amazon ECR")
+    """
+    rules = [
+        {
+            "rulePriority": 1,
+            "description": "Untagged images, which broken pushes leave",
+            "selection": {
+                "tagStatus": "untagged",
+                "countType": "sinceImagePushed",
+                "countUnit": "days",
+                "countNumber": UNTAGGED_DAYS,
+            },
+            "action": {"type": "expire"},
+        },
+        {
+            "rulePriority": 2,
+            "description": "All but the newest tagged images",
+            "selection": {
+                "tagStatus": "tagged",
+                "tagPatternList": ["*"],
+                "countType": "imageCountMoreThan",
+                "countNumber": keep_images,
+            },
+            "action": {"type": "expire"},
+        },
+    ]
+    return json.dumps({"rules": rules}, sort_keys=True)
+
+
+def pull_policy(partition: str, accounts: Sequence[str]) -> str:
+    """The repository policy, as JSON, that lets these accounts pull."""
+    statement = {
+        "Sid": "Pull",
+        "Effect": "Allow",
+        "Principal": {"AWS": [f"arn:{partition}:iam::{account}:root" for account in accounts]},
+        "Action": ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
+
+
+def _encryption(kms_key_arn: str) -> aws.ecr.RepositoryEncryptionConfigurationArgs:
+    if kms_key_arn:
+        return aws.ecr.RepositoryEncryptionConfigurationArgs(encryption_type="KMS", kms_key=kms_key_arn)
+    return aws.ecr.RepositoryEncryptionConfigurationArgs(encryption_type="AES256")
+
+
+def _account_host(parent: pulumi.Resource) -> pulumi.Output[str]:
+    options = pulumi.InvokeOutputOptions(parent=parent)
+    return pulumi.Output.concat(
+        aws.get_caller_identity_output(opts=options).account_id,
+        ".dkr.ecr.",
+        aws.get_region_output(opts=options).region,
+        ".",
+        aws.get_partition_output(opts=options).dns_suffix,
+    )

@@ -1,0 +1,151 @@
+"""The whole configuration of a stack as frozen, typed values; `config.py` makes them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from infra.fargate_sizes import check_fargate_size
+
+NetworkMode = Literal["default", "existing", "new"]
+CpuArchitecture = Literal["X86_64", "ARM64"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSettings:
+    """Which VPC, and which subnets of it.
+
+    mode: "default": the account's default VPC; "existing": the ids below; "new": a VPC made here.
+    public_subnet_ids: with "existing": at least two, in two availability zones.
+    private_subnet_ids: with "existing": where the tasks run, with a way out; empty: in the public ones.
+    """
+
+    mode: NetworkMode
+    vpc_id: str
+    public_subnet_ids: tuple[str, ...]
+    private_subnet_ids: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        given = bool(self.vpc_id or self.public_subnet_ids or self.private_subnet_ids)
+        if self.mode != "existing" and given:
+            raise ValueError(f'vpc_id and subnet ids go with mode "existing", not "{self.mode}"')
+        if self.mode == "existing" and not (self.vpc_id and len(set(self.public_subnet_ids)) >= 2):
+            raise ValueError('mode "existing" needs vpc_id and at least two public_subnet_ids')
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistrySettings:
+    """Where images are kept, how long, and who else may pull them.
+
+    repository_name: physical name. It is fixed, not auto-named, so that the URL and with it the image's tag are
+        known in preview.
+    host: host[:port] at which Docker reaches the registry; empty: the account's own ECR host.
+    keep_images: newest tagged images to keep; the depth of a rollback.
+    kms_key_arn: key that encrypts the images; empty: AES-256 with ECR's own key.
+    pull_accounts: ids of other accounts that may pull.
+    force_delete: destroy the repository even with images in it.
+    """
+
+    repository_name: str
+    host: str
+    keep_images: int
+    kms_key_arn: str
+    pull_accounts: tuple[str, ...]
+    force_delete: bool
+
+    def __post_init__(self) -> None:
+        if self.keep_images < 1:
+            raise ValueError(f"keep_images is {self.keep_images}; allowed: 1 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSettings:
+    """What to build; or, with `uri`, what to run as it is.
+
+    uri: an image with a tag or a digest; then nothing is built and no Docker is needed.
+    model_version: with `uri`, the version of the model in it; empty: read off a tag made here.
+    base_image: Python base image; empty: the Dockerfile's own.
+    ca_bundle: PEM file that the build, and nothing else, trusts.
+    staging: folder, made anew each time, for the copy of the context that is built.
+    """
+
+    uri: str
+    model_version: str
+    build_on_preview: bool
+    cpu_architecture: CpuArchitecture
+    base_image: str
+    ca_bundle: Path | None
+    staging: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointSettings:
+    """Who may ask, under which URL, and how targets come and go.
+
+    allowed_cidrs: IPv4 or IPv6 ranges that may connect.
+    public_url: handed out in place of the load balancer's own name when not empty.
+    deregistration_delay_seconds: for a leaving target to finish its requests, 0 to 3600.
+    slow_start_seconds: over which a new target's share grows: 0 (off) or 30 to 900.
+    deletion_protection: refuse to destroy the load balancer.
+    """
+
+    allowed_cidrs: tuple[str, ...]
+    public_url: str
+    deregistration_delay_seconds: int
+    slow_start_seconds: int
+    deletion_protection: bool
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.deregistration_delay_seconds <= 3600:
+            raise ValueError(f"deregistration_delay_seconds is {self.deregistration_delay_seconds}; allowed: 0 to 3600")
+        if self.slow_start_seconds and not 30 <= self.slow_start_seconds <= 900:
+            raise ValueError(f"slow_start_seconds is {self.slow_start_seconds}; allowed: 0 (off) or 30 to 900")
+        if not self.allowed_cidrs:
+            raise ValueError("allowed_cidrs is empty; allowed: one range or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceSettings:
+    """How many tasks of which size, what they are told, and how long they may take to start.
+
+    cpu, memory_mib: a pair that Fargate has (`fargate_sizes`).
+    desired_count: tasks; with max_count the fewest. max_count: most tasks; 0: no autoscaling.
+    cpu_target_percent: mean CPU use that autoscaling aims at.
+    health_check_grace_seconds: above the time that the model takes to load.
+    container_start_seconds: in which the container may fail its own health check, at most 300.
+    environment: in plain sight. secrets: variables by ARN (Secrets Manager, SSM).
+    """
+
+    cpu: int
+    memory_mib: int
+    desired_count: int
+    max_count: int
+    cpu_target_percent: int
+    health_check_grace_seconds: int
+    container_start_seconds: int
+    environment: Mapping[str, str]
+    secrets: Mapping[str, str]
+    log_retention_days: int
+
+    def __post_init__(self) -> None:
+        check_fargate_size(self.cpu, self.memory_mib)
+        if self.max_count and self.max_count < self.desired_count:
+            raise ValueError(f"max_count is {self.max_count}; allowed: 0 or at least {self.desired_count}")
+        if not 0 <= self.container_start_seconds <= 300:
+            raise ValueError(f"container_start_seconds is {self.container_start_seconds}; allowed: 0 to 300")
+        if both := sorted(self.environment.keys() & self.secrets.keys()):
+            raise ValueError(f"environment and secrets both name {', '.join(both)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One stack's configuration, checked; `name` begins every resource's name."""
+
+    name: str
+    tags: Mapping[str, str]
+    network: NetworkSettings
+    registry: RegistrySettings
+    image: ImageSettings
+    endpoint: EndpointSettings
+    service: ServiceSettings
