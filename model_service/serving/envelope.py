@@ -18,7 +18,7 @@ _FAILED = JSONResponse({"success": False, "error": "the service failed; its log 
 
 
 class Envelope:
-    """An ASGI application around another: adds headers to its answers, logs its requests and answers for it when it fails.
+    """An ASGI application around another: its headers and its log, and an answer when the other one fails.
 
     Requests are logged at INFO, the probes of health checks at DEBUG.
     """
