@@ -54,13 +54,11 @@ class Network(pulumi.ComponentResource):
         )
 
     def _make(self, name: str) -> None:
+        """Private subnets for the tasks, each zone with a NAT gateway of its own, which is awsx's default."""
         vpc = awsx.ec2.Vpc(
             f"{name}-vpc",
             enable_dns_hostnames=True,
             number_of_availability_zones=AVAILABILITY_ZONES,
-            # One NAT gateway, not one a zone: should its zone fail, running tasks go on answering and only new
-            # ones cannot pull.
-            nat_gateways=awsx.ec2.NatGatewayConfigurationArgs(strategy=awsx.ec2.NatGatewayStrategy.SINGLE),
             subnet_strategy=awsx.ec2.SubnetAllocationStrategy.AUTO,
             opts=pulumi.ResourceOptions(parent=self),
         )
