@@ -42,6 +42,4 @@ def down(settings: LocalSettings) -> None:
             now.note("stopped")
     for folder in (settings.state_dir, PROJECT_DIR / ".build"):
         shutil.rmtree(folder, ignore_errors=True)
-    say(
-        "Nothing of the local stack is left. The trained model stays in model_service/artifact/ (`make clean` removes it)."
-    )
+    say("Nothing of the local stack is left. The trained model stays; `make clean` removes it.")

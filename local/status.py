@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import boto3
-
 import deploy
 from local import emulated_aws
 from local.console import say
+from local.engine.aws import client
 from local.settings import REGION, LocalSettings
 
 
@@ -21,8 +18,7 @@ def status(settings: LocalSettings) -> None:
     if not outputs:
         say("The emulated AWS runs, and nothing is deployed on it. `make up` deploys.")
         return
-    session: Any = boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
-    ecs = session.client("ecs", endpoint_url=settings.aws_url)
+    ecs = client("ecs", endpoint_url=settings.aws_url, region=REGION)
     cluster, name = outputs["clusterName"], outputs["serviceName"]
     service = ecs.describe_services(cluster=cluster, services=[name])["services"][0]
     say(f"Endpoint: {outputs['url']}")

@@ -19,7 +19,7 @@ from local.console import Step, say, step
 from local.docker_engine import ensure_docker
 from local.errors import LocalError
 from local.settings import PROJECT_DIR, LocalSettings
-from model_service.artifact import ArtifactError, load_artifact
+from model_service.version import ArtifactError, read_model_version
 
 ARTIFACT_DIR = PROJECT_DIR / "model_service" / "artifact"
 SHOWN_USER = 20
@@ -47,7 +47,7 @@ def up(settings: LocalSettings) -> None:
 
 
 def stack_config(settings: LocalSettings, base_image: str) -> dict[str, Any]:
-    """What this machine adds to `Pulumi.local.yaml`: the base image, its CA bundle, and ports that are not the usual."""
+    """What this machine adds to `Pulumi.local.yaml`: base image, CA bundle, and ports that are not the usual."""
     config: dict[str, Any] = {"baseImage": base_image}
     bundle = ca_bundle()
     if bundle is not None:
@@ -76,10 +76,10 @@ def ensure_model(now: Step) -> None:
             raise LocalError("Training failed; its message is above. `make train` runs it alone.")
         now.note("trained")
     try:
-        artifact = load_artifact(ARTIFACT_DIR)
+        version = read_model_version(ARTIFACT_DIR)
     except ArtifactError as error:
         raise LocalError(f"{error}\nThe folder was left as it is.") from error
-    now.note(f"{now.outcome if now.outcome == 'trained' else 'there already'}, version {artifact.version[:12]}")
+    now.note(f"{now.outcome if now.outcome == 'trained' else 'there already'}, version {version}")
 
 
 def ask(url: str, *, uid: int, seconds: float = 30.0) -> dict[str, Any]:

@@ -111,7 +111,17 @@ class TargetHealth:
 
     # --- what the load balancer does with it ------------------------------
 
-    async def _forward(self, group_arn: str, *request: Any, **more: Any) -> Any:
+    async def _forward(
+        self,
+        group_arn: str,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: dict[str, Any],
+        raw_query: str | None = None,
+        raw_path: str | None = None,
+    ) -> Any:
         group = alb._tgs.get(group_arn)
         if group is None:
             return _answer(502, f"target group {group_arn} does not exist")
@@ -122,7 +132,8 @@ class TargetHealth:
         if not usable:
             return _answer(503, "no healthy target in the target group")
         address, port = random.choice(usable)  # noqa: S311 - balancing, not cryptography
-        return await alb._proxy_http_target({"Id": address, "Port": port}, group, *request, **more)
+        target = {"Id": address, "Port": port}
+        return await alb._proxy_http_target(target, group, method, raw_path or path, headers, body, query, raw_query)
 
     def _describe(self, params: dict[str, Any]) -> Any:
         group_arn = alb._p(params, "TargetGroupArn")

@@ -27,16 +27,21 @@ class Aws:
     def client(self, service: str) -> Any:
         """A boto3 client of a service, made once."""
         if service not in self._clients:
-            session: Any = boto3.session.Session()
-            self._clients[service] = session.client(
-                service,
-                endpoint_url=self.endpoint_url,
-                region_name=self.region,
-                aws_access_key_id="test",
-                aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
-                config=Config(retries={"max_attempts": 3}, read_timeout=120),
-            )
+            self._clients[service] = client(service, endpoint_url=self.endpoint_url, region=self.region)
         return self._clients[service]
+
+
+def client(service: str, *, endpoint_url: str, region: str) -> Any:
+    """A boto3 client of a service of the emulated AWS, which takes any credentials."""
+    session: Any = boto3.session.Session()
+    return session.client(
+        service,
+        endpoint_url=endpoint_url,
+        region_name=region,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
+        config=Config(retries={"max_attempts": 3}, read_timeout=120),
+    )
 
 
 def auto_name(name: str, *, generation: int) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
-from local.engine.aws import Aws, attribute_list, exists, present, tag_list
+from botocore.exceptions import ClientError
+
+from local.engine.aws import Aws, attribute_list, exists, missing, present, tag_list
 from local.engine.handlers.base import Handler, Inputs, Outputs
 
 LOAD_BALANCER_ATTRIBUTES = {
@@ -29,9 +32,8 @@ class LoadBalancer(Handler):
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         elb = aws.client("elbv2")
         name = _checked(inputs.get("name") or name)
-        try:
-            found = elb.describe_load_balancers(Names=[name])["LoadBalancers"][0]
-        except elb.exceptions.LoadBalancerNotFoundException:
+        found = _first(lambda: elb.describe_load_balancers(Names=[name])["LoadBalancers"])
+        if found is None:
             found = elb.create_load_balancer(
                 Name=name,
                 Subnets=inputs.get("subnets") or [],
@@ -78,9 +80,8 @@ class TargetGroup(Handler):
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         elb = aws.client("elbv2")
         name = _checked(inputs.get("name") or name)
-        try:
-            found = elb.describe_target_groups(Names=[name])["TargetGroups"][0]
-        except elb.exceptions.TargetGroupNotFoundException:
+        found = _first(lambda: elb.describe_target_groups(Names=[name])["TargetGroups"])
+        if found is None:
             found = elb.create_target_group(
                 Name=name,
                 Protocol=inputs["protocol"],
@@ -181,6 +182,16 @@ def _health_check(inputs: Inputs) -> dict[str, Any]:
             "Matcher": {"HttpCode": str(matcher)} if matcher else None,
         }
     )
+
+
+def _first(ask: Callable[[], list[dict[str, Any]]]) -> dict[str, Any] | None:
+    """The first that a describe call finds, or None."""
+    try:
+        return next(iter(ask()), None)
+    except ClientError as error:
+        if missing(error):
+            return None
+        raise
 
 
 def _checked(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -94,11 +95,16 @@ def _docker(aws: Aws, arguments: list[str]) -> None:
     with process:
         for line in process.stdout:
             lines.append(line.rstrip())
-            if line.strip():
+            if _worth_showing(line):
                 aws.log(line.rstrip())
         process.wait(timeout=BUILD_SECONDS)
     if process.returncode:
         raise RuntimeError(f"docker {arguments[0]} failed:\n" + "\n".join(lines[-20:]))
+
+
+def _worth_showing(line: str) -> bool:
+    """Whether a line starts a build step or tells what was pushed; the rest is shown only when it failed."""
+    return bool(re.match(r"#\d+ \[\S+ \d+/\d+\]|.*: (Pushed|digest)", line))
 
 
 HANDLERS: dict[str, Handler] = {"docker-build:index:Image": Image()}

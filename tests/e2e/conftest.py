@@ -1,0 +1,117 @@
+"""A copy of the project, deployed on an emulated AWS of its own: other ports, other state, another model."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from local.engine.aws import client
+
+PROJECT = Path(__file__).resolve().parents[2]
+UP_SECONDS = 900
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """The copied project and how to run its commands."""
+
+    folder: Path
+    aws_port: int
+    endpoint_port: int
+
+    @property
+    def url(self) -> str:
+        """Where the load balancer answers."""
+        return f"http://localhost:{self.endpoint_port}"
+
+    def environment(self) -> dict[str, str]:
+        """This process's environment with the copy's ports, and no way to the Pulumi CLI's other stacks."""
+        return {**os.environ, "AWS_PORT": str(self.aws_port), "ENDPOINT_PORT": str(self.endpoint_port)}
+
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run `python -m ARGUMENTS` in the copy; with `check`, its output is in the failure."""
+        done = subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=self.folder,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=UP_SECONDS,
+            check=False,
+        )
+        if check and done.returncode:
+            pytest.fail(f"{' '.join(arguments)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def aws(self, service: str) -> Any:
+        """A boto3 client of the copy's emulated AWS."""
+        return client(service, endpoint_url=f"http://localhost:{self.aws_port}", region="us-east-1")
+
+    def deploy(self, code: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run Python code that uses `deploy` in the copy."""
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=self.folder,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=UP_SECONDS,
+            check=False,
+        )
+        if check and done.returncode:
+            pytest.fail(f"ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def task_containers(self) -> list[Any]:
+        """The running containers of this copy's tasks."""
+        label = f"ministack.instance=recommender-{self.aws_port}:{self.aws_port}"
+        engine = docker.from_env()
+        try:
+            return list(engine.containers.list(filters={"label": label}))
+        finally:
+            engine.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A copy of every file that git knows or would add; nothing is up yet."""
+    folder = tmp_path_factory.mktemp("e2e") / "recommender"
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in listed.stdout.splitlines():
+        if (PROJECT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, folder / name)
+    return Project(folder=folder, aws_port=_free_port(), endpoint_port=_free_port())
+
+
+@pytest.fixture(scope="session")
+def project(copied: Project) -> Iterator[Project]:
+    """The copy, brought up from nothing, and taken down at the end whatever happens."""
+    try:
+        up = copied.run("local", "up")
+        (copied.folder / "first-up.txt").write_text(up.stdout)
+        yield copied
+    finally:
+        copied.run("local", "down", check=False)

@@ -1,0 +1,152 @@
+"""The whole way through on the emulated AWS, in the order in which a person would go it."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.request
+from typing import Any
+
+import docker
+import pytest
+
+from tests.e2e.conftest import Project
+from tests.e2e.traffic import Traffic
+
+pytestmark = pytest.mark.e2e
+
+
+def _outputs(project: Project) -> dict[str, Any]:
+    done = project.deploy("import deploy, json; print(json.dumps(deploy.outputs('local')))")
+    return dict(json.loads(done.stdout))
+
+
+def _listed_images(project: Project) -> dict[str, str]:
+    """The emulated registry's tags with their digests."""
+    images = project.aws("ecr").describe_images(repositoryName="recommender-local")["imageDetails"]
+    return {tag: image["imageDigest"] for image in images for tag in image.get("imageTags", [])}
+
+
+def _revisions(project: Project) -> list[str]:
+    return list(project.aws("ecs").list_task_definitions()["taskDefinitionArns"])
+
+
+def _wait_for_tasks(project: Project, count: int, *, without: str = "", seconds: float = 30) -> list[Any]:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        containers = [one for one in project.task_containers() if one.id != without]
+        if len(containers) == count:
+            return containers
+        time.sleep(0.2)
+    pytest.fail(f"there are not {count} task containers after {seconds:.0f} s")
+
+
+def test_one_command_brings_up_ten_titled_recommendations_through_the_load_balancer(project: Project) -> None:
+    printed = (project.folder / "first-up.txt").read_text()
+    assert f"Endpoint: {project.url}" in printed
+    titles = re.findall(r"^ +(\d+)\. +\d\.\d\d  (.+)$", printed, flags=re.MULTILINE)
+    assert [int(place) for place, _ in titles] == list(range(1, 11))
+    assert len({title for _, title in titles}) == 10
+
+
+def test_tasks_run_the_image_by_the_digest_that_the_registry_lists(project: Project) -> None:
+    outputs = _outputs(project)
+    assert _listed_images(project) == {outputs["imageTag"]: outputs["imageDigest"]}
+    containers = _wait_for_tasks(project, 2)
+    images = {one.attrs["Config"]["Image"] for one in containers}
+    assert images == {f"localhost:{project.aws_port}/recommender-local@{outputs['imageDigest']}"}
+
+
+def test_a_second_up_changes_nothing(project: Project) -> None:
+    before, digests, tasks = _revisions(project), _listed_images(project), {c.id for c in project.task_containers()}
+    started = time.monotonic()
+    printed = project.run("local", "up").stdout
+    assert time.monotonic() - started < 30
+    assert re.search(r"Deployment: \d+ unchanged ", printed)
+    assert "building" not in printed
+    assert "pushing" not in printed
+    assert (_revisions(project), _listed_images(project)) == (before, digests)
+    assert {one.id for one in project.task_containers()} == tasks
+
+
+def test_a_killed_task_is_replaced(project: Project) -> None:
+    victim = _wait_for_tasks(project, 2)[0]
+    victim.kill()
+    assert victim.id not in {one.id for one in _wait_for_tasks(project, 2, without=victim.id)}
+
+
+def test_a_new_model_takes_over_without_a_failed_request(project: Project) -> None:
+    _wait_for_tasks(project, 2)
+    old, tasks = _outputs(project), {one.id for one in project.task_containers()}
+    project.run("model_service.training", "--seed", "1")
+    with Traffic(project.url) as traffic:
+        time.sleep(1)
+        project.run("local", "up")
+        time.sleep(1)
+    new = _outputs(project)
+    assert traffic.failures == []
+    assert new["modelVersion"] != old["modelVersion"]
+    assert new["imageDigest"] != old["imageDigest"]
+    assert new["imageTag"] != old["imageTag"]
+    assert (traffic.versions[0], traffic.versions[-1]) == (old["modelVersion"], new["modelVersion"])
+    assert not tasks & {one.id for one in _wait_for_tasks(project, 2)}
+
+
+def test_a_version_that_never_gets_ready_is_rolled_back_and_fails_with_its_last_words(project: Project) -> None:
+    old, tasks = _outputs(project), {one.id for one in _wait_for_tasks(project, 2)}
+    broken = json.dumps({"environment": ["ARTIFACT_DIR=/nowhere"], "healthCheckGraceSeconds": 3})
+    code = (
+        "import json, sys, deploy\n"
+        "from local.settings import load_settings\n"
+        "from local.up import stack_config\n"
+        f"config = stack_config(load_settings(), {_base_image()!r}) | json.loads({broken!r})\n"
+        "try:\n    deploy.up('local', config=config)\n"
+        "except deploy.DeployError as error:\n    sys.exit(str(error))\n"
+    )
+    with Traffic(project.url) as traffic:
+        failed = project.deploy(code, check=False)
+    assert failed.returncode == 1
+    assert "rolled back" in failed.stderr
+    assert "failed ELB health checks" in failed.stderr
+    assert "/nowhere" in failed.stderr
+    assert traffic.failures == []
+    assert set(traffic.versions) == {old["modelVersion"]}
+    assert {one.id for one in _wait_for_tasks(project, 2)} == tasks
+    printed = project.run("local", "up").stdout
+    assert "Endpoint:" in printed
+
+
+def _base_image() -> str:
+    """The base image that `make up` chose, from the engine's images."""
+    engine = docker.from_env()
+    try:
+        tags = [tag for image in engine.images.list() for tag in image.tags]
+    finally:
+        engine.close()
+    return next(tag for tag in tags if tag.startswith(("recommender-base:", "python:3.12-slim")))
+
+
+def test_the_openapi_page_is_served(project: Project) -> None:
+    with urllib.request.urlopen(f"{project.url}/openapi.json", timeout=10) as answer:
+        assert "/" in json.load(answer)["paths"]
+
+
+def test_the_tasks_ports_are_on_loopback_only(project: Project) -> None:
+    for container in _wait_for_tasks(project, 2):
+        assert not [binding for bindings in container.ports.values() for binding in bindings or []]
+
+
+def test_down_leaves_nothing_of_this_project(project: Project) -> None:
+    project.run("local", "down")
+    engine = docker.from_env()
+    try:
+        prefix = f"localhost:{project.aws_port}/"
+        names = [tag for image in engine.images.list() for tag in image.tags + (image.attrs["RepoDigests"] or [])]
+        assert [name for name in names if name.startswith((prefix, "recommender-base:"))] == []
+    finally:
+        engine.close()
+    assert project.task_containers() == []
+    assert not (project.folder / ".local").exists()
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(project.url, timeout=2)
