@@ -117,8 +117,8 @@ def readable_file(key: str, value: str) -> Path | None:
     if not path.is_file():
         raise ConfigError(
             key=key,
-            problem=f'is "{value}", where there is no file; allowed: the path of a PEM bundle',
-            command=f"{set_command(key, '/etc/ssl/certs/ca-certificates.crt')} (or pulumi config rm {key})",
+            problem=f'is "{value}", where there is no file; allowed: the path of a file',
+            command=f"{set_command(key, '/path/to/the/file')} (or pulumi config rm {key})",
         )
     return path
 

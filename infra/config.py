@@ -94,6 +94,7 @@ def _image(values: ConfigValues, staging: Path) -> ImageSettings:
         cpu_architecture=values.choice("cpuArchitecture", architectures),
         base_image=values.text("baseImage"),
         ca_bundle=checks.readable_file("caBundle", values.text("caBundle")),
+        pip_conf=checks.readable_file("pipConf", values.text("pipConf")),
         staging=staging,
     )
     if settings.model_version and not settings.uri:

@@ -6,6 +6,7 @@ from typing import Any, Final
 import pulumi
 
 from infra.contract import CONTAINER_NAME, CONTAINER_PORT, CONTAINER_USER, HEALTH_COMMAND
+from infra.errors import ProgramError
 
 STOP_TIMEOUT_SECONDS: Final = 30
 
@@ -60,7 +61,7 @@ def _plain(environment: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[list[d
     async def check() -> bool:
         for name, value in environment.items():
             if isinstance(value, pulumi.Output) and await value.is_secret():
-                raise ValueError(
+                raise ProgramError(
                     f"environment has a secret in {name}: everybody who may describe the task could read it; "
                     f"put the value in Secrets Manager or SSM and name its ARN in secrets"
                 )

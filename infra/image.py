@@ -17,7 +17,8 @@ from infra.image_reference import ImageReference, image_tag, parse_image_uri
 from infra.settings import CpuArchitecture, ImageSettings
 from model_service.version import ArtifactError, read_model_version
 
-CA_BUNDLE_ID: Final = "ca-bundle"
+BUILD_SECRETS: Final = ("ca-bundle", "pip-conf")
+"""What the Dockerfile may mount while it builds; never in the image, nor a reason to build it again."""
 
 PLATFORMS: Final[Mapping[CpuArchitecture, docker_build.Platform]] = {
     "X86_64": docker_build.Platform.LINUX_AMD64,
@@ -94,8 +95,8 @@ class ModelImage(pulumi.ComponentResource):
                     password=pulumi.Output.secret(token.password),
                 )
             ],
-            secrets=_build_secrets(settings.ca_bundle),
-            ignore_secrets_in_diff_calculation=[CA_BUNDLE_ID],
+            secrets=_build_secrets(settings),
+            ignore_secrets_in_diff_calculation=list(BUILD_SECRETS),
             # Deleting would need a password that is still valid, and must never take an image that a rollback
             # needs: old images go by the registry's lifecycle policy, the last ones with the repository.
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
@@ -136,10 +137,10 @@ def _build_now(build_on_preview: bool) -> bool:
     return build_on_preview and pulumi.runtime.is_dry_run()
 
 
-def _build_secrets(ca_bundle: Path | None) -> Mapping[str, pulumi.Input[str]] | None:
-    if ca_bundle is None:
-        return None
-    return {CA_BUNDLE_ID: pulumi.Output.secret(ca_bundle.read_text(encoding="utf-8"))}
+def _build_secrets(settings: ImageSettings) -> Mapping[str, pulumi.Input[str]] | None:
+    files = zip(BUILD_SECRETS, (settings.ca_bundle, settings.pip_conf), strict=True)
+    texts = {name: path.read_text(encoding="utf-8") for name, path in files if path}
+    return {name: pulumi.Output.secret(text) for name, text in texts.items()} or None
 
 
 def _digest_in_registry(parent: pulumi.ComponentResource, name: str, reference: ImageReference) -> pulumi.Output[str]:

@@ -67,6 +67,7 @@ class ImageSettings:
     model_version: with `uri`, the version of the model in it; empty: read off a tag made here.
     base_image: Python base image; empty: the Dockerfile's own.
     ca_bundle: PEM file that the build, and nothing else, trusts.
+    pip_conf: configuration of pip for the build alone.
     staging: folder, made anew each time, for the copy of the context that is built.
     """
 
@@ -76,6 +77,7 @@ class ImageSettings:
     cpu_architecture: CpuArchitecture
     base_image: str
     ca_bundle: Path | None
+    pip_conf: Path | None
     staging: Path
 
 

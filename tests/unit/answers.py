@@ -1,0 +1,122 @@
+"""An AWS account made up for tests: what resources turn out to be, and what look-ups find."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pulumi.runtime import mocks, rpc
+
+ACCOUNT = "111122223333"
+REGION = "eu-central-1"
+DIGEST = "sha256:" + "d1" * 32
+FOREIGN_DIGEST = "sha256:" + "f0" * 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aws:
+    """The parts of the account that tests change: the default VPC and its subnets, and others by id to zone."""
+
+    has_default_vpc: bool = True
+    default_subnets: Sequence[str] = ("subnet-b", "subnet-a")
+    zones: Mapping[str, str] = field(default_factory=dict)
+    vpc_of_given_subnets: str = "vpc-given"
+
+
+class Answers(mocks.Mocks):
+    """Answers every call and registration that the program may make, and refuses every other one."""
+
+    def __init__(self, aws: Aws, calls: list[tuple[str, Mapping[str, Any]]], *, preview: bool) -> None:
+        self.aws = aws
+        self.calls = calls
+        self.preview = preview
+
+    def call(self, args: mocks.MockCallArgs) -> Any:
+        self.calls.append((args.token, plain(args.args)))
+        match args.token:
+            case "aws:index/getCallerIdentity:getCallerIdentity":
+                return {"accountId": ACCOUNT, "id": ACCOUNT}
+            case "aws:index/getRegion:getRegion":
+                return {"region": REGION, "id": REGION}
+            case "aws:index/getPartition:getPartition":
+                return {"partition": "aws", "dnsSuffix": "amazonaws.com", "id": "aws"}
+            case "aws:ecr/getAuthorizationToken:getAuthorizationToken":
+                return {"userName": "AWS", "password": "short-lived", "id": REGION}
+            case "aws:ecr/getImage:getImage" | "docker:index/getRegistryImage:getRegistryImage":
+                return {"imageDigest": FOREIGN_DIGEST, "sha256Digest": FOREIGN_DIGEST, "id": FOREIGN_DIGEST}
+            case "aws:ec2/getVpc:getVpc":
+                if not self.aws.has_default_vpc:
+                    return {}, [("filter", "no matching EC2 VPC found")]
+                return {"id": "vpc-default", "default": True}
+            case "aws:ec2/getSubnets:getSubnets":
+                return {"ids": list(self.aws.default_subnets), "id": REGION}
+            case "aws:ec2/getSubnet:getSubnet":
+                zone = self.aws.zones[args.args["id"]]
+                return {"id": args.args["id"], "availabilityZone": zone, "vpcId": self.aws.vpc_of_given_subnets}
+        raise AssertionError(f"a call that no test expects: {args.token}")
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        if not args.custom and not args.typ.startswith("awsx:"):
+            return "", dict(args.inputs)
+        if args.typ == "awsx:ec2:Vpc":
+            return "", {} if self.preview else {"vpcId": "vpc-new", **NEW_SUBNETS}
+        computed = COMPUTED.get(args.typ)
+        if computed is None:
+            raise AssertionError(f"a resource that no test expects: {args.typ}")
+        known = {"name": args.name, **args.inputs}
+        if self.preview:
+            return "", known
+        return f"{args.name}-id", {**known, **{key: value.format(args.name) for key, value in computed.items()}}
+
+
+NEW_SUBNETS = {"publicSubnetIds": ["subnet-out-a", "subnet-out-b"], "privateSubnetIds": ["subnet-in-a", "subnet-in-b"]}
+
+_ARN = {"arn": "arn:of:{}"}
+_BALANCED = {"arn": "arn:of:{}", "arnSuffix": "suffix/{}"}
+
+COMPUTED: Mapping[str, Mapping[str, str]] = {
+    "aws:appautoscaling/policy:Policy": _ARN,
+    "aws:appautoscaling/target:Target": _ARN,
+    "aws:cloudwatch/logGroup:LogGroup": {"arn": "arn:aws:logs:r:a:log-group:{}"},
+    "aws:ec2/securityGroup:SecurityGroup": _ARN,
+    "aws:ecr/lifecyclePolicy:LifecyclePolicy": {},
+    "aws:ecr/repository:Repository": _ARN,
+    "aws:ecr/repositoryPolicy:RepositoryPolicy": {},
+    "aws:ecs/cluster:Cluster": _ARN,
+    "aws:ecs/service:Service": _ARN,
+    "aws:ecs/taskDefinition:TaskDefinition": _ARN,
+    "aws:iam/role:Role": _ARN,
+    "aws:iam/rolePolicy:RolePolicy": {},
+    "aws:lb/listener:Listener": _ARN,
+    "aws:lb/loadBalancer:LoadBalancer": {**_BALANCED, "dnsName": "{}.elb.example"},
+    "aws:lb/targetGroup:TargetGroup": _BALANCED,
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": _ARN,
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": _ARN,
+    "docker-build:index:Image": {"digest": DIGEST, "ref": "unused"},
+    "pulumi:providers:docker": {},
+}
+"""The types that this project uses, and what AWS would add to each; {} stands for the resource's name."""
+
+
+def plain(value: Any) -> Any:
+    """The value without secret marks, numbers as whole as they were before gRPC made them floats."""
+    if isinstance(value, dict):
+        if value.get(rpc._special_sig_key) == rpc._special_secret_sig:
+            return plain(value.get("value"))
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def has_secret(value: Any) -> bool:
+    """Whether a value, or anything in it, is marked as a secret."""
+    if isinstance(value, dict):
+        marked = value.get(rpc._special_sig_key) == rpc._special_secret_sig
+        return marked or any(has_secret(item) for item in value.values())
+    return isinstance(value, list) and any(has_secret(item) for item in value)
+
+
+def to_json(value: object) -> str:
+    """A configuration value as Pulumi hands it to a program."""
+    return json.dumps(value)
