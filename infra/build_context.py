@@ -14,7 +14,7 @@ from docker.utils.build import exclude_paths
 
 FILE_MODE: Final = 0o644
 EXECUTABLE_MODE: Final = 0o755
-MTIME: Final = 315532800
+EPOCH: Final = 315532800
 """1980-01-01 UTC in seconds, the earliest time that a zip archive holds."""
 
 
@@ -61,10 +61,11 @@ class BuildContext:
         return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
     def stage(self, destination: Path) -> None:
-        """Make `destination` a copy of exactly the files that were hashed, with fixed modes and times.
+        """Make `destination` a copy of exactly the files that were hashed, with modes and times that depend on nothing else.
 
         The builder's own hash counts modes, so a checkout under another umask would be built anew, and a
-        registry with immutable tags refuses the second push under one tag.
+        registry with immutable tags refuses the second push under one tag. BuildKit takes a file for unchanged when
+        its size and time are, so the time is made from the content.
         """
         shutil.rmtree(destination, ignore_errors=True)
         destination.mkdir(parents=True)
@@ -74,10 +75,17 @@ class BuildContext:
             shutil.copyfile(source, copy, follow_symlinks=False)
             if not copy.is_symlink():
                 copy.chmod(EXECUTABLE_MODE if _is_executable(source) else FILE_MODE)
-            os.utime(copy, (MTIME, MTIME), follow_symlinks=False)
+            time = _content_time(source)
+            os.utime(copy, (time, time), follow_symlinks=False)
         for folder in [destination, *(path for path in destination.rglob("*") if _is_folder(path))]:
             folder.chmod(EXECUTABLE_MODE)
-            os.utime(folder, (MTIME, MTIME))
+            os.utime(folder, (EPOCH, EPOCH))
+
+
+def _content_time(path: Path) -> int:
+    """Seconds since 1970, in the years 1980 to 2014, that are another for another content."""
+    digest = hashlib.sha256(repr(_fingerprint(path)).encode()).digest()
+    return EPOCH + int.from_bytes(digest[:4]) % 2**30
 
 
 def _patterns(dockerignore: str) -> list[str]:

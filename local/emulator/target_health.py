@@ -53,6 +53,7 @@ class TargetHealth:
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="target-health")
         self._complete_deployment = ecs._complete_service_deployment
         self._create_service = ecs._create_service
+        self._record_healthy = ecs._record_service_task_healthy
         self._remove_container = ecs._remove_docker_container
 
     def install(self) -> None:
@@ -62,6 +63,7 @@ class TargetHealth:
         ecs._complete_service_deployment = self._complete_when_healthy
         ecs._create_service = self._create_in_progress
         ecs._ACTION_MAP["CreateService"] = self._create_in_progress
+        ecs._record_service_task_healthy = self._record_when_healthy
         ecs._remove_docker_container = self._remove_after_draining
         for name, step in (("check", self._check_all), ("advance", self._advance_services)):
             threading.Thread(target=self._repeat, args=(step,), daemon=True, name=f"target-health-{name}").start()
@@ -174,6 +176,14 @@ class TargetHealth:
             if len(healthy) < service["desiredCount"]:
                 return
         self._complete_deployment(cluster, service_key, expected_deployment_id)
+
+    def _record_when_healthy(self, service_key: str, task: dict[str, Any]) -> None:
+        """Only a healthy target sets the circuit breaker's count back; that the container runs is not enough."""
+        service = ecs._services.get(service_key)
+        if service and service.get("loadBalancers") and self._task_health(service, task) != "healthy":
+            task["_startup_stable"] = True
+        else:
+            self._record_healthy(service_key, task)
 
     def _advance_services(self) -> None:
         """Complete deployments whose tasks have become healthy; stop tasks that fail beyond the grace period."""

@@ -21,18 +21,16 @@ def stack_config(project_dir: Path, stack: str, overrides: dict[str, Any]) -> tu
     `Pulumi.yaml`'s defaults, then `Pulumi.<stack>.yaml`, then `overrides`; keys without a namespace are the project's.
     """
     project = yaml.safe_load((project_dir / "Pulumi.yaml").read_text())
-    values: dict[str, Any] = {}
-    for key, declared in (project.get("config") or {}).items():
-        if not isinstance(declared, dict):
-            values[key] = declared
-        elif "default" in declared or "value" in declared:
-            values[key] = declared.get("default", declared.get("value"))
-    stack_file = project_dir / f"Pulumi.{stack}.yaml"
-    if stack_file.exists():
-        values.update((yaml.safe_load(stack_file.read_text()) or {}).get("config") or {})
-    values.update(overrides)
     name = str(project["name"])
-    return name, {_qualified(name, key): _text(value) for key, value in values.items() if value is not None}
+    defaults: dict[str, Any] = {}
+    for key, declared in (project.get("config") or {}).items():
+        defaults[key] = declared.get("default", declared.get("value")) if isinstance(declared, dict) else declared
+    stack_file = project_dir / f"Pulumi.{stack}.yaml"
+    own = (yaml.safe_load(stack_file.read_text()) or {}).get("config") or {} if stack_file.exists() else {}
+    values: dict[str, Any] = {}
+    for layer in (defaults, own, overrides):
+        values.update({_qualified(name, key): value for key, value in layer.items()})
+    return name, {key: _text(value) for key, value in values.items() if value is not None}
 
 
 def run(project_dir: Path, *, stack: str, config: dict[str, str], project: str, engine: Engine, dry_run: bool) -> Any:
