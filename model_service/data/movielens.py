@@ -99,7 +99,7 @@ def _year(title: str) -> int | None:
 
 def _columns(file: Path, text: bytes, delimiter: str, header_lines: int = 0) -> NDArray[np.void]:
     """(N,) user, item and value; the timestamps are not read."""
-    if text.count(b"\n", 0, 4096) < header_lines or not text.strip():
+    if not any(line.strip() for line in text[:4096].split(b"\n")[header_lines:]):
         raise DataError(f"{file} holds no ratings")
     try:
         columns = np.loadtxt(

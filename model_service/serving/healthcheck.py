@@ -8,16 +8,17 @@ import os
 import socket
 import sys
 
-_TIMEOUT_SECONDS = 3.0
+_TIMEOUT_SECONDS = 3.0  # without anything received
+_MOST_BYTES = 4096
 
 
 def check(port: int, path: str) -> str | None:
-    """None when 127.0.0.1:`port` answers `path` with status 200 within three seconds, otherwise what went wrong."""
+    """None when 127.0.0.1:`port` answers `path` with status 200, otherwise what went wrong."""
     request = f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode()
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_SECONDS) as connection:
             connection.sendall(request)
-            answer = connection.recv(65536)
+            answer = connection.makefile("rb").read(_MOST_BYTES)
     except OSError as error:
         return f"no answer from port {port}: {error}"
     head, _, body = answer.partition(b"\r\n\r\n")

@@ -8,6 +8,7 @@ from typing import Any
 from model_service.data.movielens import read_movielens
 from model_service.data.ratings import DataError, Ratings
 from model_service.data.synthetic import generate_ratings
+from model_service.training.config import FitConfig, Recipe
 from model_service.version import ArtifactError, Metadata
 
 DEFAULT_OUT = Path(__file__).parents[1] / "artifact"
@@ -31,8 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from model_service.artifact import check_replaceable
-    from model_service.training.fit import FitConfig
-    from model_service.training.train import Recipe, train
+    from model_service.training.train import train
 
     check_replaceable(options.out)
     recipe = Recipe(
@@ -82,14 +82,24 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--data", type=Path, metavar="FOLDER", help="an unpacked MovieLens release; without it, invented ratings")
     add("--out", type=Path, default=DEFAULT_OUT, metavar="FOLDER", help="the artifact folder to replace")
-    add("--seed", type=_number(int, 0), default=0, help="decides data (when invented), split and first weights")
-    add("--factors", type=_number(int, 1), default=10, help="length k of the vectors")
-    add("--c-vector", type=_number(float, 0.0), default=0.06, help="L2 weight of the vectors")
-    add("--c-bias", type=_number(float, 0.0), default=0.02, help="L2 weight of the biases")
-    add("--epochs", type=_number(int, 1), default=60, help="passes over the ratings, at most")
-    add("--patience", type=_number(int, 1), default=3, help="epochs without improvement before stopping")
-    add("--batch-size", type=_number(int, 1), default=2048, help="ratings a step")
-    add("--learning-rate", type=_number(float, 1e-6), default=0.02, help="Adam's step size")
+    add(
+        "--seed",
+        type=_number(int, 0),
+        default=FitConfig.seed,
+        help="decides invented data, split and first weights",
+    )
+    add("--factors", type=_number(int, 1), default=Recipe.factors, help="length k of the vectors")
+    add("--c-vector", type=_number(float, 0.0), default=Recipe.c_vector, help="L2 weight of the vectors")
+    add("--c-bias", type=_number(float, 0.0), default=Recipe.c_bias, help="L2 weight of the biases")
+    add("--epochs", type=_number(int, 1), default=FitConfig.epochs, help="passes over the ratings, at most")
+    add(
+        "--patience",
+        type=_number(int, 1),
+        default=FitConfig.patience,
+        help="epochs without a better one before it stops",
+    )
+    add("--batch-size", type=_number(int, 1), default=FitConfig.batch_size, help="ratings a step")
+    add("--learning-rate", type=_number(float, 1e-6), default=FitConfig.learning_rate, help="Adam's step size")
     return parser
 
 

@@ -1,5 +1,7 @@
 """The training loop: minibatches by index on tensors that stay where they are, early stopping, best epoch kept."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,29 +11,11 @@ from torch import Tensor
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from model_service.data.ratings import Ratings
+from model_service.training.config import FitConfig, ModelConfig
 from model_service.training.evaluate import rmse
-from model_service.training.model import MatrixFactorization, ModelConfig
+from model_service.training.model import MatrixFactorization
 
-
-@dataclass(frozen=True, kw_only=True)
-class FitConfig:
-    """How to train; raises ValueError for numbers that train nothing.
-
-    epochs: passes over the ratings, at most. patience: epochs without a better validation error before stopping.
-    batch_size: ratings a step. learning_rate: Adam's step size.
-    """
-
-    epochs: int = 60
-    patience: int = 3
-    batch_size: int = 2048
-    learning_rate: float = 0.02
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if min(self.epochs, self.patience, self.batch_size) < 1:
-            raise ValueError("epochs, patience and batch_size have to be at least 1")
-        if self.learning_rate <= 0:
-            raise ValueError("learning_rate has to be greater than 0")
+_ONE_THREAD_BELOW = 1 << 20  # numbers in the vectors of a batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +49,10 @@ def fit(
     held_out = _tensors(ratings, validation, device) if validation is not None else None
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     best, best_epoch, curve = _state(model), config.epochs, []
-    with tqdm(total=config.epochs, desc=label, unit="epoch") as bar:
+    with (
+        _threads_for(config.batch_size * model_config.factors),
+        tqdm(total=config.epochs, desc=label, unit="epoch") as bar,
+    ):
         for epoch in range(1, config.epochs + 1):
             _train_epoch(model, optimiser, learned, config.batch_size, generator)
             bar.update()
@@ -93,6 +80,18 @@ def predict(
             users, items, _ = _tensors(ratings, chosen[start : start + batch_size], device)
             parts.append(model(users, items).clamp(*ratings.scale).cpu().numpy())
     return np.concatenate(parts)
+
+
+@contextmanager
+def _threads_for(numbers: int) -> Iterator[None]:
+    """One thread for steps on few `numbers`: they end before the other threads have begun, and the sums of one
+    thread are the same on every machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if numbers > _ONE_THREAD_BELOW else 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _train_epoch(

@@ -1,30 +1,9 @@
 """The model: matrix factorisation with biases, in PyTorch."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
-
-@dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """Size and regularisation of the model; raises ValueError for numbers that make no model.
-
-    factors: length k of a user's and of a film's vector.
-    c_vector, c_bias: weights of the squared vectors and of the squared biases in the loss.
-    """
-
-    users: int
-    items: int
-    factors: int = 10
-    c_vector: float = 0.06
-    c_bias: float = 0.02
-
-    def __post_init__(self) -> None:
-        if min(self.users, self.items, self.factors) < 1:
-            raise ValueError("users, items and factors have to be at least 1")
-        if min(self.c_vector, self.c_bias) < 0:
-            raise ValueError("c_vector and c_bias cannot be negative")
+from model_service.training.config import ModelConfig
 
 
 class MatrixFactorization(nn.Module):

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,32 +12,14 @@ import numpy as np
 from model_service.artifact import Weights, write_artifact
 from model_service.data.ratings import Ratings
 from model_service.training.baseline import baseline_metrics
+from model_service.training.config import Recipe
 from model_service.training.evaluate import errors
-from model_service.training.fit import FitConfig, fit, predict
-from model_service.training.model import MatrixFactorization, ModelConfig
+from model_service.training.fit import fit, predict
+from model_service.training.model import MatrixFactorization
 from model_service.training.split import split_ratings
 from model_service.version import Metadata
 
 _LIBRARIES = ("torch", "scikit-surprise", "numpy", "safetensors")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """Everything that decides which model the ratings give; see ModelConfig and FitConfig for the meaning."""
-
-    factors: int = ModelConfig.factors
-    c_vector: float = ModelConfig.c_vector
-    c_bias: float = ModelConfig.c_bias
-    fit: FitConfig = field(default_factory=FitConfig)
-
-    def model_config(self, ratings: Ratings) -> ModelConfig:
-        return ModelConfig(
-            users=len(ratings.user_ids),
-            items=len(ratings.item_ids),
-            factors=self.factors,
-            c_vector=self.c_vector,
-            c_bias=self.c_bias,
-        )
 
 
 def train(ratings: Ratings, *, recipe: Recipe, out: Path) -> Metadata:

@@ -1,0 +1,43 @@
+"""One small model, trained once; copies of its artifact for the tests that spoil one."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from model_service.artifact import Artifact, load_artifact
+from model_service.data.ratings import Ratings
+from model_service.data.synthetic import Shape, generate_ratings
+from model_service.training.config import FitConfig, Recipe
+from model_service.training.train import train
+from model_service.version import Metadata
+
+SHAPE = Shape(users=120, items=150, ratings=5000)
+RECIPE = Recipe(factors=4, fit=FitConfig(epochs=8, batch_size=256))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A finished training run."""
+
+    ratings: Ratings
+    folder: Path
+    metadata: Metadata
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("trained") / "artifact"
+    ratings = generate_ratings(seed=3, shape=SHAPE)
+    return Trained(ratings=ratings, folder=folder, metadata=train(ratings, recipe=RECIPE, out=folder))
+
+
+@pytest.fixture(scope="session")
+def artifact(trained: Trained) -> Artifact:
+    return load_artifact(trained.folder)
+
+
+@pytest.fixture
+def artifact_copy(trained: Trained, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained.folder, tmp_path / "artifact"))
