@@ -31,7 +31,7 @@ def main() -> int:
     """Check PATH (default /ready) on the port in PORT (default 8080); prints the problem and returns 1 for one."""
     path = sys.argv[1] if len(sys.argv) > 1 else "/ready"
     port = os.environ.get("PORT", "").strip() or "8080"
-    if not port.isdigit() or int(port) > 65535:
+    if not port.isdecimal() or int(port) > 65535:
         print(f"PORT={port!r} is no port")
         return 1
     problem = check(int(port), path)
