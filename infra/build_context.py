@@ -61,11 +61,11 @@ class BuildContext:
         return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
     def stage(self, destination: Path) -> None:
-        """Make `destination` a copy of exactly the files that were hashed, with modes and times that depend on nothing else.
+        """Make `destination` a copy of exactly the files that were hashed, the same on every machine.
 
-        The builder's own hash counts modes, so a checkout under another umask would be built anew, and a
-        registry with immutable tags refuses the second push under one tag. BuildKit takes a file for unchanged when
-        its size and time are, so the time is made from the content.
+        Modes and times are made from the content alone. The builder's own hash counts modes, so a checkout under
+        another umask would be built anew, and a registry with immutable tags refuses the second push under one
+        tag. BuildKit takes a file for unchanged when its size and time are.
         """
         shutil.rmtree(destination, ignore_errors=True)
         destination.mkdir(parents=True)

@@ -28,14 +28,14 @@ class ConfigValues:
     def choice(self, key: str, allowed: Collection[Choice]) -> Choice:
         """One of the allowed words, in any case."""
         text = self.text(key)
-        for word in allowed:
-            if word.lower() == text.lower():
-                return word
-        nearest = get_close_matches(text, allowed, n=1, cutoff=0) or sorted(allowed)[:1]
+        by_lower_case = {word.lower(): word for word in allowed}
+        if text.lower() in by_lower_case:
+            return by_lower_case[text.lower()]
+        nearest = get_close_matches(text.lower(), by_lower_case, n=1, cutoff=0)
         raise ConfigError(
             key=key,
             problem=f'is "{text}"; allowed: {", ".join(allowed)}',
-            command=set_command(key, nearest[0]),
+            command=set_command(key, by_lower_case[nearest[0]]),
         )
 
     def whole_number(self, key: str, *, low: int, high: int) -> int:

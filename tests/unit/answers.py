@@ -1,6 +1,5 @@
 """An AWS account made up for tests: what resources turn out to be, and what look-ups find."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -115,8 +114,3 @@ def has_secret(value: Any) -> bool:
         marked = value.get(rpc._special_sig_key) == rpc._special_secret_sig
         return marked or any(has_secret(item) for item in value.values())
     return isinstance(value, list) and any(has_secret(item) for item in value)
-
-
-def to_json(value: object) -> str:
-    """A configuration value as Pulumi hands it to a program."""
-    return json.dumps(value)

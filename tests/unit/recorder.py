@@ -1,6 +1,7 @@
 """Run a Pulumi program against mocks, and write down all that it registers."""
 
 import asyncio
+import json
 import runpy
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -74,7 +75,7 @@ class Recorder(mocks.MockMonitor):
         self.recorded = recorded
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (the name that gRPC gives it)
-        response = super().RegisterResource(request)
+        response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         if request.type == "pulumi:pulumi:Stack":
             return response
         if response.urn in self.recorded.resources:
@@ -102,7 +103,7 @@ class Recorder(mocks.MockMonitor):
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
         outputs = rpc.deserialize_properties(request.outputs)
         self.recorded.component_outputs[request.urn] = outputs
-        return super().RegisterResourceOutputs(request)
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
 
 def run(
@@ -116,19 +117,21 @@ def run(
 ) -> Recording:
     """Run a program to its end, every Output resolved, and return what it registered; its errors are raised."""
     recorded = Recording()
-    pulumi.runtime.settings.set_root_resource(None)  # or a second run keeps the first one's transformations
+    forget_stack: Any = pulumi.runtime.settings.set_root_resource
+    forget_stack(None)  # or this run has the transformations and exports of the one before
     pulumi.runtime.set_all_config(dict(config or {}), secret_keys or [])
     answering = answers.Answers(aws or answers.Aws(), recorded.calls, preview=preview)
 
     async def outputs() -> None:
-        for key, value in pulumi.runtime.get_root_resource().outputs.items():
+        stack_resource: Any = pulumi.runtime.get_root_resource()
+        for key, value in stack_resource.outputs.items():
             output = pulumi.Output.from_input(value)
             if await output.is_known():
                 recorded.exports[key] = await output.future()
             else:
                 recorded.unknown_exports.add(key)
 
-    @pulumi.runtime.test
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
     def whole() -> pulumi.Output[None]:
         program()
         return pulumi.Output.from_input(outputs())
@@ -148,8 +151,11 @@ def closing_event_loops() -> Iterator[None]:
     make = asyncio.new_event_loop
 
     def make_and_note() -> asyncio.AbstractEventLoop:
-        made.append(make())
-        return made[-1]
+        loop = make()
+        # The first failure is raised; what fails in its wake would be logged when garbage is collected.
+        loop.set_exception_handler(lambda loop, context: None)
+        made.append(loop)
+        return loop
 
     with patch.object(asyncio, "new_event_loop", make_and_note):
         own = asyncio.new_event_loop()
@@ -179,8 +185,10 @@ def run_main(
 def stack_config(stack: str, overrides: Mapping[str, object] | None = None) -> dict[str, str]:
     """What Pulumi would hand a program: defaults, the stack's file, then overrides of the project's own keys."""
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
-    values: dict[str, object] = {key: spec["default"] for key, spec in project["config"].items()}
-    values |= yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
-    values |= overrides or {}
-    full = {key if ":" in key else f"{PROJECT}:{key}": value for key, value in values.items()}
-    return {key: value if isinstance(value, str) else answers.to_json(value) for key, value in full.items()}
+    layers = [
+        {key: spec["default"] for key, spec in project["config"].items()},
+        yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"],
+        overrides or {},
+    ]
+    full = {key if ":" in key else f"{PROJECT}:{key}": value for layer in layers for key, value in layer.items()}
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in full.items()}

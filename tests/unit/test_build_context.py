@@ -114,6 +114,16 @@ def test_the_staged_copy_holds_exactly_what_was_hashed(context: BuildContext, tm
     assert replace(context, folder=staged).content_hash() == context.content_hash()
 
 
+def test_another_content_of_the_same_size_gets_another_time(context: BuildContext, tmp_path: Path) -> None:
+    """BuildKit takes a file for unchanged when its size and time are."""
+    times = []
+    for content in ("app\n", "APP\n"):
+        (context.folder / "code" / "app.py").write_text(content)
+        context.stage(tmp_path / "staged")
+        times.append((tmp_path / "staged" / "code" / "app.py").stat().st_mtime)
+    assert times[0] != times[1]
+
+
 def test_a_folder_without_a_dockerfile_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no Dockerfile in the folder"):
         BuildContext(folder=tmp_path, platform="linux/amd64")

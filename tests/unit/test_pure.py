@@ -1,0 +1,137 @@
+"""Claims about the tables and helpers that know nothing of Pulumi."""
+
+import json
+
+import pytest
+
+from infra.fargate_sizes import MEMORY_MIB_BY_CPU, check_fargate_size, nearest_memory_mib
+from infra.image_reference import EcrRepository, image_tag, parse_image_uri
+from infra.naming import base_name, child_name, repository_name, shorten
+from infra.registry import lifecycle_policy
+from infra.roles import execution_policy
+
+DIGEST = "sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("cpu", "least", "most", "step"),
+    [
+        (512, 1024, 4096, 1024),
+        (1024, 2048, 8192, 1024),
+        (2048, 4096, 16384, 1024),
+        (4096, 8192, 30720, 1024),
+        (8192, 16384, 61440, 4096),
+        (16384, 32768, 122880, 8192),
+    ],
+)
+def test_memory_goes_from_the_least_to_the_most_in_steps(cpu: int, least: int, most: int, step: int) -> None:
+    for memory in (least, least + step, most - step, most):
+        check_fargate_size(cpu, memory)
+    for memory in (least - step, least - 1, least + 1, most - 1, most + step):
+        with pytest.raises(ValueError, match=f"with {cpu}: {least}, "):
+            check_fargate_size(cpu, memory)
+
+
+def test_the_smallest_size_has_three_memories() -> None:
+    for memory in (512, 1024, 2048):
+        check_fargate_size(256, memory)
+    for memory in (256, 1536, 3072):
+        with pytest.raises(ValueError, match="with 256: 512, 1024, 2048"):
+            check_fargate_size(256, memory)
+
+
+def test_a_cpu_that_fargate_lacks_is_refused_with_those_it_has() -> None:
+    with pytest.raises(ValueError, match="no task with 300 CPU units; allowed: 256, 512, 1024"):
+        check_fargate_size(300, 512)
+
+
+def test_the_proposed_memory_is_always_allowed() -> None:
+    for cpu in MEMORY_MIB_BY_CPU:
+        for memory in (1, 777, 10**6):
+            check_fargate_size(cpu, nearest_memory_mib(cpu, memory))
+
+
+def test_a_long_stack_name_leaves_room_for_the_suffix() -> None:
+    for role in ("lb", "tg"):
+        name = child_name(base_name("recommender", "feature-" + "x" * 60), role, limit=32)
+        assert len(name) + len("-1234567") <= 32
+        assert name.endswith(f"-{role}")
+
+
+def test_shortened_names_stay_apart() -> None:
+    names = {shorten("recommender-" + "x" * 40 + tail, 24) for tail in ("", "1", "2")}
+    assert len(names) == 3
+    assert all(len(name) <= 24 for name in names)
+
+
+def test_a_name_that_fits_is_left_alone() -> None:
+    assert child_name("recommender-dev", "lb", limit=32) == "recommender-dev-lb"
+
+
+def test_names_hold_what_aws_takes() -> None:
+    assert base_name("recommender", "My_Stack.1") == "recommender-My-Stack-1"
+    assert repository_name("recommender", "My_Stack.1") == "recommender-my-stack-1"
+
+
+@pytest.mark.parametrize(
+    ("uri", "name", "tag", "digest"),
+    [
+        ("python:3.12", "docker.io/library/python", "3.12", ""),
+        ("films/app:1", "docker.io/films/app", "1", ""),
+        ("localhost/app:1", "localhost/app", "1", ""),
+        ("localhost:4566/a/b:1", "localhost:4566/a/b", "1", ""),
+        (f"ghcr.io/a/b@{DIGEST}", "ghcr.io/a/b", "", DIGEST),
+        (f"ghcr.io/a/b:1@{DIGEST}", "ghcr.io/a/b", "1", DIGEST),
+    ],
+)
+def test_an_image_is_taken_apart(uri: str, name: str, tag: str, digest: str) -> None:
+    reference = parse_image_uri(uri)
+    assert (reference.name, reference.tag, reference.digest) == (name, tag, digest)
+
+
+@pytest.mark.parametrize("uri", ["", "a b:1", "ghcr.io/a", "ghcr.io/:1", "ghcr.io/a@sha256:12", "localhost:4566/a"])
+def test_an_image_without_tag_and_digest_is_refused(uri: str) -> None:
+    with pytest.raises(ValueError, match="tag"):
+        parse_image_uri(uri)
+
+
+def test_an_image_in_ecr_is_known_by_account_region_and_name() -> None:
+    reference = parse_image_uri("111122223333.dkr.ecr.eu-west-1.amazonaws.com/films/app:1")
+    assert reference.ecr == EcrRepository(account="111122223333", region="eu-west-1", name="films/app")
+    assert parse_image_uri("ghcr.io/films/app:1").ecr is None
+
+
+def test_our_own_tags_tell_the_models_version() -> None:
+    tag = image_tag("0123456789ab", "f" * 64)
+    assert parse_image_uri(f"ghcr.io/a:{tag}").model_version == "0123456789ab"
+    assert parse_image_uri("ghcr.io/a:1.0").model_version == ""
+
+
+def test_secrets_are_granted_one_by_one_and_whole() -> None:
+    whole = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:token-AbCdEf"
+    parameter = "arn:aws:ssm:eu-central-1:111122223333:parameter/films/token"
+    policy = execution_policy(
+        repository_arns=["arn:repository"],
+        log_group_arn="arn:log-group",
+        secret_arns=[f"{whole}:password::", f"{whole}:user::", parameter],
+    )
+    grants = {s["Sid"]: (s["Action"], s["Resource"]) for s in json.loads(policy)["Statement"]}
+    assert grants["Secrets"] == (["secretsmanager:GetSecretValue"], [whole])
+    assert grants["Parameters"] == (["ssm:GetParameters"], [parameter])
+    assert grants["Pull"][1] == ["arn:repository"]
+    assert grants["Log"][1] == ["arn:log-group:*"]
+
+
+def test_without_a_repository_and_secrets_only_the_log_may_be_written() -> None:
+    policy = execution_policy(repository_arns=[], log_group_arn="arn:log-group:*", secret_arns=[])
+    (statement,) = json.loads(policy)["Statement"]
+    assert statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    assert statement["Resource"] == ["arn:log-group:*"]
+
+
+def test_the_registry_never_expires_a_tagged_image_by_its_age() -> None:
+    rules = {rule["selection"]["tagStatus"]: rule["selection"] for rule in json.loads(lifecycle_policy(7))["rules"]}
+    assert set(rules) == {"tagged", "untagged"}
+    assert (rules["tagged"]["countType"], rules["tagged"]["countNumber"]) == ("imageCountMoreThan", 7)
+    assert rules["tagged"]["tagPatternList"] == ["*"]
+    assert rules["untagged"]["countType"] == "sinceImagePushed"
