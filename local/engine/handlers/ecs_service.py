@@ -70,7 +70,8 @@ class Service(Handler):
             failed = [d for d in service["deployments"] if d["taskDefinition"] == wanted and _rollout(d) == "FAILED"]
             if failed or primary["taskDefinition"] != wanted:
                 raise DeploymentFailedError(_explain(aws, inputs, service, wanted, "was rolled back"))
-            settled = len(service["deployments"]) == 1 and primary["runningCount"] == service["desiredCount"]
+            others = [d for d in service["deployments"] if d is not primary and d["runningCount"] + d["pendingCount"]]
+            settled = not others and primary["runningCount"] == service["desiredCount"]
             if _rollout(primary) == "COMPLETED" and settled:
                 return
             progress = f"{primary['runningCount']} of {service['desiredCount']} new tasks run"
