@@ -172,6 +172,10 @@ def test_requests_go_from_listener_to_target_group_to_service(dev: Recording) ->
     assert registration["targetGroupArn"] == f"arn:of:{group.name}"
 
 
+def test_the_service_waits_for_the_listener(dev: Recording) -> None:
+    assert dev.one("aws:lb/listener:Listener").urn in dev.one("aws:ecs/service:Service").depends_on
+
+
 def test_balancer_service_and_container_agree_on_name_and_port(dev: Recording) -> None:
     (container,) = json.loads(dev.one("aws:ecs/taskDefinition:TaskDefinition").inputs["containerDefinitions"])
     (registration,) = dev.one("aws:ecs/service:Service").inputs["loadBalancers"]

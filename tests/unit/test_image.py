@@ -1,0 +1,130 @@
+"""Claims about the image that tasks run."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from infra.image import ModelImage, ModelImageArgs
+from infra.settings import ImageSettings
+from tests.unit.answers import FOREIGN_DIGEST
+from tests.unit.recorder import Recording, run, run_main
+
+
+def image_settings(project: Path, **changes: Any) -> ImageSettings:
+    settings = ImageSettings(
+        uri="",
+        model_version="",
+        build_on_preview=False,
+        cpu_architecture="X86_64",
+        base_image="",
+        ca_bundle=None,
+        pip_conf=None,
+        staging=Path(".build/test/context"),
+    )
+    return replace(settings, **changes)
+
+
+def image(settings: ImageSettings, *, preview: bool = False) -> Recording:
+    args = ModelImageArgs(
+        context=Path("model_service"),
+        repository_url="registry.example/films",
+        registry_host="registry.example",
+        repository_arn="arn:films",
+        settings=settings,
+    )
+
+    def program() -> None:
+        made = ModelImage("films", args)
+        pulumi.export("uri", made.uri)
+        pulumi.export("version", made.model_version)
+        pulumi.export("environment", dict(made.environment))
+        pulumi.export("arns", list(made.repository_arns))
+
+    return run(program, preview=preview)
+
+
+def test_the_image_is_pushed_after_the_repository_is_made(project: Path) -> None:
+    recorded = run_main("dev")
+    repository = recorded.one("aws:ecr/repository:Repository")
+    assert repository.urn in recorded.one("docker-build:index:Image").depends_on
+
+
+def test_an_image_in_use_is_never_deleted_with_its_resource(project: Path) -> None:
+    assert image(image_settings(project)).one("docker-build:index:Image").retain_on_delete
+
+
+def test_the_ca_bundle_and_pips_configuration_reach_the_build_as_secrets_alone(project: Path) -> None:
+    bundle, conf = project / "ca.pem", project / "pip.conf"
+    bundle.write_text("CERTIFICATES")
+    conf.write_text("PASSWORD")
+    plain = image(image_settings(project)).one("docker-build:index:Image")
+    built = image(image_settings(project, ca_bundle=bundle, pip_conf=conf)).one("docker-build:index:Image")
+    assert built.inputs["secrets"] == {"ca-bundle": "CERTIFICATES", "pip-conf": "PASSWORD"}
+    assert "secrets" in built.secret_inputs
+    assert set(built.inputs["ignoreSecretsInDiffCalculation"]) == set(built.inputs["secrets"])
+    assert built.inputs["tags"] == plain.inputs["tags"]
+    assert "secrets" not in plain.inputs
+
+
+def test_the_base_image_is_a_build_argument_and_changes_the_tag(project: Path) -> None:
+    plain = image(image_settings(project)).one("docker-build:index:Image").inputs
+    other = image(image_settings(project, base_image="python:3.13")).one("docker-build:index:Image").inputs
+    assert "PYTHON_IMAGE" not in plain["buildArgs"]
+    assert other["buildArgs"]["PYTHON_IMAGE"] == "python:3.13"
+    assert other["tags"] != plain["tags"]
+
+
+def test_the_staged_folder_is_what_is_built(project: Path) -> None:
+    inputs = image(image_settings(project)).one("docker-build:index:Image").inputs
+    staged = project / inputs["context"]["location"]
+    assert (project / inputs["dockerfile"]["location"]).parent == staged
+    assert (staged / "serving" / "app.py").is_file()
+    assert (staged / "artifact" / "metadata.json").is_file()
+    assert not (staged / ".dockerignore").exists()
+
+
+def test_the_switch_for_previews_never_changes_what_an_update_records(project: Path) -> None:
+    def build(on: bool, preview: bool) -> Any:
+        recorded = image(image_settings(project, build_on_preview=on), preview=preview)
+        return recorded.one("docker-build:index:Image").inputs["buildOnPreview"]
+
+    assert build(on=True, preview=True) is True
+    assert build(on=False, preview=True) is False
+    assert build(on=True, preview=False) is False
+    assert build(on=False, preview=False) is False
+
+
+def test_a_task_is_told_the_version_of_the_model_it_should_have(project: Path) -> None:
+    exports = image(image_settings(project)).exports
+    assert exports["environment"] == {"MODEL_VERSION": exports["version"]}
+    assert exports["arns"] == ["arn:films"]
+
+
+def test_a_digest_needs_no_look_up(project: Path) -> None:
+    recorded = image(image_settings(project, uri=f"ghcr.io/films/app@{FOREIGN_DIGEST}"))
+    assert recorded.calls == []
+    assert recorded.exports["uri"] == f"ghcr.io/films/app@{FOREIGN_DIGEST}"
+    assert recorded.exports["environment"] == {}
+    assert recorded.exports["arns"] == []
+
+
+def test_an_image_in_ecr_is_looked_up_without_a_password_in_the_state(project: Path) -> None:
+    uri = "444455556666.dkr.ecr.eu-west-1.amazonaws.com/films:0123456789ab-ffffffffffff"
+    recorded = image(image_settings(project, uri=uri))
+    ((_, asked),) = [call for call in recorded.calls if call[0] == "aws:ecr/getImage:getImage"]
+    assert asked == {
+        "registryId": "444455556666",
+        "region": "eu-west-1",
+        "repositoryName": "films",
+        "imageTag": "0123456789ab-ffffffffffff",
+    }
+    assert recorded.all("pulumi:providers:docker") == []
+    assert recorded.exports["version"] == "0123456789ab"
+    assert recorded.exports["arns"] == ["arn:aws:ecr:eu-west-1:444455556666:repository/films"]
+
+
+def test_a_given_version_goes_with_a_foreign_image(project: Path) -> None:
+    settings = image_settings(project, uri="ghcr.io/films/app:1", model_version="0123456789ab")
+    assert image(settings).exports["environment"] == {"MODEL_VERSION": "0123456789ab"}
