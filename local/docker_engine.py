@@ -86,6 +86,9 @@ def apt_install(*packages: str) -> None:
 
 
 def _connect() -> docker.DockerClient | None:
+    host = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    if host.startswith("unix://") and not Path(host.removeprefix("unix://")).is_socket():
+        return None
     try:
         client = docker.from_env(timeout=120)
         client.ping()

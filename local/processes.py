@@ -13,6 +13,9 @@ from pathlib import Path
 
 STOP_SECONDS = 30.0
 
+_children: dict[int, subprocess.Popen[bytes]] = {}
+"""Processes that this one started: their end has to be read, or they stay as zombies while it runs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Daemon:
@@ -42,6 +45,7 @@ class Daemon:
                 start_new_session=True,
                 env={**os.environ, **(environment or {})},
             )
+        _children[process.pid] = process
         record = {"pid": process.pid, "started": _started_at(process.pid), "command": command}
         self._record.write_text(json.dumps(record))
 
@@ -63,10 +67,11 @@ class Daemon:
                 os.kill(pid, signal.SIGTERM)
                 deadline = time.monotonic() + STOP_SECONDS
                 while self.running() and time.monotonic() < deadline:
-                    _reap(pid)
                     time.sleep(0.05)
                 if self.running():
                     os.kill(pid, signal.SIGKILL)
+        for child in [pid for pid, process in _children.items() if process.poll() is not None]:
+            del _children[child]
         self._record.unlink(missing_ok=True)
         return record is not None
 
@@ -84,8 +89,3 @@ def _started_at(pid: int) -> str | None:
     except OSError:
         return None
     return None if fields[0] == "Z" else fields[19]
-
-
-def _reap(pid: int) -> None:
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)

@@ -108,7 +108,7 @@ class TargetHealth:
                 health.state, health.reason = "healthy", ""
         else:
             health.successes, health.failures = 0, health.failures + 1
-            if health.state != "initial" or health.failures >= int(group.get("UnhealthyThresholdCount", 2)):
+            if health.failures >= int(group.get("UnhealthyThresholdCount", 2)):
                 health.state, health.reason = "unhealthy", problem
 
     # --- what the load balancer does with it ------------------------------

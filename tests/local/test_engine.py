@@ -1,0 +1,160 @@
+"""The engine that deploys without the Pulumi CLI: what it makes, changes, replaces, leaves alone and removes."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from pulumi.runtime.mocks import MockResourceArgs
+
+from local.engine.aws import Aws, auto_name
+from local.engine.events import Events
+from local.engine.handlers import HANDLERS
+from local.engine.handlers.base import Handler, Inputs, Outputs
+from local.engine.monitor import Engine, ResourceFailedError, delete_records, plain
+from local.engine.program import stack_config
+from local.engine.state import State
+
+TYPE = "aws:shelf/thing:Thing"
+
+
+class Shelf(Handler):
+    """A handler whose AWS is a dictionary; colour can be changed in place, size cannot."""
+
+    replace_on: ClassVar[frozenset[str]] = frozenset({"size"})
+
+    def __init__(self) -> None:
+        self.things: dict[str, Inputs] = {}
+
+    def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
+        self.things[name] = inputs
+        return name, {**inputs, "arn": f"arn:{name}"}
+
+    def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
+        self.things[id_] = new
+        return {**new, "arn": outputs["arn"]}
+
+    def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
+        return id_ in self.things
+
+    def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
+        del self.things[id_]
+
+
+@pytest.fixture
+def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    handler = Shelf()
+    monkeypatch.setitem(HANDLERS, TYPE, handler)
+    return handler
+
+
+class Run:
+    """Runs of an engine over one state file, with the events of the last."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "state.json"
+        self.told: list[dict[str, Any]] = []
+
+    def bring(self, dry_run: bool = False, type_: str = TYPE, **inputs: Any) -> dict[str, Any]:
+        stream = io.StringIO()
+        aws = Aws(endpoint_url="", region="", registry_host="", docker_cli=Path("docker"), log=print)
+        self.state = State.load(self.path)
+        self.engine = Engine(aws=aws, state=self.state, events=Events(stream), dry_run=dry_run)
+        self.engine.at("urn:thing")
+        try:
+            return self.engine.new_resource(MockResourceArgs(type_, "thing", inputs, custom=True))[1]
+        finally:
+            self.told = [json.loads(line) for line in stream.getvalue().splitlines()]
+
+    def operations(self) -> list[str]:
+        return [
+            event["operation"] for event in self.told if event["kind"] == "resource" and event["seconds"] is not None
+        ]
+
+
+def test_a_resource_is_made_once_and_then_left_alone(tmp_path: Path, shelf: Shelf) -> None:
+    run = Run(tmp_path)
+    made = run.bring(colour="red")
+    assert run.operations() == ["create"]
+    assert run.bring(colour="red") == made
+    assert run.operations() == ["same"]
+    assert list(shelf.things) == [auto_name("thing", generation=0)]
+
+
+def test_a_change_that_can_be_made_in_place_keeps_the_resource(tmp_path: Path, shelf: Shelf) -> None:
+    run = Run(tmp_path)
+    made = run.bring(colour="red")
+    assert run.bring(colour="blue") == {"colour": "blue", "arn": made["arn"]}
+    assert run.operations() == ["update"]
+
+
+def test_a_change_that_cannot_makes_a_new_one_before_the_old_goes(tmp_path: Path, shelf: Shelf) -> None:
+    run = Run(tmp_path)
+    made = run.bring(size=1)
+    assert run.bring(size=2)["arn"] != made["arn"]
+    assert run.operations() == ["replace"]
+    assert len(shelf.things) == 2
+    delete_records(run.state.pending_deletes, aws=run.engine._aws, state=run.state, events=Events(io.StringIO()))
+    assert list(shelf.things.values()) == [{"size": 2}]
+    assert State.load(run.path).pending_deletes == []
+
+
+def test_a_resource_that_somebody_removed_is_made_again(tmp_path: Path, shelf: Shelf) -> None:
+    run = Run(tmp_path)
+    run.bring(colour="red")
+    shelf.things.clear()
+    run.bring(colour="red")
+    assert run.operations() == ["create"]
+
+
+def test_a_preview_tells_and_touches_nothing(tmp_path: Path, shelf: Shelf) -> None:
+    run = Run(tmp_path)
+    run.bring(dry_run=True, colour="red")
+    assert run.operations() == ["create"]
+    assert shelf.things == {}
+    assert not run.path.exists()
+
+
+def test_a_type_without_a_handler_stops_the_run_with_its_name(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    with pytest.raises(ResourceFailedError, match="aws:moon/base:Base"):
+        run.bring(type_="aws:moon/base:Base")
+    assert "no handler for the resource type aws:moon/base:Base" in run.told[-1]["message"]
+
+
+def test_inputs_are_kept_as_json_has_them() -> None:
+    assert plain({"port": 80.0, "share": 0.5, "gone": None, "list": [1.0, {"x": None}]}) == {
+        "port": 80,
+        "share": 0.5,
+        "list": [1, {}],
+    }
+
+
+def test_overrides_win_over_the_stack_file_and_that_over_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text(
+        "name: shop\nconfig:\n  a: {default: 1, type: integer}\n  b: {default: 1, type: integer}\n  c: {type: string}\n"
+    )
+    (tmp_path / "Pulumi.local.yaml").write_text("config:\n  shop:a: 2\n  shop:b: 2\n  aws:region: moon\n")
+    assert stack_config(tmp_path, "local", {"a": 3, "list": ["x"]}) == (
+        "shop",
+        {"shop:a": "3", "shop:b": "2", "aws:region": "moon", "shop:list": '["x"]'},
+    )
+
+
+def test_an_interrupted_write_leaves_the_old_state(
+    tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(tmp_path)
+    run.bring(colour="red")
+
+    def interrupted(*_: Any, **__: Any) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_text", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run.bring(colour="blue")
+    monkeypatch.undo()
+    assert State.load(run.path).records["urn:thing"].inputs == {"colour": "red"}

@@ -1,0 +1,53 @@
+"""Background processes are found, told from strangers, and stopped."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from local.processes import Daemon
+
+SLEEP = [sys.executable, "-c", "import time; print('hello', flush=True); time.sleep(60)"]
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Daemon:
+    return Daemon(name="sleeper", state_dir=tmp_path / "state")
+
+
+def test_a_started_process_runs_until_it_is_stopped(daemon: Daemon) -> None:
+    daemon.start(SLEEP)
+    record = daemon.running()
+    assert record is not None
+    assert record["command"] == SLEEP
+    assert daemon.stop() is True
+    assert daemon.running() is None
+    assert daemon.stop() is False
+
+
+def test_a_process_that_ended_by_itself_does_not_run(daemon: Daemon) -> None:
+    daemon.start([sys.executable, "-c", "print('last words')"])
+    deadline = time.monotonic() + 10
+    while daemon.running() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert daemon.running() is None
+    assert daemon.last_lines() == "last words"
+    assert daemon.stop() is False
+
+
+def test_a_reused_process_id_is_not_taken_for_ours(daemon: Daemon) -> None:
+    daemon.start(SLEEP)
+    record_file = daemon.state_dir / "sleeper.json"
+    record = json.loads(record_file.read_text())
+    record_file.write_text(json.dumps({**record, "started": "1"}))
+    assert daemon.running() is None
+    record_file.write_text(json.dumps(record))
+    assert daemon.stop() is True
+
+
+def test_a_damaged_record_counts_as_not_running(daemon: Daemon) -> None:
+    daemon.state_dir.mkdir()
+    (daemon.state_dir / "sleeper.json").write_text('{"pid": ')
+    assert daemon.running() is None
