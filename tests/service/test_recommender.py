@@ -3,13 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from model_service.artifact import Artifact
 from model_service.data.ratings import Ratings
-from model_service.serving.recommender import POPULAR_FILMS, Recommender, top_rows
+from model_service.serving.recommender import POPULAR_FILMS, Recommender
 from model_service.training.config import ModelConfig
 from model_service.training.model import MatrixFactorization
 from tests.service.conftest import Trained
@@ -82,13 +79,3 @@ def test_an_unknown_user_gets_the_best_of_the_most_rated_films(
     best = sorted(popular, key=lambda row: (-base[row], row))[:10]
     assert [title for title, _ in found.ranked] == [artifact.items[row].title for row in best]
     assert [score for _, score in found.ranked] == sorted((score for _, score in found.ranked), reverse=True)
-
-
-@given(
-    hnp.arrays(np.float32, st.integers(1, 60), elements=st.sampled_from([-1.5, 0.0, 0.25, 2.0, 3.0])),
-    st.integers(0, 60),
-)
-def test_equal_scores_are_ranked_by_row(scores: np.ndarray[tuple[int], np.dtype[np.float32]], n: int) -> None:
-    n = min(n, len(scores))
-    expected = sorted(range(len(scores)), key=lambda row: (-scores[row], row))[:n]
-    assert top_rows(scores, n).tolist() == expected
