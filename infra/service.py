@@ -11,6 +11,7 @@ from infra.autoscaling import track_cpu
 from infra.container import container_definitions
 from infra.contract import CONTAINER_NAME, CONTAINER_PORT
 from infra.roles import execution_policy, task_trust_policy
+from infra.rollback import explain_failures, running_task_definition
 from infra.settings import CpuArchitecture, ServiceSettings
 
 HTTPS_PORT: Final = 443
@@ -110,6 +111,7 @@ class FargateService(pulumi.ComponentResource):
                 depends_on=[*args.wait_for, *rules, execution_grants],
                 # With autoscaling the number of tasks is its business; without, it is this program's.
                 ignore_changes=["desiredCount"] if settings.max_count else None,
+                hooks=explain_failures(name),
                 custom_timeouts=pulumi.CustomTimeouts(
                     create=DEPLOYMENT_TIMEOUT, update=DEPLOYMENT_TIMEOUT, delete=DEPLOYMENT_TIMEOUT
                 ),
@@ -127,7 +129,9 @@ class FargateService(pulumi.ComponentResource):
             )
         self.cluster_name = cluster.name
         self.service_name = service.name
-        self.task_definition_arn = task_definition.arn
+        self.task_definition_arn = running_task_definition(
+            cluster_arn=cluster.arn, service=service, task_definition_arn=task_definition.arn, parent=self
+        )
         self.log_group_name = log_group.name
         self.security_group_id = security_group.id
         self.register_outputs(

@@ -64,6 +64,22 @@ def _registry_image(aws: Aws, arguments: Arguments) -> dict[str, Any]:
     return {"name": arguments["name"], "sha256Digest": digest, "id": digest}
 
 
+def _service(aws: Aws, arguments: Arguments) -> dict[str, Any]:
+    cluster, name = arguments["clusterArn"], arguments["serviceName"]
+    found = aws.client("ecs").describe_services(cluster=cluster, services=[name])["services"]
+    if not found:
+        raise LookupError(f"no ECS service {name} in {cluster}")
+    service = found[0]
+    return {
+        "id": service["serviceArn"],
+        "arn": service["serviceArn"],
+        "clusterArn": cluster,
+        "serviceName": name,
+        "taskDefinition": service["taskDefinition"],
+        "desiredCount": service["desiredCount"],
+    }
+
+
 INVOKES: dict[str, Callable[[Aws, Arguments], dict[str, Any]]] = {
     "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
     "aws:index/getRegion:getRegion": _region,
@@ -72,5 +88,6 @@ INVOKES: dict[str, Callable[[Aws, Arguments], dict[str, Any]]] = {
     "aws:ec2/getSubnets:getSubnets": _subnets,
     "aws:ec2/getSubnet:getSubnet": _subnet,
     "aws:ecr/getAuthorizationToken:getAuthorizationToken": _authorization_token,
+    "aws:ecs/getService:getService": _service,
     "docker:index/getRegistryImage:getRegistryImage": _registry_image,
 }

@@ -14,12 +14,17 @@ FOREIGN_DIGEST = "sha256:" + "f0" * 32
 
 @dataclass(frozen=True, kw_only=True)
 class Aws:
-    """The parts of the account that tests change: the default VPC and its subnets, and others by id to zone."""
+    """The parts of the account that tests change.
+
+    The default VPC and its subnets, others by id to zone, and what a service runs where that is not what it was
+    told to run.
+    """
 
     has_default_vpc: bool = True
     default_subnets: Sequence[str] = ("subnet-b", "subnet-a")
     zones: Mapping[str, str] = field(default_factory=dict)
     vpc_of_given_subnets: str = "vpc-given"
+    running_task_definition: str = ""
 
 
 class Answers(mocks.Mocks):
@@ -29,6 +34,7 @@ class Answers(mocks.Mocks):
         self.aws = aws
         self.calls = calls
         self.preview = preview
+        self.wanted_task_definition = ""
 
     def call(self, args: mocks.MockCallArgs) -> Any:
         self.calls.append((args.token, plain(args.args)))
@@ -43,6 +49,9 @@ class Answers(mocks.Mocks):
                 return {"userName": "AWS", "password": "short-lived", "id": REGION}
             case "aws:ecr/getImage:getImage" | "docker:index/getRegistryImage:getRegistryImage":
                 return {"imageDigest": FOREIGN_DIGEST, "sha256Digest": FOREIGN_DIGEST, "id": FOREIGN_DIGEST}
+            case "aws:ecs/getService:getService":
+                running = self.aws.running_task_definition or self.wanted_task_definition
+                return {"taskDefinition": running, "serviceName": args.args["serviceName"], "id": "service"}
             case "aws:ec2/getVpc:getVpc":
                 if not self.aws.has_default_vpc:
                     return {}, [("filter", "no matching EC2 VPC found")]
@@ -59,6 +68,8 @@ class Answers(mocks.Mocks):
             return "", dict(args.inputs)
         if args.typ == "awsx:ec2:Vpc":
             return "", {} if self.preview else {"vpcId": "vpc-new", **NEW_SUBNETS}
+        if args.typ == "aws:ecs/service:Service":
+            self.wanted_task_definition = args.inputs.get("taskDefinition", "")
         computed = COMPUTED.get(args.typ)
         if computed is None:
             raise AssertionError(f"a resource that no test expects: {args.typ}")

@@ -36,6 +36,7 @@ class Resource:
     ignore_changes: tuple[str, ...]
     retain_on_delete: bool
     timeouts: Mapping[str, str]
+    error_hooks: tuple[str, ...]
 
 
 @dataclass(kw_only=True)
@@ -97,6 +98,7 @@ class Recorder(mocks.MockMonitor):
                 "update": request.customTimeouts.update,
                 "delete": request.customTimeouts.delete,
             },
+            error_hooks=tuple(request.hooks.on_error),
         )
         return response
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any, ClassVar
 
+from infra.failure import explain
 from local.engine.aws import Aws, present, tag_list
 from local.engine.handlers.base import Handler, Inputs, Outputs
 
 STEADY_SECONDS = 300.0
-LOG_LINES = 15
 
 
 class DeploymentFailedError(Exception):
@@ -69,7 +69,7 @@ class Service(Handler):
             primary = next(one for one in service["deployments"] if one["status"] == "PRIMARY")
             failed = [d for d in service["deployments"] if d["taskDefinition"] == wanted and _rollout(d) == "FAILED"]
             if failed or primary["taskDefinition"] != wanted:
-                raise DeploymentFailedError(_explain(aws, inputs, service, wanted, "was rolled back"))
+                raise DeploymentFailedError(_explain(aws, inputs, name, "was rolled back"))
             others = [d for d in service["deployments"] if d is not primary and d["runningCount"] + d["pendingCount"]]
             settled = not others and primary["runningCount"] == service["desiredCount"]
             if _rollout(primary) == "COMPLETED" and settled:
@@ -79,9 +79,7 @@ class Service(Handler):
                 aws.log(f"service {name}: {progress}, waiting until they are healthy")
                 shown = progress
             if time.monotonic() > deadline:
-                raise DeploymentFailedError(
-                    _explain(aws, inputs, service, wanted, f"was not steady after {STEADY_SECONDS:.0f} s")
-                )
+                raise DeploymentFailedError(_explain(aws, inputs, name, f"was not steady after {STEADY_SECONDS:.0f} s"))
             time.sleep(0.3)
 
 
@@ -139,36 +137,10 @@ def _active(aws: Aws, cluster: str, name: str) -> bool:
         return False
 
 
-def _explain(aws: Aws, inputs: Inputs, service: dict[str, Any], task_definition: str, verdict: str) -> str:
-    """Why a deployment failed, in ECS's words: events, stopped reasons, and the container's own last lines."""
-    ecs = aws.client("ecs")
-    revision = task_definition.rpartition("/")[2]
-    lines = [f"the deployment of {revision} {verdict}"]
-    stopped = ecs.list_tasks(cluster=inputs["cluster"], desiredStatus="STOPPED")["taskArns"]
-    tasks = ecs.describe_tasks(cluster=inputs["cluster"], tasks=stopped)["tasks"] if stopped else []
-    ours = [task for task in tasks if task["taskDefinitionArn"] == task_definition]
-    for task in ours[-3:]:
-        codes = [str(c["exitCode"]) for c in task["containers"] if c.get("exitCode") is not None]
-        lines.append(
-            f"  task {task['taskArn'][-8:]} stopped: {task.get('stoppedReason')} (exit {', '.join(codes) or '?'})"
-        )
-    lines += [f"  event: {event['message']}" for event in service.get("events", [])[:3]]
-    if ours:
-        lines += ["  its last log lines:", *(f"    {line}" for line in _last_logs(aws, task_definition, ours[-1]))]
-    return "\n".join(lines)
-
-
-def _last_logs(aws: Aws, task_definition: str, task: dict[str, Any]) -> list[str]:
-    definition = aws.client("ecs").describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
-    container = definition["containerDefinitions"][0]
-    options = (container.get("logConfiguration") or {}).get("options") or {}
-    stream = f"{options.get('awslogs-stream-prefix')}/{container['name']}/{task['taskArn'].rpartition('/')[2]}"
-    logs = aws.client("logs")
-    try:
-        events = logs.get_log_events(logGroupName=options.get("awslogs-group", "?"), logStreamName=stream)["events"]
-    except logs.exceptions.ResourceNotFoundException:
-        return ["(none)"]
-    return [str(event["message"]) for event in events[-LOG_LINES:]]
+def _explain(aws: Aws, inputs: Inputs, name: str, verdict: str) -> str:
+    return explain(
+        aws.client, cluster=inputs["cluster"], service=name, task_definition=inputs["taskDefinition"], verdict=verdict
+    )
 
 
 HANDLERS: dict[str, Handler] = {"aws:ecs/service:Service": Service()}

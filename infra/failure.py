@@ -1,0 +1,95 @@
+"""Why ECS gave a version up, in its own words and the container's; takes boto3 clients and imports no Pulumi."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+Clients = Callable[[str], Any]
+"""A service's name, such as "ecs", to a boto3 client of it."""
+
+TASKS: Final = 3
+EVENTS: Final = 5
+LOG_LINES: Final = 15
+TASKS_A_CALL: Final = 100
+"""Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html ("DescribeTasks")"""
+
+
+def explain(clients: Clients, *, cluster: str, service: str, task_definition: str, verdict: str) -> str:
+    """Tell why the deployment of a task definition failed: never raises for what AWS does not tell.
+
+    task_definition: ARN of the revision that was wanted. verdict: what became of it, such as "was rolled back".
+    The lines after the first: ECS's own reason and events, why tasks stopped, which targets are not healthy and
+    why, and the last lines that a task of this revision wrote.
+    """
+    lines = [f"the deployment of {task_definition.rpartition('/')[2]} {verdict}"]
+    for part in (_rollout, _stopped, _targets, _last_words):
+        try:
+            lines += part(clients, cluster, service, task_definition)
+        except (ClientError, BotoCoreError) as error:
+            lines.append(f"  (not to be had: {error})")
+    return "\n".join(lines)
+
+
+def _rollout(clients: Clients, cluster: str, service: str, task_definition: str) -> Iterator[str]:
+    for found in clients("ecs").describe_services(cluster=cluster, services=[service])["services"]:
+        for deployment in found["deployments"]:
+            reason = deployment.get("rolloutStateReason")
+            if deployment["taskDefinition"] == task_definition and reason:
+                yield f"  ECS: {reason}"
+        yield from (f"  event: {event['message']}" for event in found.get("events", [])[:EVENTS])
+
+
+def _stopped(clients: Clients, cluster: str, service: str, task_definition: str) -> Iterator[str]:
+    for task in _tasks(clients, cluster, task_definition, "STOPPED")[:TASKS]:
+        codes = [str(one["exitCode"]) for one in task["containers"] if one.get("exitCode") is not None]
+        reasons = [str(one["reason"]) for one in task["containers"] if one.get("reason")]
+        why = "; ".join([str(task.get("stoppedReason") or "no reason given"), *reasons])
+        yield f"  task {_short(task)} stopped: {why} (exit {', '.join(codes) or '?'})"
+
+
+def _targets(clients: Clients, cluster: str, service: str, task_definition: str) -> Iterator[str]:
+    for found in clients("ecs").describe_services(cluster=cluster, services=[service])["services"]:
+        for group in [one["targetGroupArn"] for one in found.get("loadBalancers", []) if one.get("targetGroupArn")]:
+            health = clients("elbv2").describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+            for target in health:
+                state = target["TargetHealth"]
+                if state["State"] not in ("healthy", "draining"):
+                    told = " - ".join(state[key] for key in ("Reason", "Description") if state.get(key))
+                    yield f"  target {target['Target']['Id']} is {state['State']}: {told or 'no reason given'}"
+
+
+def _last_words(clients: Clients, cluster: str, service: str, task_definition: str) -> Iterator[str]:
+    tasks = _tasks(clients, cluster, task_definition, "STOPPED") or _tasks(clients, cluster, task_definition, "RUNNING")
+    if tasks:
+        yield f"  last log lines of task {_short(tasks[0])}:"
+        yield from (f"    {line}" for line in _log(clients, task_definition, tasks[0]))
+
+
+def _tasks(clients: Clients, cluster: str, task_definition: str, status: str) -> list[dict[str, Any]]:
+    """The tasks of this revision with this desired status, those that stopped last first."""
+    ecs = clients("ecs")
+    family = task_definition.rpartition("/")[2].rpartition(":")[0]
+    arns = ecs.list_tasks(cluster=cluster, family=family, desiredStatus=status)["taskArns"][:TASKS_A_CALL]
+    tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+    ours = [task for task in tasks if task["taskDefinitionArn"] == task_definition]
+    return sorted(ours, key=lambda task: str(task.get("stoppedAt", "")), reverse=True)
+
+
+def _log(clients: Clients, task_definition: str, task: dict[str, Any]) -> Sequence[str]:
+    described = clients("ecs").describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
+    container = described["containerDefinitions"][0]
+    options = (container.get("logConfiguration") or {}).get("options") or {}
+    if "awslogs-group" not in options:
+        return ["(it keeps no log)"]
+    stream = f"{options.get('awslogs-stream-prefix')}/{container['name']}/{task['taskArn'].rpartition('/')[2]}"
+    logs = clients("logs")
+    try:
+        events = logs.get_log_events(logGroupName=options["awslogs-group"], logStreamName=stream, limit=LOG_LINES)
+    except logs.exceptions.ResourceNotFoundException:
+        return ["(it wrote none)"]
+    return [str(event["message"]) for event in events["events"][-LOG_LINES:]] or ["(it wrote none)"]
+
+
+def _short(task: dict[str, Any]) -> str:
+    return str(task["taskArn"])[-8:]
