@@ -1,18 +1,15 @@
-"""MovieLens releases as they are unpacked: 100k, 1M and the CSV ones.
+"""MovieLens releases as they are unpacked: 100k, 1M, 10M and the CSV ones (20M, 25M, 32M, latest).
 
 Source: the README of each release, https://grouplens.org/datasets/movielens/.
 """
 
 import csv
-import io
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from model_service.catalogue import Item
+from model_service.data.columns import Columns, read_columns
 from model_service.data.ratings import DataError, Ratings
 
 _GENRES_100K = (
@@ -20,11 +17,11 @@ _GENRES_100K = (
     "Musical|Mystery|Romance|Sci-Fi|Thriller|War|Western"
 )
 _YEAR_IN_TITLE = re.compile(r"\((\d{4})\)\s*$")
-_COLUMNS = np.dtype([("user", np.int64), ("item", np.int64), ("value", np.float32)])
+_STARS, _HALF_STARS = (1.0, 5.0), (0.5, 5.0)
 
 
 def read_movielens(folder: Path | str) -> Ratings:
-    """The ratings of the MovieLens release in `folder`, whichever of the three formats it has.
+    """The ratings of the MovieLens release in `folder`, whichever of the three formats it has, with progress bars.
 
     Raises DataError when the files are not there or a line cannot be read.
     """
@@ -49,15 +46,22 @@ def _read_100k(rating_file: Path, item_file: Path) -> Ratings:
 
     lines = (line.split("|") for line in item_file.read_text("latin-1").splitlines() if line.strip())
     catalogue = _items(item_file, lines, item)
-    columns = _columns(rating_file, rating_file.read_bytes(), "\t")
-    return _ratings(columns, catalogue, (1.0, 5.0), "MovieLens 100k")
+    columns = read_columns(rating_file, separator="\t", header=False)
+    return _ratings(columns, catalogue, _STARS, "MovieLens 100k")
 
 
-def _read_1m(rating_file: Path, item_file: Path) -> Ratings:
-    lines = (line.split("::") for line in item_file.read_text("latin-1").splitlines() if line.strip())
+def _read_dat(rating_file: Path, item_file: Path) -> Ratings:
+    """1M has whole stars and latin-1 titles, 10M half stars and UTF-8 titles, under the same names."""
+    raw = item_file.read_bytes()
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")
+    lines = (line.split("::") for line in text.splitlines() if line.strip())
     catalogue = _items(item_file, lines, _item_with_genres)
-    columns = _columns(rating_file, rating_file.read_bytes().replace(b"::", b"\t"), "\t")
-    return _ratings(columns, catalogue, (1.0, 5.0), "MovieLens 1M")
+    columns = read_columns(rating_file, separator="::", header=False)
+    halves = bool((columns[2] % 1 == 0.5).any())
+    return _ratings(columns, catalogue, _HALF_STARS if halves else _STARS, f"MovieLens {'10M' if halves else '1M'}")
 
 
 def _read_csv(rating_file: Path, item_file: Path) -> Ratings:
@@ -65,13 +69,13 @@ def _read_csv(rating_file: Path, item_file: Path) -> Ratings:
         rows = csv.reader(file)
         next(rows, None)
         catalogue = _items(item_file, rows, _item_with_genres)
-    columns = _columns(rating_file, rating_file.read_bytes(), ",", header_lines=1)
-    return _ratings(columns, catalogue, (0.5, 5.0), "MovieLens CSV")
+    columns = read_columns(rating_file, separator=",", header=True)
+    return _ratings(columns, catalogue, _HALF_STARS, "MovieLens CSV")
 
 
 _FORMATS: tuple[tuple[str, str, Callable[[Path, Path], Ratings]], ...] = (
     ("u.data", "u.item", _read_100k),
-    ("ratings.dat", "movies.dat", _read_1m),
+    ("ratings.dat", "movies.dat", _read_dat),
     ("ratings.csv", "movies.csv", _read_csv),
 )
 
@@ -97,33 +101,6 @@ def _year(title: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _columns(file: Path, text: bytes, delimiter: str, header_lines: int = 0) -> NDArray[np.void]:
-    """(N,) user, item and value; the timestamps are not read."""
-    if not any(line.strip() for line in text[:4096].split(b"\n")[header_lines:]):
-        raise DataError(f"{file} holds no ratings")
-    try:
-        columns = np.loadtxt(
-            io.BytesIO(text),
-            dtype=_COLUMNS,
-            delimiter=delimiter,
-            usecols=(0, 1, 2),
-            skiprows=header_lines,
-            comments=None,
-            ndmin=1,
-        )
-    except ValueError as error:
-        raise DataError(f"{file} cannot be read: {error}") from None
-    return columns
-
-
-def _ratings(
-    columns: NDArray[np.void], catalogue: tuple[Item, ...], scale: tuple[float, float], source: str
-) -> Ratings:
-    return Ratings(
-        users=np.ascontiguousarray(columns["user"]),
-        items=np.ascontiguousarray(columns["item"]),
-        values=np.ascontiguousarray(columns["value"]),
-        catalogue=catalogue,
-        scale=scale,
-        source=source,
-    )
+def _ratings(columns: Columns, catalogue: tuple[Item, ...], scale: tuple[float, float], source: str) -> Ratings:
+    users, items, values = columns
+    return Ratings(users=users, items=items, values=values, catalogue=catalogue, scale=scale, source=source)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from model_service.catalogue import Item, encode_items
 
+_SMALL_TABLE = 1 << 20  # entries that are always affordable
+
 
 class DataError(Exception):
     """The ratings are missing or unusable; the message names the file, what was wrong and what is wanted."""
@@ -106,5 +108,12 @@ class Ratings:
 
 
 def _rows(ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    distinct, rows = np.unique(ids, return_inverse=True)
-    return distinct, rows.astype(np.int32)
+    """The distinct ids, increasing, and the position of each of `ids` among them."""
+    lowest, span = int(ids.min()), int(ids.max()) - int(ids.min()) + 1
+    if span > 4 * len(ids) + _SMALL_TABLE:
+        distinct, rows = np.unique(ids, return_inverse=True)
+        return distinct, rows.astype(np.int32)
+    there = np.zeros(span, dtype=np.bool_)  # a table in place of sorting: ids are numbered with few gaps
+    there[ids - lowest] = True
+    position = np.cumsum(there, dtype=np.int32) - np.int32(1)
+    return np.flatnonzero(there).astype(np.int64) + lowest, position[ids - lowest]

@@ -89,7 +89,7 @@ def _spoilt(folder: Path, name: str, text: str) -> Ratings:
     ("name", "text", "message"),
     [
         ("ratings.dat", "", r"ratings\.dat holds no ratings"),
-        ("ratings.dat", "1::2::good::1\n", r"ratings\.dat cannot be read: .*good.*row 0"),
+        ("ratings.dat", "1::2::good::1\n", r"ratings\.dat cannot be read: .*#1.*'good'"),
         ("ratings.dat", "1::2::6::1\n", r"rating 1 is 6; allowed are 1 to 5"),
         ("ratings.dat", "1::2::nan::1\n", r"rating 1 is nan; allowed are 1 to 5"),
         ("ratings.dat", "1::5::3::1\n", r"film 5 was rated but has no title"),

@@ -1,0 +1,91 @@
+"""Rating files of any size as three arrays: read in pieces, with a progress bar for the large ones."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from model_service.data.ratings import DataError
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch
+
+_PIECE_BYTES = 1 << 24
+_SILENT_BELOW = 1 << 24  # bytes that are read before a bar could be seen
+
+Columns = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+
+
+def read_columns(file: Path, *, separator: str, header: bool) -> Columns:
+    """Users (N,), films (N,) and ratings (N,) of a text file with user, film, rating and time in each line.
+
+    `separator` is one character, or one character twice. Holds the three arrays and one piece of the text in
+    memory at a time. Raises DataError when there is no rating or a line cannot be read.
+    """
+    from pyarrow import ArrowInvalid
+
+    pieces: tuple[list[NDArray[Any]], ...] = ([], [], [])
+    try:
+        for batch in _batches(file, separator, header):
+            for kept, column in zip(pieces, batch.columns, strict=True):
+                kept.append(column.to_numpy(zero_copy_only=False).copy())
+    except ArrowInvalid as error:
+        if "Empty CSV file" not in str(error):
+            raise DataError(f"{file} cannot be read: {error}") from None
+    if not sum(map(len, pieces[0])):
+        raise DataError(f"{file} holds no ratings")
+    users, items, values = (_joined(kept) for kept in pieces)
+    return users, items, values
+
+
+def _batches(file: Path, separator: str, header: bool) -> Iterator["RecordBatch"]:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    names = [name for part in ("user", "item", "value", "time") for name in (part, f"after {part}")]
+    if len(separator) == 1:
+        names = names[::2]
+    else:
+        names = names[:-1]  # a::b is three columns to a reader that knows separators of one character
+    size = file.stat().st_size
+    with (
+        file.open("rb") as raw,
+        tqdm(
+            total=size,
+            desc=f"reading {file.name}",
+            unit="B",
+            unit_scale=True,
+            unit_divisor=1024,
+            disable=size < _SILENT_BELOW,
+        ) as bar,
+        csv.open_csv(
+            pa.PythonFile(raw, mode="r"),
+            read_options=csv.ReadOptions(
+                use_threads=False, block_size=_PIECE_BYTES, column_names=names, skip_rows=int(header)
+            ),
+            parse_options=csv.ParseOptions(delimiter=separator[0], quote_char=False),
+            convert_options=csv.ConvertOptions(
+                include_columns=["user", "item", "value"],
+                column_types={"user": pa.int64(), "item": pa.int64(), "value": pa.float32()},
+                null_values=[],
+            ),
+        ) as reader,
+    ):
+        for batch in reader:
+            bar.update(min(raw.tell(), size) - bar.n)
+            yield batch
+        bar.update(size - bar.n)
+
+
+def _joined(pieces: list[NDArray[Any]]) -> NDArray[Any]:
+    """The pieces in one array; they are let go one by one, so that no moment holds everything twice."""
+    joined = np.empty(sum(map(len, pieces)), dtype=pieces[0].dtype)
+    end = len(joined)
+    while pieces:
+        piece = pieces.pop()
+        joined[end - len(piece) : end] = piece
+        end -= len(piece)
+    return joined
