@@ -7,7 +7,7 @@ from model_service.serving.settings import Settings, SettingsError
 
 
 def main() -> int:
-    """Serve until told to stop; returns 2 for a setting that cannot be used."""
+    """Serve until told to stop; returns 2 for a setting that cannot be used, 1 when the service failed."""
     try:
         settings = Settings.from_environment(os.environ)
     except SettingsError as error:
@@ -17,8 +17,7 @@ def main() -> int:
     from model_service.serving.server import serve
 
     configure_logging(settings.log_level)
-    serve(settings)
-    return 0
+    return serve(settings)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,11 @@ from model_service.serving import description
 from model_service.serving.body import read_body
 from model_service.serving.envelope import Envelope
 from model_service.serving.errors import RequestError
+from model_service.serving.front import FAILURE
 from model_service.serving.query import parse_query
 from model_service.serving.settings import Settings
 from model_service.serving.state import ServiceState
+from model_service.serving.waiting import Question
 
 
 def create_app(settings: Settings, state: ServiceState | None = None) -> FastAPI:
@@ -23,7 +25,8 @@ def create_app(settings: Settings, state: ServiceState | None = None) -> FastAPI
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        state.load(settings)
+        if state.model is None:
+            state.load(settings)
         yield
 
     app = FastAPI(
@@ -41,12 +44,10 @@ def _add_recommendations(app: FastAPI, state: ServiceState) -> None:
     async def recommend(request: Request) -> Response:
         body = await read_body(request)
         query = parse_query(request.scope["query_string"], body)
-        found = state.loaded().recommend(query.uid, query.n)
-        answer: dict[str, Any] = {"success": True, "response": found.ranked}
-        if found.cold_start:
-            answer["cold_start"] = True
-            answer["reason"] = f"user {query.uid} is not in the model's data: these are popular films"
-        return json_response(answer)
+        if isinstance(failure := request.scope.get(FAILURE), Exception):
+            raise failure
+        answer = await state.loaded().answers.recommend(Question(query.uid, query.n))
+        return Response(answer.body, media_type="application/json")
 
     for method, where in (("GET", "the query string"), ("POST", "a JSON body")):
         app.add_api_route(

@@ -1,19 +1,16 @@
 """What every answer has in common: the model's version, a request id, a line in the log."""
 
 import logging
-import secrets
 import time
-from collections.abc import Iterable
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from model_service.serving.request_id import request_id
 from model_service.serving.state import ServiceState
 
 _log = logging.getLogger("model_service.access")
-_PROBES = ("/health", "/ready")
-_ID_HEADERS = (b"x-request-id", b"x-amzn-trace-id")  # the second is set by the load balancer
-_ID_LENGTH = 128
+PROBES = ("/health", "/ready", "/metrics")
 _FAILED = JSONResponse({"success": False, "error": "the service failed; its log says why"}, 500)
 
 
@@ -32,14 +29,14 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        request_id = _request_id(scope["headers"])
+        name = request_id(scope["headers"])
         status, begun = 500, False
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status, begun
             if message["type"] == "http.response.start":
                 status, begun = message["status"], True
-                message["headers"] = [*message["headers"], *self._headers(request_id)]
+                message["headers"] = [*message["headers"], *self._headers(name)]
             await send(message)
 
         try:
@@ -50,28 +47,22 @@ class Envelope:
                 raise
             await _FAILED(scope, receive, send_with_headers)
         finally:
-            level = logging.DEBUG if scope["path"] in _PROBES else logging.INFO
+            seconds = time.perf_counter() - started
+            if scope["path"] not in PROBES:
+                self._state.counters.answered(status, seconds)
+            level = logging.DEBUG if scope["path"] in PROBES else logging.INFO
             if _log.isEnabledFor(level):
                 fields = {
                     "method": scope["method"],
                     "path": scope["path"],
                     "status": status,
-                    "milliseconds": round((time.perf_counter() - started) * 1000, 2),
-                    "request_id": request_id.decode("latin-1"),
+                    "milliseconds": round(seconds * 1000, 2),
+                    "request_id": name.decode("latin-1"),
                 }
                 _log.log(level, "request", extra=fields)
 
-    def _headers(self, request_id: bytes) -> list[tuple[bytes, bytes]]:
-        headers = [(b"x-model-version", self._state.version.encode()), (b"x-request-id", request_id)]
+    def _headers(self, name: bytes) -> list[tuple[bytes, bytes]]:
+        headers = [(b"x-model-version", self._state.version.encode()), (b"x-request-id", name)]
         if self._state.draining:
             headers.append((b"connection", b"close"))
         return headers
-
-
-def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    given = dict(headers)
-    for name in _ID_HEADERS:
-        value = given.get(name, b"")
-        if value and len(value) <= _ID_LENGTH and value.isascii():
-            return value
-    return secrets.token_hex(8).encode()

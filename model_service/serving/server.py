@@ -1,6 +1,9 @@
-"""uvicorn, set up for a container behind a load balancer."""
+"""uvicorn, set up for a container behind a load balancer: one process, or one for each CPU."""
 
+import logging
+import os
 import signal
+import socket
 import sys
 import time
 from types import FrameType
@@ -8,11 +11,18 @@ from types import FrameType
 import uvicorn
 
 from model_service.serving.app import create_app
+from model_service.serving.cpus import available_cpus, default_workers
+from model_service.serving.emf import Reporter
+from model_service.serving.front import Front
+from model_service.serving.metrics import Metrics
+from model_service.serving.protocol import KEEP_ALIVE_SECONDS, Protocol
 from model_service.serving.settings import Settings
 from model_service.serving.state import ServiceState
+from model_service.serving.workers import Supervisor
 
-_KEEP_ALIVE_SECONDS = 75  # longer than the load balancer's idle timeout (60), so that it is never raced
 _FINISH_SECONDS = 20  # for requests in flight; ECS kills a task 30 s after SIGTERM unless told otherwise
+_BACKLOG = 2048
+_log = logging.getLogger(__name__)
 
 
 class DrainingServer(uvicorn.Server):
@@ -21,10 +31,14 @@ class DrainingServer(uvicorn.Server):
     By then a load balancer has stopped sending requests; a second signal ends the wait.
     """
 
-    def __init__(self, config: uvicorn.Config, state: ServiceState, drain_seconds: float) -> None:
+    def __init__(
+        self, config: uvicorn.Config, state: ServiceState, drain_seconds: float, reporter: Reporter | None
+    ) -> None:
         super().__init__(config)
         self._state = state
         self._drain_seconds = drain_seconds
+        self._reporter = reporter
+        self._parent = os.getppid()
         self._end: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -36,28 +50,101 @@ class DrainingServer(uvicorn.Server):
             super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:
+            self._every_second()
         if self._end is not None and time.monotonic() >= self._end:
             self.should_exit = True
+        if os.getppid() != self._parent:
+            self.should_exit = self.force_exit = True  # nobody is left who could ask for it
         return await super().on_tick(counter)
 
+    def _every_second(self) -> None:
+        now = time.monotonic()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Protocol):
+                connection.sweep(now)
+        counters, model = self._state.counters, self._state.model
+        counters.gauge("connections", len(self.server_state.connections))
+        if model is not None:
+            counters.gauge("waiting", len(model.answers.queue))
+            counters.gauge("kept_bytes", model.answers.kept.bytes_held)
+        if self._reporter is not None:
+            self._reporter.tick()
 
-def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; requests in flight are answered, then the process exits with status 0."""
+
+def serve(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; requests in flight are answered. Returns the exit status, 0 after a signal.
+
+    The model is loaded once and mapped; workers are forked after that, share its pages, and listen on one port.
+    """
+    workers = settings.workers or default_workers(available_cpus(os.environ))
+    try:
+        listeners = [_listen(settings, shared=workers > 1) for _ in range(workers)]
+    except OSError as error:
+        _log.critical(
+            "cannot listen: free the port, or choose another one with PORT and another address with HOST",
+            extra={"host": settings.host, "port": settings.port, "problem": error.strerror or str(error)},
+        )
+        return 1
+    state = ServiceState(metrics=Metrics(workers))
+    state.load(settings)
+    front = Front(create_app(settings, state), state, log_every=settings.access_log_every)
+    reporter = _reporter(settings, state)
+    _log.info("serving", extra={"host": settings.host, "port": settings.port, "workers": workers})
+    if workers == 1:
+        return _run(front, settings, listeners[0], reporter)
+
+    def work(worker: int) -> int:
+        state.become_worker(worker)
+        return _run(front, settings, listeners[worker], None)
+
+    supervisor = Supervisor(work, listeners, state.metrics, reporter, drain_seconds=settings.drain_seconds)
+    return supervisor.run()
+
+
+def _run(front: Front, settings: Settings, listener: socket.socket, reporter: Reporter | None) -> int:
+    """One server in this process, until it has ended."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))  # uvicorn raises the signal again when it is done
-    state = ServiceState()
     config = uvicorn.Config(
-        create_app(settings, state),
-        host=settings.host,
-        port=settings.port,
+        front,
+        interface="asgi3",
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
-        lifespan="on",
+        lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        proxy_headers=False,
+        timeout_keep_alive=int(KEEP_ALIVE_SECONDS),
         timeout_graceful_shutdown=_FINISH_SECONDS,
+        backlog=_BACKLOG,
     )
-    DrainingServer(config, state, settings.drain_seconds).run()
+    try:
+        DrainingServer(config, front.state, settings.drain_seconds, reporter).run(sockets=[listener])
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
+    finally:
+        if reporter is not None:
+            reporter.write()
+    return 0
+
+
+def _listen(settings: Settings, *, shared: bool) -> socket.socket:
+    """A listening socket; with `shared`, one of several among which the kernel divides the connections."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    address = (settings.host, settings.port)
+    return socket.create_server(address, family=family, backlog=_BACKLOG, reuse_port=shared)
+
+
+def _reporter(settings: Settings, state: ServiceState) -> Reporter | None:
+    if settings.metrics_namespace is None:
+        return None
+    return Reporter(
+        state.metrics,
+        namespace=settings.metrics_namespace,
+        service=settings.service_name,
+        model_version=state.version,
+        expected_score=state.expected_score,
+    )

@@ -28,6 +28,13 @@ class Settings:
     model_version: MODEL_VERSION, 12 to 64 hex digits, or None for whichever model is there. The service is not
         ready when its artifact has another version.
     drain_seconds: DRAIN_SECONDS, 0 to 100: how long to go on serving, not ready, between SIGTERM and the end.
+    workers: WORKERS, 1 to 64 processes; 0, the default, for one for each whole CPU that the task may use.
+    keep_mib: KEEP_MIB, 0 to 4096: memory for answers that are kept, in each worker; 0 keeps none.
+    most_waiting: MOST_WAITING, 1 to 100000: requests that may wait to be computed before others are turned away.
+    access_log_every: ACCESS_LOG_EVERY, 0 to 1000000: of the recommendations that succeed, one in so many is logged,
+        0 for none; whatever else is asked and every error is logged each time.
+    metrics_namespace: METRICS_NAMESPACE, the CloudWatch namespace to write metrics for once a minute; None for none.
+    service_name: SERVICE_NAME, the metrics' dimension `Service`.
     """
 
     artifact_dir: Path = _DEFAULT_ARTIFACT
@@ -36,6 +43,12 @@ class Settings:
     log_level: str = "INFO"
     model_version: str | None = None
     drain_seconds: float = 0.0
+    workers: int = 0
+    keep_mib: int = 16
+    most_waiting: int = 1000
+    access_log_every: int = 100
+    metrics_namespace: str | None = None
+    service_name: str = "recommender"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -48,6 +61,12 @@ class Settings:
             log_level=_log_level(given.get("LOG_LEVEL", cls.log_level)),
             model_version=_model_version(given.get("MODEL_VERSION")),
             drain_seconds=_number(given, "DRAIN_SECONDS", float, cls.drain_seconds, 0.0, _MOST_DRAIN_SECONDS),
+            workers=_number(given, "WORKERS", int, cls.workers, 0, 64),
+            keep_mib=_number(given, "KEEP_MIB", int, cls.keep_mib, 0, 4096),
+            most_waiting=_number(given, "MOST_WAITING", int, cls.most_waiting, 1, 100_000),
+            access_log_every=_number(given, "ACCESS_LOG_EVERY", int, cls.access_log_every, 0, 1_000_000),
+            metrics_namespace=_name(given, "METRICS_NAMESPACE", None),
+            service_name=_name(given, "SERVICE_NAME", cls.service_name) or cls.service_name,
         )
 
 
@@ -74,6 +93,17 @@ def _number(
     if value is None or not low <= value <= high:
         raise SettingsError(f"{name}={text!r} is not allowed: it has to be a number from {low:g} to {high:g}")
     return value
+
+
+def _name(given: Mapping[str, str], name: str, default: str | None) -> str | None:
+    """A name that CloudWatch takes. Source: "MetricDatum" and "Dimension", Amazon CloudWatch API Reference."""
+    text = given.get(name, default)
+    if text is not None and not re.fullmatch(r"(?!AWS/|:)[A-Za-z0-9._\-/#:]{1,255}", text):
+        raise SettingsError(
+            f"{name}={text!r} is not allowed: it has to be 1 to 255 of the characters A-Z a-z 0-9 . - _ / # : "
+            "and begin neither with a colon nor with AWS/"
+        )
+    return text
 
 
 def _log_level(text: str) -> str:

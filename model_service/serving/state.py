@@ -1,29 +1,64 @@
 """What the service knows about its model, and whether it should get traffic."""
 
+import dataclasses
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from model_service.artifact import ArtifactError, load_artifact
+from model_service.artifact import Artifact, ArtifactError, load_artifact
+from model_service.serving.answers import Answers
 from model_service.serving.errors import RequestError
+from model_service.serving.metrics import Counters, Metrics
 from model_service.serving.recommender import Recommender
 from model_service.serving.settings import Settings
+from model_service.serving.titles import KeptItems
+from model_service.serving.waiting import Question
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A verified model and what answers with it."""
+
+    artifact: Artifact
+    recommender: Recommender
+    answers: Answers
+
+    @property
+    def version(self) -> str:
+        """The version as people see it."""
+        return self.recommender.version
 
 
 @dataclass(kw_only=True)
 class ServiceState:
     """The loaded model, or the problem that kept it from being loaded; `draining` once the end was asked for."""
 
-    recommender: Recommender | None = None
-    problem: str = "the model is not loaded yet"
+    metrics: Metrics = field(default_factory=Metrics)
+    counters: Counters = field(init=False)
+    model: Model | None = None
+    problem: str = ""
     draining: bool = False
+
+    def __post_init__(self) -> None:
+        self.counters = self.metrics.counters()
 
     @property
     def version(self) -> str:
         """The model's version as people see it, `none` without a model."""
-        return self.recommender.version if self.recommender else "none"
+        return self.model.version if self.model else "none"
+
+    @property
+    def expected_score(self) -> float | None:
+        """The mean predicted rating, in stars, of what training recommended; None when it did not say."""
+        ranking = self.model.artifact.metadata.metrics.get("ranking", {}) if self.model else {}
+        value = ranking.get("mean_score") if isinstance(ranking, dict) else None
+        return float(value) if isinstance(value, int | float) else None
+
+    def become_worker(self, worker: int) -> None:
+        """Count as the worker with this number, from 0."""
+        self.counters.become(self.metrics.counters(worker))
 
     def load(self, settings: Settings) -> None:
         """Load and verify the artifact; a problem is kept and logged, not raised, so that the process stays up."""
@@ -40,21 +75,31 @@ class ServiceState:
                 f"{artifact.metadata.short_version}; build the image with that artifact or change MODEL_VERSION"
             )
             return
-        self.recommender = Recommender(artifact)
+        artifact = dataclasses.replace(artifact, items=KeptItems(artifact.items))
+        recommender = Recommender(artifact)
+        answers = Answers(
+            recommender,
+            self.counters,
+            keep_bytes=settings.keep_mib * 2**20,
+            most_waiting=settings.most_waiting,
+        )
+        answers.queue.warm_up(Question(int(artifact.weights.user_ids[0]), 10))
+        self.model = Model(artifact=artifact, recommender=recommender, answers=answers)
         milliseconds = round((time.perf_counter() - started) * 1000)
-        _log.info("model loaded", extra={"model_version": self.version, "load_milliseconds": milliseconds})
+        extra = {"model_version": self.version, "load_milliseconds": milliseconds, "engine": recommender.engine}
+        _log.info("model loaded", extra=extra)
 
-    def ready(self) -> Recommender:
+    def ready(self) -> Model:
         """The model, when requests should be sent here; raises RequestError 503 with the reason otherwise."""
         if self.draining:
             raise RequestError(503, "not ready: the service is shutting down")
         return self.loaded()
 
-    def loaded(self) -> Recommender:
+    def loaded(self) -> Model:
         """The model; raises RequestError 503 with the reason when there is none."""
-        if self.recommender is None:
-            raise RequestError(503, f"not ready: {self.problem}")
-        return self.recommender
+        if self.model is None:
+            raise RequestError(503, f"not ready: {self.problem or 'the model is not loaded yet'}")
+        return self.model
 
     def _refuse(self, problem: str) -> None:
         self.problem = problem

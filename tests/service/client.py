@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from model_service.serving.app import create_app
+from model_service.serving.front import Front
 from model_service.serving.settings import Settings
 from model_service.serving.state import ServiceState
 
@@ -16,7 +17,7 @@ from model_service.serving.state import ServiceState
 class Client:
     """Sends requests to a started application and returns its answers."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     def request(self, method: str, url: str, **content: Any) -> httpx.Response:
@@ -37,10 +38,11 @@ class Client:
 @contextmanager
 def serving(settings: Settings, state: ServiceState | None = None) -> Iterator[Client]:
     """A client of the application for `settings`, between its startup and its shutdown."""
+    state = state or ServiceState()
     app = create_app(settings, state)
     lifespan = app.router.lifespan_context(app)
     asyncio.run(lifespan.__aenter__())
     try:
-        yield Client(app)
+        yield Client(Front(app, state, log_every=settings.access_log_every))
     finally:
         asyncio.run(lifespan.__aexit__(None, None, None))

@@ -178,8 +178,8 @@ def test_a_fault_of_ours_is_a_500_in_json_with_the_reason_in_the_log(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr(Recommender, "recommend", fail)
     with serving(Settings(artifact_dir=trained.folder)) as client:
+        monkeypatch.setattr(Recommender, "recommend_many", fail)
         answer = client.get("/?uid=20")
     _assert_told(answer, 500, "the service failed; its log says why")
     assert "planted" not in answer.text

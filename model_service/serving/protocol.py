@@ -1,0 +1,147 @@
+"""uvicorn's HTTP protocol, with limits on slow clients and a way around ASGI for answers that are kept.
+
+A kept answer is written as soon as its request's head has been parsed: no task, no scope walked, no headers checked
+anew. httptools parses as before, and every request that is not exactly such a one goes the ordinary way.
+"""
+
+import asyncio
+import time
+from typing import Any, Final, cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from model_service.serving.front import Front, has_body
+from model_service.serving.request_id import request_id
+
+MOST_CONNECTIONS: Final = 2000
+KEEP_ALIVE_SECONDS: Final = 75.0  # longer than the load balancer's idle timeout, 60 s, so that it never loses a race
+HEAD_SECONDS: Final = 10.0
+UNREAD_SECONDS: Final = 30.0
+
+_OK_DATE: Final = b"HTTP/1.1 200 OK\r\ndate: "
+_LAST: Final = b"content-type: application/json\r\nconnection: close\r\n"
+_FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n" + _LAST
+_FULL_BODY: Final = b'{"success":false,"error":"too many connections are open; ask again in a second"}'
+_MALFORMED: Final = b"HTTP/1.1 400 Bad Request\r\n" + _LAST
+_MALFORMED_BODY: Final = b'{"success":false,"error":"this is no HTTP/1.1 request"}'
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection.
+
+    `sweep`, called about once a second, ends it: when a request's head takes longer than HEAD_SECONDS, when nothing is
+    asked for KEEP_ALIVE_SECONDS, and when the client does not read what it asked for in UNREAD_SECONDS. Bodies have a
+    limit of their own. Connections beyond MOST_CONNECTIONS are told so and closed.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._front = cast(Front, self.app)
+        self._one_too_many = False
+        self._answered = False
+        self._used = self._begun = self._unread = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._one_too_many = len(self.connections) >= MOST_CONNECTIONS
+        self._used = time.monotonic()
+        super().connection_made(transport)
+
+    def on_message_begin(self) -> None:
+        self._begun = time.monotonic()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        started, self._begun = self._begun, 0.0
+        if self._one_too_many:
+            self._turn_away()
+        elif not self._answer_kept(started):
+            super().on_headers_complete()
+
+    def _answer_kept(self, started: float) -> bool:
+        """Write the answer, if this request has one that is kept and nothing else is to be written before it."""
+        state = self._front.state
+        model = state.model
+        if model is None or (answer := model.answers.kept.find(self.url)) is None:
+            return False
+        before = self.cycle
+        if (
+            (before is not None and not before.response_complete)
+            or self.flow.write_paused
+            or state.draining
+            or self.parser.get_method() != b"GET"
+            or self.parser.get_http_version() != "1.1"
+            or not self.parser.should_keep_alive()
+            or has_body(self.headers)
+        ):
+            return False
+        name = request_id(self.headers)
+        date = self.server_state.default_headers[0][1]
+        self.transport.write(b"".join((_OK_DATE, date, b"\r\n", answer.head, name, answer.tail)))
+        self._answered = True
+        self.server_state.total_requests += 1
+        state.counters.told(answer.scores, answer.score_sum, kept=True)
+        self._used = time.monotonic()
+        self._front.answered(self._used - started, name)
+        return True
+
+    def on_body(self, body: bytes) -> None:
+        if not self._answered:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._answered:
+            self._answered = False
+        else:
+            super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self._used = time.monotonic()
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        self._unread = time.monotonic()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._unread = 0.0
+        super().resume_writing()
+
+    def sweep(self, now: float) -> None:
+        """End the connection if its client is too slow or has gone; `now` is `time.monotonic()`."""
+        idle = not self._begun and (self.cycle is None or self.cycle.response_complete)
+        if self._unread and now - self._unread > UNREAD_SECONDS:
+            self.transport.abort()
+        elif (self._begun and now - self._begun > HEAD_SECONDS) or (idle and now - self._used > KEEP_ALIVE_SECONDS):
+            self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """Tell that `msg` went wrong while parsing, as JSON; nothing is logged, since anybody can cause it at will."""
+        state = self._front.state
+        state.counters.answered(400, 0.0)
+        self._last_words(
+            b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n", _MALFORMED_BODY
+        )
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Not worth a line in the log: the request is answered as if it had not asked."""
+
+    def _turn_away(self) -> None:
+        self._answered = True
+        self._front.state.counters.overloaded()
+        self._front.state.counters.answered(503, 0.0)
+        self._last_words(_FULL, _FULL_BODY)
+
+    def _last_words(self, head: bytes, body: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        version = self._front.state.version.encode()
+        self.transport.write(head + b"content-length: %d\r\nx-model-version: %s\r\n\r\n" % (len(body), version) + body)
+        self.transport.close()
