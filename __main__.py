@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import pulumi
-
 from infra.config import load_settings
 from infra.endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
 from infra.image import ModelImage, ModelImageArgs
 from infra.network import Network, NetworkArgs
+from infra.outputs import export_all
 from infra.registry import Registry, RegistryArgs
 from infra.service import FargateService, FargateServiceArgs
 from infra.tags import tag_everything
@@ -27,7 +26,7 @@ image_args = ModelImageArgs(
 image = ModelImage(name, image_args)
 network = Network(name, NetworkArgs(settings=settings.network))
 endpoint_args = LoadBalancedEndpointArgs(
-    vpc_id=network.vpc_id, subnet_ids=network.public_subnet_ids, settings=settings.endpoint
+    vpc_id=network.vpc_id, subnet_ids=network.balancer_subnet_ids, settings=settings.endpoint
 )
 endpoint = LoadBalancedEndpoint(name, endpoint_args)
 service_args = FargateServiceArgs(
@@ -45,11 +44,16 @@ service_args = FargateServiceArgs(
 )
 service = FargateService(name, service_args)
 
-pulumi.export("url", endpoint.url)
-pulumi.export("imageUri", image.uri)
-pulumi.export("imageDigest", image.digest)
-pulumi.export("imageTag", image.tag)
-pulumi.export("modelVersion", image.model_version)
-pulumi.export("repositoryUrl", registry.url)
-pulumi.export("clusterName", service.cluster_name)
-pulumi.export("serviceName", service.service_name)
+export_all(
+    {
+        "url": endpoint.url,
+        "imageUri": image.uri,
+        "imageDigest": image.digest,
+        "imageTag": image.tag,
+        "modelVersion": image.model_version,
+        "repositoryUrl": registry.url,
+        "pusherPolicyArn": registry.pusher_policy_arn,
+        "clusterName": service.cluster_name,
+        "serviceName": service.service_name,
+    }
+)

@@ -28,8 +28,11 @@ SLOW_START_SECONDS: Final = (30, 900)
 _SECRET_ARN: Final = re.compile(r"arn:[a-z-]+:(secretsmanager:[^:]+:\d{12}:secret:.+|ssm:[^:]+:\d{12}:parameter/.+)")
 
 
-def existing_network(vpc_id: str, public: Sequence[str], private: Sequence[str]) -> None:
-    """A VPC and public subnets are named, none twice and none missing."""
+def existing_network(vpc_id: str, public: Sequence[str], private: Sequence[str], *, internal: bool) -> None:
+    """A VPC and the load balancer's subnets are named, none twice and none missing.
+
+    internal: the load balancer can stand in the private subnets, so that no public ones are needed.
+    """
     if not vpc_id.startswith("vpc-"):
         raise ConfigError(
             key="vpcId",
@@ -37,7 +40,8 @@ def existing_network(vpc_id: str, public: Sequence[str], private: Sequence[str])
             command=set_command("vpcId", "vpc-0123456789abcdef0"),
         )
     for key, ids in (("publicSubnetIds", public), ("privateSubnetIds", private)):
-        few = len(set(ids)) < 2 and (key == "publicSubnetIds" or ids)
+        needed = key == "publicSubnetIds" and not (internal and private)
+        few = len(set(ids)) < 2 and (needed or ids)
         if few or not all(subnet.startswith("subnet-") for subnet in ids):
             raise ConfigError(
                 key=key,

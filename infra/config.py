@@ -6,15 +6,13 @@ import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from infra import checks, naming
+from infra.config_edge import endpoint_settings, network_settings
 from infra.config_values import ConfigValues, set_command
 from infra.errors import ConfigError
 from infra.fargate_sizes import MEMORY_MIB_BY_CPU, check_fargate_size, nearest_memory_mib
 from infra.settings import (
     CpuArchitecture,
-    EndpointSettings,
     ImageSettings,
-    NetworkMode,
-    NetworkSettings,
     RegistrySettings,
     ServiceSettings,
     Settings,
@@ -27,14 +25,15 @@ def load_settings() -> Settings:
     values = ConfigValues(_project_config(project))
     production = values.truth("production")
     tags = checks.tags("tags", values.pairs("tags", example="team=search"))
+    service = _service(values)
     settings = Settings(
         name=naming.base_name(project, stack),
         tags={"project": project, "stack": stack, "managed-by": "pulumi", **tags},
-        network=_network(values),
+        network=network_settings(values, service),
         registry=_registry(values, naming.repository_name(project, stack), production),
         image=_image(values, Path(".build", stack, "context")),
-        endpoint=_endpoint(values, production),
-        service=_service(values),
+        endpoint=endpoint_settings(values, production=production),
+        service=service,
     )
     values.refuse_unknown()
     return settings
@@ -55,25 +54,6 @@ def _project_config(project: str) -> dict[str, str]:
     return {key: config.get(key) or "" for key in keys}
 
 
-def _network(values: ConfigValues) -> NetworkSettings:
-    modes: tuple[NetworkMode, ...] = ("default", "existing", "new")
-    mode = values.choice("network", modes)
-    vpc_id, public, private = (
-        values.text("vpcId"),
-        values.texts("publicSubnetIds"),
-        values.texts("privateSubnetIds"),
-    )
-    if mode == "existing":
-        checks.existing_network(vpc_id, public, private)
-    elif vpc_id or public or private:
-        raise ConfigError(
-            key="network",
-            problem=f'is "{mode}", but vpcId or subnet ids are set; they go with existing',
-            command=set_command("network", "existing"),
-        )
-    return NetworkSettings(mode=mode, vpc_id=vpc_id, public_subnet_ids=public, private_subnet_ids=private)
-
-
 def _registry(values: ConfigValues, name: str, production: bool) -> RegistrySettings:
     return RegistrySettings(
         repository_name=name,
@@ -82,6 +62,7 @@ def _registry(values: ConfigValues, name: str, production: bool) -> RegistrySett
         keep_images=values.whole_number("keepImages", low=3, high=1000),
         kms_key_arn=checks.kms_key_arn("registryKmsKeyArn", values.text("registryKmsKeyArn")),
         pull_accounts=checks.account_ids("registryPullAccounts", values.texts("registryPullAccounts")),
+        pusher_policy=values.truth("pusherPolicy"),
     )
 
 
@@ -105,18 +86,6 @@ def _image(values: ConfigValues, staging: Path) -> ImageSettings:
             command="pulumi config rm modelVersion",
         )
     return settings
-
-
-def _endpoint(values: ConfigValues, production: bool) -> EndpointSettings:
-    return EndpointSettings(
-        allowed_cidrs=checks.cidrs("allowedCidrs", values.texts("allowedCidrs")),
-        public_url=checks.url("publicUrl", values.text("publicUrl")),
-        deregistration_delay_seconds=values.whole_number("deregistrationDelaySeconds", low=0, high=3600),
-        slow_start_seconds=checks.slow_start(
-            "slowStartSeconds", values.whole_number("slowStartSeconds", low=0, high=900)
-        ),
-        deletion_protection=production,
-    )
 
 
 def _service(values: ConfigValues) -> ServiceSettings:

@@ -7,17 +7,21 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
+from infra.access_logs import LOG_PREFIX, access_log_bucket
+from infra.certificate import hosted_zone_id, point_at, validated_certificate
+from infra.checks_edge import plain_http_warning
 from infra.contract import CONTAINER_PORT, READY_PATH
+from infra.firewall import guard
+from infra.listeners import HTTP_PORT, HTTPS_PORT, listen
 from infra.naming import LOAD_BALANCER_NAME_LIMIT, child_name
 from infra.settings import EndpointSettings
 
-HTTP_PORT: Final = 80
 IDLE_TIMEOUT_SECONDS: Final = 60
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancedEndpointArgs:
-    """Where the load balancer stands; its subnets are public and in at least two availability zones."""
+    """Where the load balancer stands; its subnets are in at least two availability zones."""
 
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
@@ -48,18 +52,8 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
             vpc_id=args.vpc_id,
             opts=child,
         )
-        self._admit(name, settings.allowed_cidrs, security_group)
-        balancer = aws.lb.LoadBalancer(
-            child_name(name, "lb", limit=LOAD_BALANCER_NAME_LIMIT),
-            load_balancer_type="application",
-            internal=False,
-            security_groups=[security_group.id],
-            subnets=args.subnet_ids,
-            idle_timeout=IDLE_TIMEOUT_SECONDS,
-            drop_invalid_header_fields=True,
-            enable_deletion_protection=settings.deletion_protection,
-            opts=child,
-        )
+        self._admit(name, settings, security_group)
+        balancer = self._balancer(name, args, security_group)
         # Auto-named: a change that replaces it needs the new one beside the old, still attached to the listener.
         target_group = aws.lb.TargetGroup(
             child_name(name, "tg", limit=LOAD_BALANCER_NAME_LIMIT),
@@ -72,34 +66,88 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
             health_check=_health_check(),
             opts=child,
         )
-        self.listener = aws.lb.Listener(
-            f"{name}-http",
-            load_balancer_arn=balancer.arn,
-            protocol="HTTP",
-            port=HTTP_PORT,
-            default_actions=[aws.lb.ListenerDefaultActionArgs(type="forward", target_group_arn=target_group.arn)],
+        self.listener = listen(
+            name,
+            balancer_arn=balancer.arn,
+            target_group_arn=target_group.arn,
+            certificate_arn=self._certificate_and_name(name, settings, balancer),
             opts=child,
         )
-        own_url = pulumi.Output.concat("http://", balancer.dns_name)
-        self.url = pulumi.Output.from_input(settings.public_url) if settings.public_url else own_url
+        if settings.firewall_rate:
+            guard(name, balancer_arn=balancer.arn, requests_per_address=settings.firewall_rate, opts=child)
+        self.url = _url(settings, balancer)
         self.target_group_arn = target_group.arn
         self.security_group_id = security_group.id
         self.arn_suffix = balancer.arn_suffix
         self.target_group_arn_suffix = target_group.arn_suffix
         self.register_outputs({"url": self.url, "target_group_arn": self.target_group_arn})
 
-    def _admit(self, name: str, cidrs: Sequence[str], security_group: aws.ec2.SecurityGroup) -> None:
-        for cidr in cidrs:
-            aws.vpc.SecurityGroupIngressRule(
-                f"{name}-http-from-{cidr.replace('/', '-').replace(':', '.')}",
-                security_group_id=security_group.id,
-                cidr_ipv4=None if ":" in cidr else cidr,
-                cidr_ipv6=cidr if ":" in cidr else None,
-                ip_protocol="tcp",
-                from_port=HTTP_PORT,
-                to_port=HTTP_PORT,
-                opts=pulumi.ResourceOptions(parent=self),
+    def _admit(self, name: str, settings: EndpointSettings, security_group: aws.ec2.SecurityGroup) -> None:
+        ports = {"http": HTTP_PORT, **({"https": HTTPS_PORT} if _has_certificate(settings) else {})}
+        for protocol, port in ports.items():
+            for cidr in settings.allowed_cidrs:
+                aws.vpc.SecurityGroupIngressRule(
+                    f"{name}-{protocol}-from-{cidr.replace('/', '-').replace(':', '.')}",
+                    security_group_id=security_group.id,
+                    cidr_ipv4=None if ":" in cidr else cidr,
+                    cidr_ipv6=cidr if ":" in cidr else None,
+                    ip_protocol="tcp",
+                    from_port=port,
+                    to_port=port,
+                    opts=pulumi.ResourceOptions(parent=self),
+                )
+
+    def _balancer(
+        self, name: str, args: LoadBalancedEndpointArgs, security_group: aws.ec2.SecurityGroup
+    ) -> aws.lb.LoadBalancer:
+        settings = args.settings
+        access_logs, writable = None, []
+        if settings.access_log_days:
+            bucket, policy = access_log_bucket(
+                name, days=settings.access_log_days, force_destroy=not settings.deletion_protection, parent=self
             )
+            access_logs = aws.lb.LoadBalancerAccessLogsArgs(bucket=bucket, prefix=LOG_PREFIX, enabled=True)
+            writable = [policy]
+        return aws.lb.LoadBalancer(
+            child_name(name, "lb", limit=LOAD_BALANCER_NAME_LIMIT),
+            load_balancer_type="application",
+            internal=settings.internal,
+            ip_address_type="dualstack" if settings.ipv6 else None,
+            security_groups=[security_group.id],
+            subnets=args.subnet_ids,
+            idle_timeout=IDLE_TIMEOUT_SECONDS,
+            drop_invalid_header_fields=True,
+            enable_deletion_protection=settings.deletion_protection,
+            access_logs=access_logs,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=writable),
+        )
+
+    def _certificate_and_name(
+        self, name: str, settings: EndpointSettings, balancer: aws.lb.LoadBalancer
+    ) -> pulumi.Input[str] | None:
+        """The certificate to answer with, if any; and the domain, if any, leads to the load balancer."""
+        if warning := plain_http_warning(
+            domain=settings.domain, certificate_arn=settings.certificate_arn, public_url=settings.public_url
+        ):
+            pulumi.log.warn(warning, self)
+        if not settings.domain:
+            return settings.certificate_arn or None
+        child = pulumi.ResourceOptions(parent=self)
+        zone_id = hosted_zone_id(settings.domain, settings.hosted_zone_id, self)
+        point_at(name, settings.domain, zone_id, balancer, ipv6=settings.ipv6, opts=child)
+        return settings.certificate_arn or validated_certificate(name, settings.domain, zone_id, child)
+
+
+def _has_certificate(settings: EndpointSettings) -> bool:
+    return bool(settings.domain or settings.certificate_arn)
+
+
+def _url(settings: EndpointSettings, balancer: aws.lb.LoadBalancer) -> pulumi.Output[str]:
+    if settings.public_url:
+        return pulumi.Output.from_input(settings.public_url)
+    if settings.domain:
+        return pulumi.Output.from_input(f"https://{settings.domain}")
+    return pulumi.Output.concat("http://", balancer.dns_name)
 
 
 def _health_check() -> aws.lb.TargetGroupHealthCheckArgs:

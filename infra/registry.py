@@ -13,6 +13,8 @@ from infra.settings import RegistrySettings
 UNTAGGED_DAYS: Final = 14
 """Days after which an untagged image goes. Tags are immutable, so an image that runs never loses its tag."""
 
+PULL_ACTIONS: Final = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryArgs:
@@ -22,11 +24,15 @@ class RegistryArgs:
 
 
 class Registry(pulumi.ComponentResource):
-    """A private repository with immutable tags that scans what is pushed and throws away what is old."""
+    """A private repository with immutable tags that scans what is pushed and throws away what is old.
+
+    pusher_policy_arn: of the policy to attach to whoever pushes; None unless asked for.
+    """
 
     host: pulumi.Output[str]
     url: pulumi.Output[str]
     repository_arn: pulumi.Output[str]
+    pusher_policy_arn: pulumi.Output[str] | None
 
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("recommender:infra:Registry", name, None, opts)
@@ -55,6 +61,15 @@ class Registry(pulumi.ComponentResource):
                 policy=partition.apply(lambda partition: pull_policy(partition, settings.pull_accounts)),
                 opts=child,
             )
+        self.pusher_policy_arn = None
+        if settings.pusher_policy:
+            pusher = aws.iam.Policy(
+                f"{name}-pusher",
+                description=f"Push images to {settings.repository_name} and nowhere else",
+                policy=repository.arn.apply(push_policy),
+                opts=child,
+            )
+            self.pusher_policy_arn = pusher.arn
         self.host = pulumi.Output.from_input(settings.host) if settings.host else _account_host(self)
         self.url = pulumi.Output.concat(self.host, "/", repository.name)
         self.repository_arn = repository.arn
@@ -100,9 +115,23 @@ def pull_policy(partition: str, accounts: Sequence[str]) -> str:
         "Sid": "Pull",
         "Effect": "Allow",
         "Principal": {"AWS": [f"arn:{partition}:iam::{account}:root" for account in accounts]},
-        "Action": ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+        "Action": list(PULL_ACTIONS),
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
+
+
+def push_policy(repository_arn: str) -> str:
+    """What pushing to one repository takes, as JSON; the login alone has no resource that it could be scoped to.
+
+    Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
+    ("IAM permissions for pushing an image to an Amazon ECR private repository")
+    """
+    push = ["ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"]
+    statements = [
+        {"Sid": "LogIn", "Effect": "Allow", "Action": ["ecr:GetAuthorizationToken"], "Resource": ["*"]},
+        {"Sid": "Push", "Effect": "Allow", "Action": [*PULL_ACTIONS, *push], "Resource": [repository_arn]},
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}, sort_keys=True)
 
 
 def _encryption(kms_key_arn: str) -> aws.ecr.RepositoryEncryptionConfigurationArgs:

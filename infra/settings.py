@@ -10,6 +10,7 @@ from infra.fargate_sizes import check_fargate_size
 NetworkMode = Literal["default", "existing", "new"]
 CpuArchitecture = Literal["X86_64", "ARM64"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+NatGateways = Literal["none", "single", "perZone"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,19 +20,34 @@ class NetworkSettings:
     mode: "default": the account's default VPC; "existing": the ids below; "new": a VPC made here.
     public_subnet_ids: with "existing": at least two, in two availability zones.
     private_subnet_ids: with "existing": where the tasks run, with a way out; empty: in the public ones.
+    internal: the load balancer stands where the tasks are, in place of the public subnets.
+    ipv6: the load balancer's subnets must have IPv6 ranges.
+    nat_gateways, private_services: with "new": the tasks' ways out. The services, such as "ecr.api", get VPC
+        endpoints; none: no endpoints at all.
     """
 
     mode: NetworkMode
     vpc_id: str
     public_subnet_ids: tuple[str, ...]
     private_subnet_ids: tuple[str, ...]
+    internal: bool
+    ipv6: bool
+    nat_gateways: NatGateways
+    private_services: tuple[str, ...]
 
     def __post_init__(self) -> None:
         given = bool(self.vpc_id or self.public_subnet_ids or self.private_subnet_ids)
         if self.mode != "existing" and given:
             raise ValueError(f'vpc_id and subnet ids go with mode "existing", not "{self.mode}"')
-        if self.mode == "existing" and not (self.vpc_id and len(set(self.public_subnet_ids)) >= 2):
-            raise ValueError('mode "existing" needs vpc_id and at least two public_subnet_ids')
+        needed = "private_subnet_ids" if self.internal and not self.public_subnet_ids else "public_subnet_ids"
+        if self.mode == "existing" and not (self.vpc_id and len(set(getattr(self, needed))) >= 2):
+            raise ValueError(f'mode "existing" needs vpc_id and at least two {needed}')
+        if self.mode == "new" and self.nat_gateways == "none" and not self.private_services:
+            raise ValueError("nat_gateways none needs private_services: tasks without a way out cannot start")
+        if self.mode != "new" and self.private_services:
+            raise ValueError(f'private_services go with mode "new", not "{self.mode}"')
+        if self.mode != "existing" and self.ipv6:
+            raise ValueError(f'ipv6 goes with mode "existing", not "{self.mode}"')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +60,7 @@ class RegistrySettings:
     keep_images: newest tagged images to keep; the depth of a rollback.
     kms_key_arn: key that encrypts the images; empty: AES-256 with ECR's own key.
     pull_accounts: ids of other accounts that may pull.
+    pusher_policy: make a policy for whoever pushes, such as a CI role.
     force_delete: destroy the repository even with images in it.
     """
 
@@ -52,6 +69,7 @@ class RegistrySettings:
     keep_images: int
     kms_key_arn: str
     pull_accounts: tuple[str, ...]
+    pusher_policy: bool
     force_delete: bool
 
     def __post_init__(self) -> None:
@@ -87,13 +105,26 @@ class EndpointSettings:
 
     allowed_cidrs: IPv4 or IPv6 ranges that may connect.
     public_url: handed out in place of the load balancer's own name when not empty.
+    domain: a name that leads to the load balancer, and has its certificate; empty: none.
+    hosted_zone_id: the Route 53 zone of `domain`; empty: looked up.
+    certificate_arn: a certificate to use in place of one made for `domain`.
+    internal: reachable from the VPC and what is connected to it alone. ipv6: reachable by IPv6 too.
+    access_log_days: that a bucket keeps the access logs; 0: there are none.
+    firewall_rate: requests that one address may make in five minutes; 0: no firewall.
     deregistration_delay_seconds: for a leaving target to finish its requests, 0 to 3600.
     slow_start_seconds: over which a new target's share grows: 0 (off) or 30 to 900.
-    deletion_protection: refuse to destroy the load balancer.
+    deletion_protection: refuse to destroy the load balancer, or access logs that are not empty.
     """
 
     allowed_cidrs: tuple[str, ...]
     public_url: str
+    domain: str
+    hosted_zone_id: str
+    certificate_arn: str
+    internal: bool
+    ipv6: bool
+    access_log_days: int
+    firewall_rate: int
     deregistration_delay_seconds: int
     slow_start_seconds: int
     deletion_protection: bool
@@ -105,6 +136,8 @@ class EndpointSettings:
             raise ValueError(f"slow_start_seconds is {self.slow_start_seconds}; allowed: 0 (off) or 30 to 900")
         if not self.allowed_cidrs:
             raise ValueError("allowed_cidrs is empty; allowed: one range or more")
+        if self.firewall_rate and self.firewall_rate < 10:
+            raise ValueError(f"firewall_rate is {self.firewall_rate}; allowed: 0 (off) or 10 or more")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,8 @@ class Aws:
     default_subnets: Sequence[str] = ("subnet-b", "subnet-a")
     zones: Mapping[str, str] = field(default_factory=dict)
     vpc_of_given_subnets: str = "vpc-given"
+    ipv6_ranges: Mapping[str, str] = field(default_factory=dict)
+    hosted_zones: Mapping[str, str] = field(default_factory=dict)
     running_task_definition: str = ""
 
 
@@ -53,14 +55,26 @@ class Answers(mocks.Mocks):
                 running = self.aws.running_task_definition or self.wanted_task_definition
                 return {"taskDefinition": running, "serviceName": args.args["serviceName"], "id": "service"}
             case "aws:ec2/getVpc:getVpc":
-                if not self.aws.has_default_vpc:
+                if args.args.get("default") and not self.aws.has_default_vpc:
                     return {}, [("filter", "no matching EC2 VPC found")]
-                return {"id": "vpc-default", "default": True}
+                return {"id": args.args.get("id", "vpc-default"), "cidrBlock": "10.0.0.0/16"}
+            case "aws:ec2/getRouteTables:getRouteTables":
+                return {"ids": ["rtb-main", "rtb-private"], "id": REGION}
+            case "aws:route53/getZone:getZone":
+                zone = self.aws.hosted_zones.get(args.args["name"])
+                if zone is None:
+                    return {}, [("name", "no matching Route 53 Hosted Zone found")]
+                return {"zoneId": zone, "id": zone}
             case "aws:ec2/getSubnets:getSubnets":
                 return {"ids": list(self.aws.default_subnets), "id": REGION}
             case "aws:ec2/getSubnet:getSubnet":
                 zone = self.aws.zones[args.args["id"]]
-                return {"id": args.args["id"], "availabilityZone": zone, "vpcId": self.aws.vpc_of_given_subnets}
+                return {
+                    "id": args.args["id"],
+                    "availabilityZone": zone,
+                    "vpcId": self.aws.vpc_of_given_subnets,
+                    "ipv6CidrBlock": self.aws.ipv6_ranges.get(args.args["id"], ""),
+                }
         raise AssertionError(f"a call that no test expects: {args.token}")
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
@@ -76,7 +90,8 @@ class Answers(mocks.Mocks):
         known = {"name": args.name, **args.inputs}
         if self.preview:
             return "", known
-        return f"{args.name}-id", {**known, **{key: value.format(args.name) for key, value in computed.items()}}
+        known |= {key: value.format(args.name) for key, value in computed.items()}
+        return f"{args.name}-id", known | STRUCTURED.get(args.typ, {})
 
 
 NEW_SUBNETS = {"publicSubnetIds": ["subnet-out-a", "subnet-out-b"], "privateSubnetIds": ["subnet-in-a", "subnet-in-b"]}
@@ -84,24 +99,47 @@ NEW_SUBNETS = {"publicSubnetIds": ["subnet-out-a", "subnet-out-b"], "privateSubn
 _ARN = {"arn": "arn:of:{}"}
 _BALANCED = {"arn": "arn:of:{}", "arnSuffix": "suffix/{}"}
 
+STRUCTURED: Mapping[str, dict[str, Any]] = {
+    "aws:acm/certificate:Certificate": {
+        "domainValidationOptions": [
+            {"resourceRecordName": "_proof", "resourceRecordType": "CNAME", "resourceRecordValue": "_of.acm"}
+        ]
+    }
+}
+
 COMPUTED: Mapping[str, Mapping[str, str]] = {
+    "aws:acm/certificate:Certificate": _ARN,
+    "aws:acm/certificateValidation:CertificateValidation": {},
     "aws:appautoscaling/policy:Policy": _ARN,
     "aws:appautoscaling/target:Target": _ARN,
+    "aws:cloudwatch/dashboard:Dashboard": {},
+    "aws:cloudwatch/metricAlarm:MetricAlarm": _ARN,
     "aws:cloudwatch/logGroup:LogGroup": {"arn": "arn:aws:logs:r:a:log-group:{}"},
     "aws:ec2/securityGroup:SecurityGroup": _ARN,
+    "aws:ec2/vpcEndpoint:VpcEndpoint": _ARN,
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": {},
     "aws:ecr/repository:Repository": _ARN,
     "aws:ecr/repositoryPolicy:RepositoryPolicy": {},
     "aws:ecs/cluster:Cluster": _ARN,
     "aws:ecs/service:Service": _ARN,
     "aws:ecs/taskDefinition:TaskDefinition": _ARN,
+    "aws:iam/policy:Policy": _ARN,
     "aws:iam/role:Role": _ARN,
     "aws:iam/rolePolicy:RolePolicy": {},
     "aws:lb/listener:Listener": _ARN,
-    "aws:lb/loadBalancer:LoadBalancer": {**_BALANCED, "dnsName": "{}.elb.example"},
+    "aws:lb/loadBalancer:LoadBalancer": {**_BALANCED, "dnsName": "{}.elb.example", "zoneId": "Z{}"},
     "aws:lb/targetGroup:TargetGroup": _BALANCED,
+    "aws:route53/record:Record": {"fqdn": "fqdn.{}"},
+    "aws:s3/bucket:Bucket": {"arn": "arn:aws:s3:::{}", "bucket": "{}"},
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": {},
+    "aws:s3/bucketPolicy:BucketPolicy": {},
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": {},
+    "aws:sns/topic:Topic": _ARN,
+    "aws:sns/topicSubscription:TopicSubscription": _ARN,
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": _ARN,
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": _ARN,
+    "aws:wafv2/webAcl:WebAcl": _ARN,
+    "aws:wafv2/webAclAssociation:WebAclAssociation": {},
     "docker-build:index:Image": {"digest": DIGEST, "ref": "unused"},
     "pulumi:providers:docker": {},
 }

@@ -15,7 +15,7 @@ from tests.unit.recorder import ROOT
 with warnings.catch_warnings():
     # Both deprecate parts of themselves that nobody here uses, by a warning when a module is first looked into.
     warnings.simplefilter("ignore", DeprecationWarning)
-    LOADED = (pulumi_aws.ec2.Vpc, pulumi_awsx.ec2.Vpc)
+    LOADED = (pulumi_aws.ec2.Vpc, pulumi_aws.s3.Bucket, pulumi_awsx.ec2.Vpc)
 
 
 @pytest.fixture

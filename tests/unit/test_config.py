@@ -81,7 +81,7 @@ def test_values_arrive_typed() -> None:
 
 REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
     "unknown key": ({"desiredCont": 3}, 'did you mean "desiredCount"', "pulumi config rm desiredCont"),
-    "far from any key": ({"zzz": 3}, "known: allowedCidrs", "pulumi config rm zzz"),
+    "far from any key": ({"zzz": 3}, "allowedCidrs, baseImage", "pulumi config rm zzz"),
     "word": ({"network": "private"}, "allowed: default, existing, new", "pulumi config set network "),
     "architecture": ({"cpuArchitecture": "arm"}, "X86_64, ARM64", "pulumi config set cpuArchitecture ARM64"),
     "truth": ({"production": "yes"}, "allowed: true, false", "pulumi config set production"),
@@ -134,6 +134,29 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
     "key": ({"registryKmsKeyArn": "alias/x"}, "the ARN of a KMS key", "set registryKmsKeyArn arn:aws:kms"),
     "account": ({"registryPullAccounts": ["12"]}, "12 digits", "--path 'registryPullAccounts[0]'"),
     "ca bundle": ({"caBundle": "/no/such.pem"}, "where there is no file", "pulumi config rm caBundle"),
+    "domain": ({"domain": "films"}, "films.example.com", "set domain films.example.com"),
+    "zone": ({"domain": "films.example.com", "hostedZoneId": "x"}, "a hosted zone", "set hostedZoneId Z"),
+    "zone without domain": ({"hostedZoneId": "Z1"}, "there is no domain", "set domain films.example.com"),
+    "certificate": ({"certificateArn": "arn:x"}, "a certificate in ACM", "set certificateArn arn:aws:acm"),
+    "certificate without a name": (
+        {"certificateArn": "arn:aws:acm:eu-central-1:111122223333:certificate/c"},
+        "with publicUrl (https) or domain",
+        "set publicUrl https://",
+    ),
+    "rate": ({"firewallRate": 9}, "0 (off) or 10", "set firewallRate 10"),
+    "ipv6 elsewhere": ({"ipv6": True}, "allowed with existing", "set network existing"),
+    "ipv6 for nobody": (
+        {
+            "ipv6": True,
+            "network": "existing",
+            "vpcId": "vpc-1",
+            "publicSubnetIds": ["subnet-1", "subnet-2"],
+        },
+        "has no IPv6 range",
+        "--path 'allowedCidrs[1]' '::/0'",
+    ),
+    "no way out": ({"network": "new", "natGateways": "none"}, "cannot pull", "set vpcEndpoints true"),
+    "endpoints elsewhere": ({"vpcEndpoints": True}, "for a new VPC alone", "set network new"),
     "tag": ({"tags": ["aws:x=1"]}, "not beginning with aws:", "--path 'tags[0]'"),
 }
 
@@ -147,6 +170,20 @@ def test_a_bad_value_is_refused_with_what_is_allowed_and_the_command(case: str) 
     assert message.startswith(f"recommender:{refusal.value.key} ")
     assert allowed in message
     assert command in mend
+
+
+def test_an_internal_balancer_needs_no_public_subnets() -> None:
+    given = {"network": "existing", "vpcId": "vpc-1", "privateSubnetIds": ["subnet-1", "subnet-2"]}
+    assert settings_of({**given, "internal": True}).network.internal is True
+    with pytest.raises(ConfigError, match="publicSubnetIds is"):
+        settings_of(given)
+
+
+def test_private_endpoints_follow_the_secrets() -> None:
+    asked = {"network": "new", "vpcEndpoints": True}
+    assert "ssm" not in settings_of(asked).network.private_services
+    assert "ssm" in settings_of({**asked, "secrets": [f"TOKEN={PARAMETER_ARN}"]}).network.private_services
+    assert settings_of({"network": "new"}).network.private_services == ()
 
 
 def test_the_command_in_a_message_mends_it(tmp_path: Path) -> None:

@@ -31,6 +31,12 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "everything": (
         "prod",
         {
+            "vpcEndpoints": True,
+            "natGateways": "none",
+            "domain": "films.example.com",
+            "accessLogDays": 90,
+            "firewallRate": 2000,
+            "pusherPolicy": True,
             "registryPullAccounts": ["444455556666"],
             "registryKmsKeyArn": "arn:aws:kms:eu-central-1:111122223333:key/k",
             "allowedCidrs": ["203.0.113.0/24", "2001:db8::/32"],
@@ -45,7 +51,7 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, object]]] = {
 @pytest.fixture(params=VARIANTS)
 def variant(request: pytest.FixtureRequest, project: Path) -> Recording:
     stack, config = VARIANTS[request.param]
-    return run_main(stack, config=config, aws=Aws(zones=ZONES))
+    return run_main(stack, config=config, aws=Aws(zones=ZONES, hosted_zones={"example.com": "ZEXAMPLE"}))
 
 
 @pytest.fixture
@@ -104,10 +110,16 @@ def test_every_component_registers_outputs(variant: Recording) -> None:
 
 
 UNTAGGABLE = {
+    "aws:acm/certificateValidation:CertificateValidation",
     "aws:appautoscaling/policy:Policy",
     "aws:ecr/lifecyclePolicy:LifecyclePolicy",
     "aws:ecr/repositoryPolicy:RepositoryPolicy",
     "aws:iam/rolePolicy:RolePolicy",
+    "aws:route53/record:Record",
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+    "aws:s3/bucketPolicy:BucketPolicy",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "aws:wafv2/webAclAssociation:WebAclAssociation",
 }
 
 
@@ -125,7 +137,7 @@ def test_only_the_registrys_password_is_secret(variant: Recording) -> None:
 
 
 def test_policies_allow_no_wildcard_but_the_login_to_ecr(variant: Recording) -> None:
-    for policy in variant.all("aws:iam/rolePolicy:RolePolicy"):
+    for policy in [*variant.all("aws:iam/rolePolicy:RolePolicy"), *variant.all("aws:iam/policy:Policy")]:
         for statement in json.loads(policy.inputs["policy"])["Statement"]:
             assert not any("*" in action for action in statement["Action"])
             if "*" in statement["Resource"]:
@@ -210,6 +222,11 @@ def test_the_exports_say_where_and_what_it_is(dev: Recording) -> None:
         "recommender-dev-cluster",
         "recommender-dev-service",
     )
+
+
+def test_what_was_not_asked_for_is_not_told_of(project: Path) -> None:
+    assert "pusherPolicyArn" not in run_main("dev").exports
+    assert run_main("dev", config={"pusherPolicy": True}).exports["pusherPolicyArn"] == "arn:of:recommender-dev-pusher"
 
 
 def test_local_hands_out_the_url_and_registry_of_this_machine(project: Path) -> None:

@@ -10,7 +10,13 @@ from infra.settings import RegistrySettings
 from tests.unit.recorder import Recording, run
 
 REGISTRY = RegistrySettings(
-    repository_name="films", host="", keep_images=20, kms_key_arn="", pull_accounts=(), force_delete=True
+    repository_name="films",
+    host="",
+    keep_images=20,
+    kms_key_arn="",
+    pull_accounts=(),
+    pusher_policy=False,
+    force_delete=True,
 )
 
 
@@ -37,6 +43,18 @@ def test_only_named_accounts_may_pull() -> None:
     (statement,) = policy["Statement"]
     assert statement["Principal"] == {"AWS": ["arn:aws:iam::444455556666:root"]}
     assert not any("Put" in action or "*" in action for action in statement["Action"])
+
+
+def test_whoever_pushes_may_push_here_and_nowhere_else() -> None:
+    assert registry(REGISTRY).all("aws:iam/policy:Policy") == []
+    recorded = registry(replace(REGISTRY, pusher_policy=True))
+    statements = json.loads(recorded.one("aws:iam/policy:Policy").inputs["policy"])["Statement"]
+    reach = {action: statement["Resource"] for statement in statements for action in statement["Action"]}
+    own = [f"arn:of:{recorded.one('aws:ecr/repository:Repository').name}"]
+    assert reach.pop("ecr:GetAuthorizationToken") == ["*"]
+    assert set(reach) >= {"ecr:PutImage", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload"}
+    assert all(resources == own for resources in reach.values())
+    assert not any("Delete" in action or "*" in action for action in reach)
 
 
 def test_a_registry_that_keeps_nothing_is_refused() -> None:

@@ -1,0 +1,77 @@
+"""Who asked what and when: the load balancer's access logs in a bucket of their own."""
+
+import json
+from typing import Final
+
+import pulumi
+import pulumi_aws as aws
+
+LOG_PREFIX: Final = "load-balancer"
+
+
+def access_log_bucket(
+    name: str, *, days: int, force_destroy: bool, parent: pulumi.Resource
+) -> tuple[pulumi.Output[str], pulumi.Resource]:
+    """A private bucket that forgets after `days`, and what must be there before a load balancer may write to it.
+
+    It keeps S3's own encryption (SSE-S3), the only one that load balancers write with. Source:
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
+    ("Enable access logs for your Application Load Balancer")
+    """
+    child = pulumi.ResourceOptions(parent=parent)
+    bucket = aws.s3.Bucket(f"{name.lower()}-access-logs", force_destroy=force_destroy, opts=child)
+    aws.s3.BucketPublicAccessBlock(
+        f"{name}-access-logs-private",
+        bucket=bucket.id,
+        block_public_acls=True,
+        block_public_policy=True,
+        ignore_public_acls=True,
+        restrict_public_buckets=True,
+        opts=child,
+    )
+    aws.s3.BucketLifecycleConfiguration(
+        f"{name}-access-logs-expiry",
+        bucket=bucket.id,
+        rules=[
+            aws.s3.BucketLifecycleConfigurationRuleArgs(
+                id="forget",
+                status="Enabled",
+                filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=f"{LOG_PREFIX}/"),
+                expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(days=days),
+            )
+        ],
+        opts=child,
+    )
+    options = pulumi.InvokeOutputOptions(parent=parent)
+    policy = pulumi.Output.all(
+        bucket=bucket.arn,
+        partition=aws.get_partition_output(opts=options).partition,
+        region=aws.get_region_output(opts=options).region,
+        account=aws.get_caller_identity_output(opts=options).account_id,
+    ).apply(lambda known: writer_policy(**known))
+    written = aws.s3.BucketPolicy(f"{name}-access-logs-writer", bucket=bucket.id, policy=policy, opts=child)
+    return bucket.bucket, written
+
+
+def writer_policy(*, bucket: str, partition: str, region: str, account: str) -> str:
+    """The bucket policy, as JSON: this account's load balancers write, and nobody comes without TLS."""
+    balancers = f"arn:{partition}:elasticloadbalancing:{region}:{account}:loadbalancer/*"
+    statements = [
+        {
+            "Sid": "Write",
+            "Effect": "Allow",
+            "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+            "Action": "s3:PutObject",
+            "Resource": f"{bucket}/{LOG_PREFIX}/AWSLogs/{account}/*",
+            "Condition": {"ArnLike": {"aws:SourceArn": balancers}},
+        },
+        {
+            "Sid": "TlsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [bucket, f"{bucket}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}, sort_keys=True)

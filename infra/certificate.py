@@ -1,0 +1,84 @@
+"""A name of one's own: its zone, a certificate that is proved through it, and where the name leads."""
+
+from typing import Final
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.config_values import set_command
+from infra.errors import ConfigError
+
+RECORD_TTL_SECONDS: Final = 60
+
+
+def hosted_zone_id(domain: str, given: str, parent: pulumi.Resource) -> str:
+    """The id of the public Route 53 zone that holds `domain`: the one given, else that of the longest suffix.
+
+    Raises `ConfigError` when the account has no such zone.
+    """
+    if given:
+        return given
+    labels = domain.split(".")
+    names = [".".join(labels[start:]) for start in range(len(labels) - 1)]
+    for name in names:
+        try:
+            zone = aws.route53.get_zone(name=name, private_zone=False, opts=pulumi.InvokeOptions(parent=parent))
+        except Exception as error:
+            if "no matching" not in str(error):
+                raise
+        else:
+            return zone.zone_id
+    raise ConfigError(
+        key="domain",
+        problem=f'is "{domain}", but this account has no public hosted zone for {" or ".join(names)}; allowed: a name '
+        "in a zone of Route 53, or certificateArn and publicUrl for names that are kept elsewhere",
+        command=f"{set_command('hostedZoneId', 'Z0123456789ABCDEFGHIJ')} (aws route53 list-hosted-zones shows them)",
+    )
+
+
+def validated_certificate(name: str, domain: str, zone_id: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """The ARN of a certificate for `domain`, known once its issuer has seen the proof in the zone."""
+    certificate = aws.acm.Certificate(f"{name}-certificate", domain_name=domain, validation_method="DNS", opts=opts)
+    proof = certificate.domain_validation_options[0]
+    record = aws.route53.Record(
+        f"{name}-certificate-proof",
+        zone_id=zone_id,
+        name=proof.resource_record_name.apply(_given),
+        type=proof.resource_record_type.apply(_given),
+        records=[proof.resource_record_value.apply(_given)],
+        ttl=RECORD_TTL_SECONDS,
+        allow_overwrite=True,  # the proof for a name is the same for each certificate of an account
+        opts=opts,
+    )
+    validation = aws.acm.CertificateValidation(
+        f"{name}-certificate-validation",
+        certificate_arn=certificate.arn,
+        validation_record_fqdns=[record.fqdn],
+        opts=opts,
+    )
+    return validation.certificate_arn
+
+
+def point_at(
+    name: str, domain: str, zone_id: str, balancer: aws.lb.LoadBalancer, *, ipv6: bool, opts: pulumi.ResourceOptions
+) -> None:
+    """Make `domain` another name of the load balancer, with `ipv6` also for those who come by IPv6."""
+    for type_ in ("A", "AAAA") if ipv6 else ("A",):
+        aws.route53.Record(
+            f"{name}-alias-{type_.lower()}",
+            zone_id=zone_id,
+            name=domain,
+            type=type_,
+            aliases=[
+                aws.route53.RecordAliasArgs(
+                    name=balancer.dns_name, zone_id=balancer.zone_id, evaluate_target_health=True
+                )
+            ],
+            opts=opts,
+        )
+
+
+def _given(value: str | None) -> str:
+    if value is None:
+        raise RuntimeError("ACM gave no record that would prove the domain")
+    return value

@@ -1,0 +1,79 @@
+"""The part of the configuration that says where the stack stands and how the world gets in."""
+
+from infra import checks, checks_edge
+from infra.config_values import ConfigValues, set_command
+from infra.errors import ConfigError
+from infra.private_endpoints import services_for
+from infra.settings import EndpointSettings, NatGateways, NetworkMode, NetworkSettings, ServiceSettings
+
+
+def network_settings(values: ConfigValues, service: ServiceSettings) -> NetworkSettings:
+    """Which VPC and subnets, and the ways out of it that this service needs."""
+    modes: tuple[NetworkMode, ...] = ("default", "existing", "new")
+    strategies: tuple[NatGateways, ...] = ("none", "single", "perZone")
+    mode = values.choice("network", modes)
+    internal = values.truth("internal")
+    vpc_id, public, private = values.text("vpcId"), values.texts("publicSubnetIds"), values.texts("privateSubnetIds")
+    if mode == "existing":
+        checks.existing_network(vpc_id, public, private, internal=internal)
+    elif vpc_id or public or private:
+        raise ConfigError(
+            key="network",
+            problem=f'is "{mode}", but vpcId or subnet ids are set; they go with existing',
+            command=set_command("network", "existing"),
+        )
+    nat_gateways = values.choice("natGateways", strategies)
+    return NetworkSettings(
+        mode=mode,
+        vpc_id=vpc_id,
+        public_subnet_ids=public,
+        private_subnet_ids=private,
+        internal=internal,
+        ipv6=checks_edge.ipv6("ipv6", values.truth("ipv6"), mode, values.texts("allowedCidrs")),
+        nat_gateways=nat_gateways,
+        private_services=_private_services(values, mode, nat_gateways, service),
+    )
+
+
+def _private_services(
+    values: ConfigValues, mode: NetworkMode, nat_gateways: NatGateways, service: ServiceSettings
+) -> tuple[str, ...]:
+    wanted = values.truth("vpcEndpoints")
+    if mode == "new" and nat_gateways == "none" and not wanted:
+        raise ConfigError(
+            key="natGateways",
+            problem='is "none", but tasks without a way out cannot pull their image; allowed with vpcEndpoints',
+            command=set_command("vpcEndpoints", "true"),
+        )
+    if mode != "new" and wanted:
+        raise ConfigError(
+            key="vpcEndpoints",
+            problem=f'is true with network "{mode}"; endpoints are made for a new VPC alone, since in another one '
+            "they would change the way of everybody's requests",
+            command=set_command("network", "new"),
+        )
+    return services_for(service.secrets.values(), exec_command=False) if wanted else ()
+
+
+def endpoint_settings(values: ConfigValues, *, production: bool) -> EndpointSettings:
+    """Who may come in, by which name, and what stands at the door."""
+    domain = checks_edge.domain("domain", values.text("domain"))
+    public_url = checks.url("publicUrl", values.text("publicUrl"))
+    slow_start = values.whole_number("slowStartSeconds", low=0, high=900)
+    firewall_rate = values.whole_number("firewallRate", low=0, high=2_000_000_000)
+    return EndpointSettings(
+        allowed_cidrs=checks.cidrs("allowedCidrs", values.texts("allowedCidrs")),
+        public_url=public_url,
+        domain=domain,
+        hosted_zone_id=checks_edge.hosted_zone_id("hostedZoneId", values.text("hostedZoneId"), domain),
+        certificate_arn=checks_edge.certificate_arn(
+            "certificateArn", values.text("certificateArn"), domain, public_url
+        ),
+        internal=values.truth("internal"),
+        ipv6=values.truth("ipv6"),
+        access_log_days=values.whole_number("accessLogDays", low=0, high=3653),
+        firewall_rate=checks_edge.firewall_rate("firewallRate", firewall_rate),
+        deregistration_delay_seconds=values.whole_number("deregistrationDelaySeconds", low=0, high=3600),
+        slow_start_seconds=checks.slow_start("slowStartSeconds", slow_start),
+        deletion_protection=production,
+    )
