@@ -6,13 +6,16 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 
 from pulumi import RunError
 
 from local.engine.aws import Aws
 from local.engine.events import Events
+from local.engine.handlers.image import stop_builds
 from local.engine.monitor import Engine, ResourceFailedError, delete_records
 from local.engine.program import run, stack_config
 from local.engine.state import Record, State
@@ -22,6 +25,7 @@ from local.settings import PROJECT_DIR, REGION
 def main() -> int:
     """Run one command; 0 when the stack is as asked, 1 with an error event when it is not."""
     arguments = _parse()
+    signal.signal(signal.SIGINT, _interrupted)
     stdout, sys.stdout = sys.stdout, sys.stderr  # the program's own prints must not mix with the events
     logging.disable(logging.CRITICAL)  # the SDK logs a traceback for what is told as an event here
     events = Events(stdout)
@@ -67,6 +71,12 @@ def _bring(arguments: argparse.Namespace, aws: Aws, state: State, events: Events
         delete_records(leftovers, aws=aws, state=state, events=events)
         state.save()
     events.outputs(outputs)
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    """Leave at once: every resource is recorded when it is made, and handlers that wait are threads of their own."""
+    stop_builds()
+    os._exit(128 + number)
 
 
 def _message(error: Exception) -> str:

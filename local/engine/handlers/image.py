@@ -16,6 +16,8 @@ from local.engine.handlers.base import Handler, Inputs, Outputs
 
 BUILD_SECONDS = 900
 
+_running: set[subprocess.Popen[str]] = set()
+
 
 class Image(Handler):
     """`docker-build:index:Image`. A tag is made from the content, so one that the registry has is not built again."""
@@ -92,14 +94,22 @@ def _docker(aws: Aws, arguments: list[str]) -> None:
     )
     assert process.stdout is not None  # noqa: S101 - a pipe was asked for
     lines: list[str] = []
+    _running.add(process)
     with process:
         for line in process.stdout:
             lines.append(line.rstrip())
             if _worth_showing(line):
                 aws.log(line.rstrip())
         process.wait(timeout=BUILD_SECONDS)
+    _running.discard(process)
     if process.returncode:
         raise RuntimeError(f"docker {arguments[0]} failed:\n" + "\n".join(lines[-20:]))
+
+
+def stop_builds() -> None:
+    """End docker clients that are at work, for a run that is interrupted."""
+    for process in list(_running):
+        process.terminate()
 
 
 def _worth_showing(line: str) -> bool:
