@@ -13,16 +13,14 @@ is deployed to the emulated AWS by `local.engine`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from deploy.engines import Engine, choose_engine
 from deploy.errors import DeployError
-from deploy.events import Event, Result, show
+from deploy.events import Event, OnEvent, Result, show
 
 __all__ = ["DeployError", "Event", "Result", "destroy", "engine_name", "outputs", "preview", "refresh", "show", "up"]
-
-OnEvent = Callable[[Event], None]
 
 
 def preview(

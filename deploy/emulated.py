@@ -9,18 +9,16 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 from deploy.engines import PROJECT_DIR
 from deploy.errors import DeployError
-from deploy.events import Event, Result
+from deploy.events import Event, OnEvent, Result
 from local.docker_engine import buildkit_cli
 from local.errors import LocalError
 from local.settings import load_settings
-
-OnEvent = Callable[[Event], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +51,7 @@ class Emulated:
             return dict(json.loads(self._state_file().read_text())["outputs"])
         return {}
 
-    def _state_file(self) -> Any:
+    def _state_file(self) -> Path:
         return load_settings().state_dir / "engine" / f"{self.stack}.json"
 
     def _run(self, command: str, on_event: OnEvent) -> Result:
@@ -69,7 +67,7 @@ class Emulated:
             process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=stderr, text=True, cwd=PROJECT_DIR)
             assert process.stdout is not None  # noqa: S101 - a pipe was asked for
             try:
-                result, errors = _read(process.stdout, on_event)
+                result, errors = _read(process.stdout, on_event, planning=command == "preview")
                 process.wait()
             except KeyboardInterrupt:
                 process.send_signal(signal.SIGINT)
@@ -80,7 +78,7 @@ class Emulated:
         return result
 
 
-def _read(lines: IO[str], on_event: OnEvent) -> tuple[Result, list[str]]:
+def _read(lines: IO[str], on_event: OnEvent, *, planning: bool) -> tuple[Result, list[str]]:
     """Turn the engine's JSON lines into events, and gather what they amount to."""
     changes: Counter[str] = Counter()
     outputs: dict[str, Any] = {}
@@ -105,7 +103,7 @@ def _read(lines: IO[str], on_event: OnEvent) -> tuple[Result, list[str]]:
                     operation=told["operation"],
                     type=told["type"],
                     name=told["name"],
-                    seconds=told["seconds"],
+                    seconds=None if planning else told["seconds"],
                 )
             )
     return Result(outputs=outputs, changes=changes), errors

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from deploy.errors import DeployError
-from deploy.events import Event, Result
+from deploy.events import OnEvent, Result
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 LOCAL_STACK = "local"
-
-OnEvent = Callable[[Event], None]
 
 
 class Engine(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,14 +13,20 @@ MARKS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One thing that happened: work on a resource begun or done, a line of progress, or an error."""
+    """One thing that happened: work on a resource begun or done, a line of progress, or an error.
+
+    `seconds` is how long the work took; None where nothing was done, as in a preview.
+    """
 
     kind: Kind
     message: str = ""
     operation: str = ""
     type: str = ""
     name: str = ""
-    seconds: float = 0.0
+    seconds: float | None = None
+
+
+OnEvent = Callable[[Event], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +50,25 @@ class Result:
 
 def show(event: Event) -> None:
     """Print an event as a line, in a terminal and in a notebook alike; what is left as it is makes no line."""
+    line = line_for(event)
+    if line:
+        print(line, flush=True)
+
+
+def line_for(event: Event) -> str:
+    """The line for an event, empty for one that says nothing new; errors are told by the `DeployError` at the end.
+
+    Whole lines and no cursor movement, so that a notebook's output cell, a terminal and a CI log read the same.
+    """
+    what = f"{_kind_of(event.type)} {event.name}"
     if event.kind == "log":
-        print(f"      {event.message}", flush=True)
-    elif event.kind == "done" and event.operation in MARKS:
-        print(f"  {MARKS[event.operation]} {_kind_of(event.type)} {event.name} ({event.seconds:.1f} s)", flush=True)
-    elif event.kind == "begin" and _takes_long(event.type):
-        print(f"  … {_kind_of(event.type)} {event.name}", flush=True)
+        return f"      {event.message}"
+    if event.kind == "done" and event.operation in MARKS:
+        took = "" if event.seconds is None else f" ({event.seconds:.1f} s)"
+        return f"  {MARKS[event.operation]} {what}{took}"
+    if event.kind == "begin" and _takes_long(event.type):
+        return f"  … {what}"
+    return ""
 
 
 def _kind_of(type_: str) -> str:

@@ -1,0 +1,69 @@
+"""The Pulumi engine's events, turned into ours."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+from pulumi import automation
+
+from deploy.events import Event, OnEvent
+
+# A replacement is told in three steps (create-replacement, replace, delete-replaced) and counted as `replace`.
+OPERATIONS = {"create": "create", "replace": "replace", "update": "update", "delete": "delete", "same": "same"}
+STEPS = {**OPERATIONS, "create-replacement": "replace", "replace": ""}
+_COLOUR = re.compile(r"<\{%[^%]*%\}>")
+_SAYS_NOTHING = {"update failed", "preview failed", "destroy failed", "refresh failed"}
+
+
+class Seen:
+    """A callback for the engine's events: passes them on as `Event`s, and keeps the errors for the message."""
+
+    def __init__(self, on_event: OnEvent) -> None:
+        self._on_event = on_event
+        self._begun: dict[str, float] = {}
+        self._errors: list[str] = []
+
+    def __call__(self, event: automation.EngineEvent) -> None:
+        if event.resource_pre_event:
+            self._begin(event.resource_pre_event.metadata)
+        elif event.res_outputs_event:
+            self._done(event.res_outputs_event.metadata, planning=bool(event.res_outputs_event.planning))
+        elif event.diagnostic_event and not event.diagnostic_event.ephemeral:
+            self._told(event.diagnostic_event)
+
+    def failure(self) -> str:
+        """Every error with its resource, a line each; empty when the engine told none."""
+        telling = [error for error in self._errors if error.rpartition(": ")[2] not in _SAYS_NOTHING]
+        return "\n".join(telling or self._errors)
+
+    def _begin(self, step: Any) -> None:
+        self._begun[step.urn] = time.monotonic()
+        operation = STEPS.get(step.op.value)
+        if operation and operation != "same":
+            self._on_event(Event(kind="begin", operation=operation, type=step.type, name=_name(step.urn)))
+
+    def _done(self, step: Any, *, planning: bool) -> None:
+        operation = STEPS.get(step.op.value)
+        if operation:
+            seconds = None if planning else time.monotonic() - self._begun.get(step.urn, time.monotonic())
+            self._on_event(
+                Event(kind="done", operation=operation, type=step.type, name=_name(step.urn), seconds=seconds)
+            )
+
+    def _told(self, told: automation.DiagnosticEvent) -> None:
+        message = _COLOUR.sub("", told.message).strip()
+        if not message:
+            return
+        if told.severity != "error":
+            self._on_event(Event(kind="log", message=message))
+            return
+        where = f"{_name(told.urn)}: " if told.urn else ""
+        self._errors.append(where + message)
+        self._on_event(Event(kind="error", message=where + message))
+
+
+def _name(urn: str) -> str:
+    """`api-service` of `urn:pulumi:dev::recommender::aws:ecs/service:Service::api-service`."""
+    return urn.rpartition("::")[2]

@@ -1,0 +1,85 @@
+"""The functions that notebooks, `make up` and CI call: which way a stack is deployed, and what people see."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import deploy
+from deploy import DeployError, Event, Result, engines
+from deploy.emulated import Emulated, _read
+from deploy.events import line_for
+from deploy.pulumi_cli import PulumiCli
+from tests.deploy.conftest import Cli
+
+
+@pytest.fixture
+def no_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PATH without Pulumi."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+def test_with_the_cli_every_stack_goes_through_it(cli: Cli) -> None:
+    for stack in ("local", "dev", "prod"):
+        assert isinstance(engines.choose_engine(stack, config={}, backend=None), PulumiCli)
+
+
+@pytest.mark.usefixtures("no_cli")
+def test_without_the_cli_the_local_stack_and_no_other_can_be_deployed() -> None:
+    assert isinstance(engines.choose_engine("local", config={}, backend=None), Emulated)
+    with pytest.raises(DeployError, match="needs the Pulumi CLI, and there is no `pulumi` on the PATH"):
+        deploy.preview("dev")
+
+
+def test_an_unknown_stack_is_refused_with_those_there_are() -> None:
+    with pytest.raises(DeployError, match=r"There is no stack 'staging'\. There are: dev, local, prod"):
+        deploy.up("staging")
+
+
+@pytest.mark.usefixtures("no_cli")
+def test_a_port_that_is_none_is_told_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PORT", "eighty")
+    with pytest.raises(DeployError, match="AWS_PORT='eighty' is not a port"):
+        deploy.up("local")
+
+
+def test_the_engine_s_lines_become_events_a_result_and_errors_with_their_resource() -> None:
+    told = [
+        {"kind": "resource", "operation": "create…", "type": "aws:ecs/service:Service", "name": "s", "seconds": None},
+        {"kind": "log", "message": "pushing"},
+        {"kind": "resource", "operation": "create", "type": "aws:ecs/service:Service", "name": "s", "seconds": 2.0},
+        {"kind": "error", "message": "no such image", "resource": "t"},
+        {"kind": "outputs", "values": {"url": "http://lb"}},
+    ]
+    seen: list[Event] = []
+    lines = io.StringIO("".join(json.dumps(line) + "\n" for line in told))
+    result, errors = _read(lines, seen.append, planning=False)
+    assert (result.outputs, dict(result.changes), errors) == ({"url": "http://lb"}, {"create": 1}, ["t: no such image"])
+    assert [(event.kind, event.operation) for event in seen] == [
+        ("begin", "create"),
+        ("log", ""),
+        ("done", "create"),
+        ("error", ""),
+    ]
+
+
+def test_lines_tell_what_changes_and_keep_silent_about_the_rest() -> None:
+    service: Any = {"type": "aws:ecs/service:Service", "name": "api"}
+    assert line_for(Event(kind="begin", operation="create", **service)) == "  … Service api"
+    assert line_for(Event(kind="done", operation="create", seconds=2.04, **service)) == "  + Service api (2.0 s)"
+    assert line_for(Event(kind="done", operation="delete", **service)) == "  - Service api"
+    assert line_for(Event(kind="done", operation="same", **service)) == ""
+    assert line_for(Event(kind="begin", operation="create", type="aws:iam/role:Role", name="r")) == ""
+    assert "\x1b" not in line_for(Event(kind="log", message="pushing"))
+
+
+def test_a_result_says_what_changed_in_words() -> None:
+    result = Result(changes=Counter({"create": 3, "delete": 1, "same": 12}))
+    assert result.summary() == "3 created, 1 deleted, 12 unchanged"
+    assert result.changed
+    assert not Result(changes=Counter({"same": 12})).changed

@@ -1,0 +1,182 @@
+"""What is sent to the Pulumi CLI, and what is made of its answers; a stand-in takes the CLI's place."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy import DeployError, Event
+from tests.deploy.conftest import STACK_FILES, Cli, diagnostic, step, urn
+
+SERVICE = "aws:ecs/service:Service"
+
+
+def _ignore(_: Event) -> None:
+    """A callback for tests that look elsewhere."""
+
+
+def _options(call: dict[str, Any]) -> dict[str, str]:
+    """The options of a call that take a value."""
+    arguments = call["arguments"]
+    wanted = ("--stack", "--config-file", "--color", "--exec-kind")
+    return {name: arguments[arguments.index(name) + 1] for name in wanted if name in arguments}
+
+
+@pytest.mark.parametrize(
+    ("method", "flags"),
+    [
+        ("preview", set()),
+        ("up", {"--yes", "--skip-preview"}),
+        ("refresh", {"--yes", "--skip-preview"}),
+        ("destroy", {"--yes", "--skip-preview"}),
+    ],
+)
+def test_each_call_runs_its_command_on_its_stack_with_its_file_and_asks_nothing(
+    cli: Cli, method: str, flags: set[str]
+) -> None:
+    result = getattr(cli.stack("dev"), method)(_ignore)
+    call = cli.last(method)
+    assert flags <= set(call["arguments"])
+    assert ("--yes" in call["arguments"]) == bool(flags)
+    assert _options(call)["--stack"] == "dev"
+    assert _options(call)["--config-file"] == str(cli.project / "Pulumi.dev.yaml")
+    assert call["cwd"] == str(cli.project)
+    assert dict(result.changes) == {"create": 1, "same": 2}
+
+
+def test_a_stack_that_is_not_there_is_made_and_one_that_is_there_is_selected(cli: Cli) -> None:
+    cli.stack("dev").up(_ignore)
+    cli.stack("dev").up(_ignore)
+    stack_calls = [call["arguments"][:3] for call in cli.calls() if call["arguments"][1] in ("select", "init")]
+    select = ["stack", "select", "--stack"]
+    assert stack_calls == [select, ["stack", "init", "dev"], select]
+
+
+def test_overrides_reach_the_cli_and_no_stack_file(cli: Cli) -> None:
+    overrides = {"desiredCount": 4, "aws:region": "eu-west-1", "tags": ["team=films"]}
+    cli.stack("dev", config=overrides).up(_ignore)
+    call = cli.last("up")
+    assert yaml.safe_load(call["config"])["config"] == {
+        "aws:region": "eu-west-1",
+        "recommender:desiredCount": 4,
+        "recommender:tags": ["team=films"],
+    }
+    assert {name: (cli.project / f"Pulumi.{name}.yaml").read_text() for name in STACK_FILES} == STACK_FILES
+
+
+def test_the_local_stack_keeps_its_state_in_the_project_and_needs_no_passphrase(cli: Cli) -> None:
+    cli.stack("local").up(_ignore)
+    environment = cli.last("up")["environment"]
+    assert environment["PULUMI_BACKEND_URL"] == (cli.project / ".local" / "pulumi").as_uri()
+    assert environment["PULUMI_CONFIG_PASSPHRASE"] == ""
+
+
+def test_the_salt_that_the_cli_writes_for_the_local_stack_stays_out_of_git_and_comes_back(cli: Cli) -> None:
+    cli.stack("local").up(_ignore)
+    cli.stack("local").destroy(_ignore)
+    assert (cli.project / "Pulumi.local.yaml").read_text() == STACK_FILES["local"]
+    for command in ("up", "destroy"):
+        assert yaml.safe_load(cli.last(command)["config"])["encryptionsalt"].startswith("v1:")
+
+
+def test_the_salt_of_another_stack_stays_in_its_file_where_its_owner_commits_it(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "secret")
+    cli.stack("dev").up(_ignore)
+    assert "encryptionsalt" in (cli.project / "Pulumi.dev.yaml").read_text()
+
+
+def test_other_stacks_go_where_the_cli_is_logged_in_or_where_they_are_told(cli: Cli) -> None:
+    cli.stack("dev").preview(_ignore)
+    cli.stack("dev", backend="s3://state").up(_ignore)
+    assert "PULUMI_BACKEND_URL" not in cli.last("preview")["environment"]
+    assert "PULUMI_CONFIG_PASSPHRASE" not in cli.last("preview")["environment"]
+    assert cli.last("up")["environment"]["PULUMI_BACKEND_URL"] == "s3://state"
+
+
+def test_outputs_come_back_as_plain_values(cli: Cli) -> None:
+    cli.says(outputs={"url": "http://lb", "ports": [80]})
+    assert cli.stack("dev").outputs() == {"url": "http://lb", "ports": [80]}
+    assert cli.stack("dev").up(_ignore).outputs == {"url": "http://lb", "ports": [80]}
+
+
+@pytest.mark.parametrize("version", ["v3.272.0", "v3.200.0"])
+def test_steps_are_told_as_they_happen_by_gRPC_and_by_file(cli: Cli, version: str) -> None:  # noqa: N802
+    replaced = [e for op in ("create-replacement", "replace", "delete-replaced") for e in step(op, SERVICE, "b")]
+    cli.says(*step("create", SERVICE, "a"), *replaced, *step("same", SERVICE, "c"), version=version)
+    seen: list[Event] = []
+    cli.stack("dev").up(seen.append)
+    assert [(event.kind, event.operation, event.name) for event in seen] == [
+        ("begin", "create", "a"),
+        ("done", "create", "a"),
+        ("begin", "replace", "b"),
+        ("done", "replace", "b"),
+        ("done", "same", "c"),
+    ]
+    assert all(event.seconds is not None for event in seen if event.kind == "done")
+
+
+def test_a_preview_tells_no_durations(cli: Cli) -> None:
+    cli.says(*step("create", SERVICE, "a", planning=True))
+    seen: list[Event] = []
+    cli.stack("dev").preview(seen.append)
+    assert [event.seconds for event in seen] == [None, None]
+
+
+def test_messages_come_through_without_colour_marks_and_passing_ones_do_not(cli: Cli) -> None:
+    cli.says(
+        diagnostic("<{%fg 13%}>#12 pushing layers<{%reset%}>\n", severity="info"),
+        diagnostic("[3/9] 12 %", severity="info", ephemeral=True),
+    )
+    seen: list[Event] = []
+    cli.stack("dev").up(seen.append)
+    assert [(event.kind, event.message) for event in seen] == [("log", "#12 pushing layers")]
+
+
+@pytest.mark.parametrize("method", ["preview", "up", "refresh", "destroy"])
+def test_a_failure_names_the_resource_and_the_reason(cli: Cli, method: str) -> None:
+    reason = "creating ECS Service: AccessDeniedException: not allowed"
+    cli.says(
+        diagnostic(f"<{{%reset%}}>{reason}<{{%reset%}}>\n", at=urn(SERVICE, "api-service")),
+        diagnostic("update failed", at=urn("pulumi:pulumi:Stack", "recommender-dev")),
+        exit=255,
+        stderr="error: update failed",
+    )
+    with pytest.raises(DeployError) as caught:
+        getattr(cli.stack("dev"), method)(_ignore)
+    assert str(caught.value) == f"api-service: {reason}"
+
+
+def test_a_failure_without_an_event_tells_what_the_cli_said(cli: Cli) -> None:
+    cli.says(
+        stack_exit=255, stderr="error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions"
+    )
+    with pytest.raises(DeployError, match="PULUMI_ACCESS_TOKEN must be set") as caught:
+        cli.stack("dev").up(_ignore)
+    assert "stdout" not in str(caught.value)
+
+
+def test_a_locked_stack_is_explained_with_the_command_that_frees_it(cli: Cli) -> None:
+    cli.says(exit=255, stderr="error: the stack is currently locked by 1 lock(s). Either wait or run `pulumi cancel`")
+    with pytest.raises(DeployError, match=re.escape("`pulumi cancel --stack dev`")):
+        cli.stack("dev").up(_ignore)
+
+
+def test_a_cli_that_is_too_old_is_named_with_the_version_it_needs(cli: Cli) -> None:
+    cli.says(version="v3.0.9")
+    with pytest.raises(DeployError, match=r"minimum CLI version requirement is .*your current CLI version is 3\.0\.9"):
+        cli.stack("dev").up(_ignore)
+
+
+def test_a_cli_that_does_not_run_is_told(cli: Cli) -> None:
+    found = shutil.which("pulumi")
+    assert found is not None
+    with open(found, "w") as script:  # noqa: PTH123
+        script.write("#!/bin/sh\nexit 3\n")
+    with pytest.raises(DeployError, match="does not run"):
+        cli.stack("dev").up(_ignore)
