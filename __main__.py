@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from infra.config import load_settings
+from infra.config_operations import metrics_environment
+from infra.cost_budget import budget
 from infra.endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
 from infra.image import ModelImage, ModelImageArgs
 from infra.network import Network, NetworkArgs
@@ -10,6 +12,7 @@ from infra.outputs import export_all
 from infra.registry import Registry, RegistryArgs
 from infra.service import FargateService, FargateServiceArgs
 from infra.tags import tag_everything
+from infra.watching import rollback_alarms, watch_endpoint, watch_service
 
 settings = load_settings()
 name = settings.name
@@ -29,6 +32,7 @@ endpoint_args = LoadBalancedEndpointArgs(
     vpc_id=network.vpc_id, subnet_ids=network.balancer_subnet_ids, settings=settings.endpoint
 )
 endpoint = LoadBalancedEndpoint(name, endpoint_args)
+watch = watch_endpoint(name, endpoint, settings.watching)
 service_args = FargateServiceArgs(
     vpc_id=network.vpc_id,
     subnet_ids=network.task_subnet_ids,
@@ -38,11 +42,14 @@ service_args = FargateServiceArgs(
     wait_for=[endpoint.listener],
     image_uri=image.uri,
     repository_arns=image.repository_arns,
-    environment=image.environment,
+    environment={**image.environment, **metrics_environment(settings.watching, name)},
     cpu_architecture=settings.image.cpu_architecture,
+    rollback_alarms=rollback_alarms(watch),
     settings=settings.service,
 )
 service = FargateService(name, service_args)
+watch_service(name, watch, service, image, fewest_tasks=settings.service.desired_count)
+budget(name, settings.tags, settings.budget)
 
 export_all(
     {

@@ -7,6 +7,7 @@ from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from infra import checks, naming
 from infra.config_edge import endpoint_settings, network_settings
+from infra.config_operations import budget_settings, watching_settings
 from infra.config_values import ConfigValues, set_command
 from infra.errors import ConfigError
 from infra.fargate_sizes import MEMORY_MIB_BY_CPU, check_fargate_size, nearest_memory_mib
@@ -34,6 +35,8 @@ def load_settings() -> Settings:
         image=_image(values, Path(".build", stack, "context")),
         endpoint=endpoint_settings(values, production=production),
         service=service,
+        watching=watching_settings(values),
+        budget=budget_settings(values),
     )
     values.refuse_unknown()
     return settings

@@ -8,5 +8,7 @@ CONTAINER_USER: Final = "10001:10001"
 READY_PATH: Final = "/ready"
 HEALTH_COMMAND: Final = ("CMD", "python3", "-S", "-m", "model_service.serving.healthcheck")
 ARTIFACT_FOLDER: Final = "artifact"
-RESERVED_ENVIRONMENT: Final = frozenset({"LOG_LEVEL", "MODEL_VERSION", "PORT"})
+METRICS_NAMESPACE: Final = "Recommender"
+"""Of the metrics that the model writes into its log, by the dimensions Service and ModelVersion."""
+RESERVED_ENVIRONMENT: Final = frozenset({"LOG_LEVEL", "METRICS_NAMESPACE", "MODEL_VERSION", "PORT", "SERVICE_NAME"})
 """Variables that the program sets itself."""

@@ -24,6 +24,7 @@ class FargateServiceArgs:
 
     image_uri: by digest. repository_arns: the ECR repositories that it is pulled from.
     environment: what the image must be told, beside the settings' own.
+    rollback_alarms: names of alarms that end a deployment when they ring.
     wait_for: what must be there before the service, and go after it: the load balancer's listener.
     """
 
@@ -37,6 +38,7 @@ class FargateServiceArgs:
     repository_arns: Sequence[pulumi.Input[str]]
     environment: Mapping[str, pulumi.Input[str]]
     cpu_architecture: CpuArchitecture
+    rollback_alarms: Sequence[pulumi.Input[str]] = ()
     settings: ServiceSettings
 
 
@@ -90,6 +92,7 @@ class FargateService(pulumi.ComponentResource):
             deployment_minimum_healthy_percent=100,
             deployment_maximum_percent=200,
             deployment_circuit_breaker=aws.ecs.ServiceDeploymentCircuitBreakerArgs(enable=True, rollback=True),
+            alarms=_alarms(args.rollback_alarms),
             health_check_grace_period_seconds=settings.health_check_grace_seconds,
             wait_for_steady_state=True,
             load_balancers=[
@@ -196,3 +199,7 @@ class FargateService(pulumi.ComponentResource):
             opts=child,
         )
         return group, [to_tasks, from_balancer, to_https]
+
+
+def _alarms(names: Sequence[pulumi.Input[str]]) -> aws.ecs.ServiceAlarmsArgs | None:
+    return aws.ecs.ServiceAlarmsArgs(alarm_names=list(names), enable=True, rollback=True) if names else None

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from infra.fargate_sizes import check_fargate_size
+from infra.settings_operations import BudgetSettings, WatchingSettings
 
 NetworkMode = Literal["default", "existing", "new"]
 CpuArchitecture = Literal["X86_64", "ARM64"]
@@ -184,3 +185,5 @@ class Settings:
     image: ImageSettings
     endpoint: EndpointSettings
     service: ServiceSettings
+    watching: WatchingSettings
+    budget: BudgetSettings

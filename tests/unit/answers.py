@@ -112,6 +112,7 @@ COMPUTED: Mapping[str, Mapping[str, str]] = {
     "aws:acm/certificateValidation:CertificateValidation": {},
     "aws:appautoscaling/policy:Policy": _ARN,
     "aws:appautoscaling/target:Target": _ARN,
+    "aws:budgets/budget:Budget": _ARN,
     "aws:cloudwatch/dashboard:Dashboard": {},
     "aws:cloudwatch/metricAlarm:MetricAlarm": _ARN,
     "aws:cloudwatch/logGroup:LogGroup": {"arn": "arn:aws:logs:r:a:log-group:{}"},

@@ -157,6 +157,11 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
     ),
     "no way out": ({"network": "new", "natGateways": "none"}, "cannot pull", "set vpcEndpoints true"),
     "endpoints elsewhere": ({"vpcEndpoints": True}, "for a new VPC alone", "set network new"),
+    "alarms of nobody": ({"alarmEmail": "a@example.com"}, "allowed with watching", "set watching true"),
+    "address": ({"watching": True, "alarmEmail": "team"}, "an e-mail address", "set alarmEmail team@"),
+    "budget of nobody": ({"monthlyBudgetUsd": 9}, "goes with budgetEmail", "set budgetEmail team@"),
+    "mail of no budget": ({"budgetEmail": "a@example.com"}, "goes with monthlyBudgetUsd", "monthlyBudgetUsd 100"),
+    "latency": ({"latencyAlarmMilliseconds": 0}, "from 1 to 60000", "set latencyAlarmMilliseconds 1"),
     "tag": ({"tags": ["aws:x=1"]}, "not beginning with aws:", "--path 'tags[0]'"),
 }
 

@@ -31,6 +31,9 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "everything": (
         "prod",
         {
+            "alarmEmail": "team@example.com",
+            "monthlyBudgetUsd": 75,
+            "budgetEmail": "team@example.com",
             "vpcEndpoints": True,
             "natGateways": "none",
             "domain": "films.example.com",
@@ -110,6 +113,8 @@ def test_every_component_registers_outputs(variant: Recording) -> None:
 
 
 UNTAGGABLE = {
+    "aws:cloudwatch/dashboard:Dashboard",
+    "aws:sns/topicSubscription:TopicSubscription",
     "aws:acm/certificateValidation:CertificateValidation",
     "aws:appautoscaling/policy:Policy",
     "aws:ecr/lifecyclePolicy:LifecyclePolicy",
