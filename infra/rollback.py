@@ -49,9 +49,10 @@ def explain_failures(name: str) -> pulumi.ResourceHookBinding:
     return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(f"{name}-explain", _explain_error)])
 
 
-def _compare(*, cluster: str, service: str, running: str, wanted: str) -> str:
-    if running == wanted:
-        return running
+def _compare(*, cluster: str, service: str, running: str | None, wanted: str) -> str:
+    """A provider that does not tell what runs tells of no rollback either."""
+    if running is None or running == wanted:
+        return wanted
     verdict = f"was rolled back: {running.rpartition('/')[2]} runs"
     told = _words(cluster=cluster, service=service, task_definition=wanted, verdict=verdict)
     raise ProgramError(f"{told}\n{MEND}")
