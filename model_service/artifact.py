@@ -6,7 +6,7 @@ version, the checksums and where the model came from. The folder is replaced as 
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,9 +56,11 @@ def write_artifact(
     hyperparameters: Mapping[str, Any],
     metrics: Mapping[str, Any],
     libraries: Mapping[str, str],
+    attach: Callable[[Path, Metadata], None] | None = None,
 ) -> Metadata:
     """Write the artifact beside `folder` and put it in its place by renaming; the same input gives the same bytes.
 
+    `attach` may add files that people read (pictures, a model card): no part of the version, not verified, never read.
     An error or Ctrl-C at any moment leaves the old artifact whole. Raises ArtifactError when `folder` holds
     something else than an artifact, and ValueError when films and weights do not fit.
     """
@@ -81,6 +83,8 @@ def write_artifact(
             libraries=libraries,
         )
         (fresh / METADATA_FILE).write_bytes(metadata.to_bytes())
+        if attach is not None:
+            attach(fresh, metadata)
         _settle(fresh)
         _exchange(fresh, folder)
     finally:

@@ -45,11 +45,9 @@ def _batches(file: Path, separator: str, header: bool) -> Iterator["RecordBatch"
     import pyarrow as pa
     from pyarrow import csv
 
-    names = [name for part in ("user", "item", "value", "time") for name in (part, f"after {part}")]
-    if len(separator) == 1:
-        names = names[::2]
-    else:
-        names = names[:-1]  # a::b is three columns to a reader that knows separators of one character
+    names = ["user", "item", "value", "time"]
+    if len(separator) == 2:  # a::b is three columns to a reader that knows separators of one character
+        names = ["user", "", "item", "", "value", "", "time"]
     size = file.stat().st_size
     with (
         file.open("rb") as raw,

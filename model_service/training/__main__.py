@@ -1,14 +1,16 @@
 """`python -m model_service.training`: ratings in, one artifact folder out."""
 
 import argparse
+import resource
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from model_service.data.movielens import read_movielens
 from model_service.data.ratings import DataError, Ratings
 from model_service.data.synthetic import generate_ratings
-from model_service.training.config import FitConfig, Recipe
+from model_service.training.config import METHODS, FitConfig, Recipe
 from model_service.version import ArtifactError, Metadata
 
 DEFAULT_OUT = Path(__file__).parents[1] / "artifact"
@@ -39,7 +41,9 @@ def _train(options: argparse.Namespace) -> int:
         factors=options.factors,
         c_vector=options.c_vector,
         c_bias=options.c_bias,
+        shrinkage=options.shrinkage,
         fit=FitConfig(
+            method=options.method,
             epochs=options.epochs,
             patience=options.patience,
             batch_size=options.batch_size,
@@ -47,10 +51,13 @@ def _train(options: argparse.Namespace) -> int:
             seed=options.seed,
         ),
     )
+    started = time.monotonic()
     ratings = read_movielens(options.data) if options.data else generate_ratings(seed=options.seed)
     print(_describe(ratings))
     metadata = train(ratings, recipe=recipe, out=options.out)
     print(_report(metadata, options.out))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{time.monotonic() - started:.1f} s, at most {peak:,.0f} MiB of memory")
     return 0
 
 
@@ -62,14 +69,11 @@ def _describe(ratings: Ratings) -> str:
 
 
 def _report(metadata: Metadata, out: Path) -> str:
-    rows = {"this model": metadata.metrics["test"], **metadata.metrics["baselines"]}
-    lines = [f"{'test error in stars':<20}{'RMSE':>8}{'MAE':>8}"]
-    lines += [f"{name:<20}{row['rmse']:>8.4f}{row['mae']:>8.4f}" for name, row in rows.items()]
-    svd = metadata.metrics["baselines"].get("surprise_svd")
-    if svd is None:
-        lines.append("no baselines: too many ratings for scikit-surprise")
-    elif metadata.metrics["test"]["rmse"] > svd["rmse"]:
-        lines.append("warning: worse than scikit-surprise's SVD; try other --factors, --c-vector or --c-bias")
+    from model_service.training.report import is_worse, terminal_table, verdicts
+
+    lines = [terminal_table(metadata.metrics), *verdicts(metadata.metrics)]
+    if is_worse(metadata.metrics):
+        lines.append("To mend it: try other --factors, --c-vector, --c-bias or --shrinkage")
     return "\n".join([*lines, f"model version {metadata.short_version} written to {out}"])
 
 
@@ -89,8 +93,15 @@ def _parser() -> argparse.ArgumentParser:
         help="decides invented data, split and first weights",
     )
     add("--factors", type=_number(int, 1), default=Recipe.factors, help="length k of the vectors")
+    add("--method", choices=METHODS, default=FitConfig.method, help="least squares in turn, or minibatches with Adam")
     add("--c-vector", type=_number(float, 0.0), default=Recipe.c_vector, help="L2 weight of the vectors")
     add("--c-bias", type=_number(float, 0.0), default=Recipe.c_bias, help="L2 weight of the biases")
+    add(
+        "--shrinkage",
+        type=_number(float, 0.0),
+        default=Recipe.shrinkage,
+        help="how many ratings more a user or film is held to zero for",
+    )
     add("--epochs", type=_number(int, 1), default=FitConfig.epochs, help="passes over the ratings, at most")
     add(
         "--patience",
@@ -98,8 +109,8 @@ def _parser() -> argparse.ArgumentParser:
         default=FitConfig.patience,
         help="epochs without a better one before it stops",
     )
-    add("--batch-size", type=_number(int, 1), default=FitConfig.batch_size, help="ratings a step")
-    add("--learning-rate", type=_number(float, 1e-6), default=FitConfig.learning_rate, help="Adam's step size")
+    add("--batch-size", type=_number(int, 1), default=FitConfig.batch_size, help="ratings a step of sgd")
+    add("--learning-rate", type=_number(float, 1e-6), default=FitConfig.learning_rate, help="Adam's step size in sgd")
     return parser
 
 

@@ -1,15 +1,35 @@
-"""What the model has to be better than: scikit-surprise's SVD and its biases, on the same split."""
+"""What the model has to be better than: scikit-surprise's SVD, as it comes and tuned, and biases only."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from surprise import SVD, AlgoBase, BaselineOnly, Dataset, Reader
+from surprise import SVD, AlgoBase, BaselineOnly, Dataset, Reader, Trainset
+from tqdm import tqdm
 
 from model_service.data.ratings import Ratings
-from model_service.training.evaluate import errors
+from model_service.training.evaluate import rmse
+from model_service.training.factors import Factors
+from model_service.training.split import Split
 
 MOST_RATINGS = 2_000_000  # Surprise keeps every rating as Python objects, about 300 bytes each
+MOST_TUNED = 300_000  # above, trying the settings takes longer than everything else together
+SETTINGS: tuple[Mapping[str, Any], ...] = (
+    {"n_factors": 10, "n_epochs": 80, "lr_all": 0.01, "reg_all": 0.1},
+    {"n_factors": 10, "n_epochs": 80, "lr_all": 0.01, "reg_all": 0.12},
+    {"n_factors": 20, "n_epochs": 60, "lr_all": 0.01, "reg_all": 0.12},
+    {"n_factors": 50, "n_epochs": 40, "lr_all": 0.01, "reg_all": 0.1},
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baselines:
+    """Models trained on everything but the test ratings, by name, and what the tuned SVD was told."""
+
+    models: Mapping[str, Factors]
+    tuned: Mapping[str, Any] | None
 
 
 class _Frame:
@@ -23,25 +43,56 @@ class _Frame:
         return zip(*self._columns, strict=True)
 
 
-def baseline_metrics(
-    ratings: Ratings, *, train: NDArray[np.int64], test: NDArray[np.int64], factors: int, seed: int
-) -> dict[str, dict[str, float]]:
-    """Test errors of Surprise's SVD at its defaults with k factors, and of biases only.
+def trainset_of(ratings: Ratings, chosen: NDArray[np.int64]) -> Trainset:
+    """The ratings at positions `chosen` for Surprise, rows in place of ids."""
+    reader = Reader(rating_scale=ratings.scale)
+    return Dataset.load_from_df(_Frame(ratings, chosen), reader).build_full_trainset()
 
-    Empty above MOST_RATINGS ratings, which Surprise cannot hold in the memory of a usual machine.
+
+def train_baselines(ratings: Ratings, split: Split, *, seed: int) -> Baselines:
+    """Surprise's SVD at its defaults, tuned on the validation ratings, and biases only.
+
+    None of them above MOST_RATINGS ratings, no tuned one above MOST_TUNED.
     """
     if len(ratings) > MOST_RATINGS:
-        return {}
-    reader = Reader(rating_scale=ratings.scale)
-    trainset = Dataset.load_from_df(_Frame(ratings, train), reader).build_full_trainset()
-    algorithms = {
-        "surprise_svd": SVD(n_factors=factors, random_state=seed),
-        "biases_only": BaselineOnly(verbose=False),
-    }
-    return {name: _measure(algorithm.fit(trainset), ratings, test) for name, algorithm in algorithms.items()}
+        return Baselines(models={}, tuned=None)
+    trainset = trainset_of(ratings, split.without_test)
+    algorithms = {"surprise_svd": SVD(random_state=seed), "biases_only": BaselineOnly(verbose=False)}
+    tuned = tune_svd(ratings, split, seed=seed) if len(ratings) <= MOST_TUNED else None
+    if tuned is not None:
+        algorithms = {"surprise_svd_tuned": SVD(random_state=seed, **tuned), **algorithms}
+    models = {name: to_factors(algorithm.fit(trainset), ratings) for name, algorithm in algorithms.items()}
+    return Baselines(models=models, tuned=tuned)
 
 
-def _measure(algorithm: AlgoBase, ratings: Ratings, test: NDArray[np.int64]) -> dict[str, float]:
-    pairs = zip(ratings.user_rows[test].tolist(), ratings.item_rows[test].tolist(), strict=True)
-    predicted = np.array([algorithm.predict(user, item).est for user, item in pairs])
-    return errors(predicted, ratings.values[test])
+def tune_svd(ratings: Ratings, split: Split, *, seed: int) -> Mapping[str, Any]:
+    """The one of SETTINGS with which Surprise's SVD does best on the validation ratings."""
+    trainset = trainset_of(ratings, split.train)
+    actual = ratings.values[split.validation]
+
+    def error(settings: Mapping[str, Any]) -> float:
+        model = to_factors(SVD(random_state=seed, **settings).fit(trainset), ratings)
+        return rmse(model.predict(ratings, split.validation), actual)
+
+    return min(tqdm(SETTINGS, desc="tuning Surprise's SVD", unit="setting"), key=error)
+
+
+def to_factors(algorithm: AlgoBase, ratings: Ratings) -> Factors:
+    """The arrays of a trained SVD or BaselineOnly, in the order of the rows of `ratings`."""
+    trainset = algorithm.trainset
+    users = np.array([trainset.to_raw_uid(inner) for inner in range(trainset.n_users)])
+    items = np.array([trainset.to_raw_iid(inner) for inner in range(trainset.n_items)])
+    width = getattr(algorithm, "n_factors", 0)
+    return Factors(
+        mean=float(trainset.global_mean),
+        user_bias=_placed(algorithm.bu, users, len(ratings.user_ids)),
+        item_bias=_placed(algorithm.bi, items, len(ratings.item_ids)),
+        users=_placed(algorithm.pu if width else np.zeros((len(users), 0)), users, len(ratings.user_ids)),
+        items=_placed(algorithm.qi if width else np.zeros((len(items), 0)), items, len(ratings.item_ids)),
+    )
+
+
+def _placed(values: NDArray[np.float64], rows: NDArray[np.int64], length: int) -> NDArray[np.float64]:
+    placed = np.zeros((length, *values.shape[1:]))
+    placed[rows] = values
+    return placed

@@ -4,36 +4,44 @@ from dataclasses import dataclass, field
 
 from model_service.data.ratings import Ratings
 
+METHODS = ("als", "sgd")
+LEAST_ALS_WEIGHT = 1e-4
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """Size and regularisation of the model; raises ValueError for numbers that make no model.
 
     factors: length k of a user's and of a film's vector.
-    c_vector, c_bias: weights of the squared vectors and of the squared biases in the loss.
+    c_vector, c_bias: weights of the squared vectors and of the squared biases in the loss, for each rating.
+    shrinkage: a row is held to zero as if it had this many more ratings than it has. Without it, the one film that
+        a single person loved gets a bias of more than a star and leads the lists of all.
     """
 
     users: int
     items: int
     factors: int = 10
-    c_vector: float = 0.1
+    c_vector: float = 0.08
     c_bias: float = 0.02
+    shrinkage: float = 30.0
 
     def __post_init__(self) -> None:
         if min(self.users, self.items, self.factors) < 1:
             raise ValueError("users, items and factors have to be at least 1")
-        if min(self.c_vector, self.c_bias) < 0:
-            raise ValueError("c_vector and c_bias cannot be negative")
+        if min(self.c_vector, self.c_bias, self.shrinkage) < 0:
+            raise ValueError("c_vector, c_bias and shrinkage cannot be negative")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitConfig:
     """How to train; raises ValueError for numbers that train nothing.
 
+    method: `als`, alternating least squares, or `sgd`, minibatches with Adam; batch_size and learning_rate are `sgd`'s.
     epochs: passes over the ratings, at most. patience: epochs without a better validation error before stopping.
     batch_size: ratings a step. learning_rate: Adam's step size.
     """
 
+    method: str = "als"
     epochs: int = 60
     patience: int = 3
     batch_size: int = 2048
@@ -41,6 +49,8 @@ class FitConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"method is {self.method!r}; it has to be one of {', '.join(METHODS)}")
         if min(self.epochs, self.patience, self.batch_size) < 1:
             raise ValueError("epochs, patience and batch_size have to be at least 1")
         if self.learning_rate <= 0:
@@ -54,7 +64,16 @@ class Recipe:
     factors: int = ModelConfig.factors
     c_vector: float = ModelConfig.c_vector
     c_bias: float = ModelConfig.c_bias
+    shrinkage: float = ModelConfig.shrinkage
     fit: FitConfig = field(default_factory=FitConfig)
+
+    def __post_init__(self) -> None:
+        if self.fit.method == "als" and min(self.c_vector, self.c_bias) < LEAST_ALS_WEIGHT:
+            raise ValueError(
+                f"c_vector is {self.c_vector:g} and c_bias {self.c_bias:g}; method als needs at least "
+                f"{LEAST_ALS_WEIGHT:g} for each, or a user with few ratings has no single best vector. "
+                "Use --method sgd for less"
+            )
 
     def model_config(self, ratings: Ratings) -> ModelConfig:
         """The sizes of a model for `ratings`."""
@@ -64,4 +83,5 @@ class Recipe:
             factors=self.factors,
             c_vector=self.c_vector,
             c_bias=self.c_bias,
+            shrinkage=self.shrinkage,
         )

@@ -14,6 +14,8 @@ class MatrixFactorization(nn.Module):
     """
 
     global_mean: Tensor
+    user_weight: Tensor
+    item_weight: Tensor
 
     def __init__(self, config: ModelConfig, *, global_mean: float, generator: torch.Generator) -> None:
         """Vectors start small and random from `generator`, biases at zero; `global_mean` is μ and not learned."""
@@ -27,6 +29,16 @@ class MatrixFactorization(nn.Module):
         self.user_bias = nn.Parameter(torch.zeros(config.users))  # (U,)
         self.item_bias = nn.Parameter(torch.zeros(config.items))  # (I,)
         self.register_buffer("global_mean", torch.tensor([global_mean], dtype=torch.float32))  # (1,)
+        self.register_buffer("user_weight", torch.ones(config.users), persistent=False)  # (U,)
+        self.register_buffer("item_weight", torch.ones(config.items), persistent=False)  # (I,)
+
+    def weigh_by_counts(self, users: Tensor, items: Tensor) -> None:
+        """Spread the shrinkage m over the ratings: a row with n of them is penalised (n + m) / n times in each.
+
+        `users` (U,) and `items` (I,) are the numbers of ratings that are learned from.
+        """
+        self.user_weight = 1 + self.config.shrinkage / users.clamp(min=1)
+        self.item_weight = 1 + self.config.shrinkage / items.clamp(min=1)
 
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
         """Predicted ratings (B,), not clipped, for rows `users` (B,) and `items` (B,)."""
@@ -34,11 +46,16 @@ class MatrixFactorization(nn.Module):
         return self.global_mean + self.user_bias[users] + self.item_bias[items] + dot
 
     def loss(self, users: Tensor, items: Tensor, values: Tensor) -> Tensor:
-        """Mean over the batch of (r - r̂)² + c_vector (|p_u|² + |q_i|²) + c_bias (b_u² + b_i²)."""
+        """Mean over the batch of (r - r̂)² + w_u (c_vector |p_u|² + c_bias b_u²) + w_i (c_vector |q_i|² + c_bias b_i²).
+
+        The weights w are 1 until `weigh_by_counts` was called.
+        """
         p, q = self.user_factors[users], self.item_factors[items]  # (B, k)
         b_u, b_i = self.user_bias[users], self.item_bias[items]  # (B,)
         error = values - (self.global_mean + b_u + b_i + (p * q).sum(dim=1))
-        vectors = p.square().sum(dim=1) + q.square().sum(dim=1)
-        biases = b_u.square() + b_i.square()
-        terms = error.square() + self.config.c_vector * vectors + self.config.c_bias * biases
-        return terms.mean()
+        of_users = self._penalty(p, b_u) * self.user_weight[users]
+        of_items = self._penalty(q, b_i) * self.item_weight[items]
+        return (error.square() + of_users + of_items).mean()
+
+    def _penalty(self, vectors: Tensor, biases: Tensor) -> Tensor:
+        return self.config.c_vector * vectors.square().sum(dim=1) + self.config.c_bias * biases.square()

@@ -11,24 +11,29 @@ import numpy as np
 
 from model_service.artifact import Weights, write_artifact
 from model_service.data.ratings import Ratings
-from model_service.training.baseline import baseline_metrics
+from model_service.training.baseline import train_baselines
+from model_service.training.card import write_card
 from model_service.training.config import Recipe
-from model_service.training.evaluate import errors
-from model_service.training.fit import fit, predict
+from model_service.training.factors import Factors
+from model_service.training.fit import fit
+from model_service.training.grouped import by_user
+from model_service.training.measure import measure, served_scores
 from model_service.training.model import MatrixFactorization
 from model_service.training.split import split_ratings
 from model_service.version import Metadata
 
-_LIBRARIES = ("torch", "scikit-surprise", "numpy", "safetensors")
+_LIBRARIES = ("torch", "scikit-surprise", "scipy", "numpy", "safetensors", "pyarrow")
+_OF_SGD_ALONE = ("batch_size", "learning_rate")
 
 
 def train(ratings: Ratings, *, recipe: Recipe, out: Path) -> Metadata:
-    """Train and write the artifact to `out`; returns its metadata, test errors beside the baselines' included.
+    """Train and write the artifact to `out`; returns its metadata, figures beside the baselines' included.
 
-    The number of epochs is found on validation ratings; the reported errors are those of a model trained without
+    The number of epochs is found on validation ratings; the reported figures are those of a model trained without
     the test ratings; the model that is written learned from all of them, with the same recipe.
     """
-    split = split_ratings(len(ratings), seed=recipe.fit.seed)
+    seed = recipe.fit.seed
+    split = split_ratings(len(ratings), seed=seed)
     sizes = recipe.model_config(ratings)
     search = fit(
         ratings,
@@ -48,13 +53,10 @@ def train(ratings: Ratings, *, recipe: Recipe, out: Path) -> Metadata:
         label="measuring",
     )
     metrics = {
-        "test": errors(predict(measured.model, ratings, split.test), ratings.values[split.test]),
-        "baselines": baseline_metrics(
-            ratings, train=split.without_test, test=split.test, factors=recipe.factors, seed=recipe.fit.seed
-        ),
-        "test_ratings": len(split.test),
         "best_epoch": search.epochs,
         "validation_rmse": [round(value, 5) for value in search.validation_rmse],
+        "train_rmse": [round(value, 5) for value in search.train_rmse],
+        **measure(Factors.of(measured.model), train_baselines(ratings, split, seed=seed), ratings, split, seed=seed),
     }
     final = fit(
         ratings,
@@ -64,6 +66,7 @@ def train(ratings: Ratings, *, recipe: Recipe, out: Path) -> Metadata:
         config=settled,
         label="training on all",
     )
+    metrics["served_scores"] = served_scores(Factors.of(final.model), ratings, seed=seed)
     return write_artifact(
         out,
         weights=to_weights(final.model, ratings),
@@ -72,24 +75,25 @@ def train(ratings: Ratings, *, recipe: Recipe, out: Path) -> Metadata:
         hyperparameters=_hyperparameters(recipe),
         metrics=metrics,
         libraries={"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
+        attach=write_card,
     )
 
 
 def to_weights(model: MatrixFactorization, ratings: Ratings) -> Weights:
     """The model's arrays with the ids of their rows and the films that each user rated."""
     arrays = {name: value.detach().numpy() for name, value in model.state_dict().items()}
-    order = np.lexsort((ratings.item_rows, ratings.user_rows))
-    per_user = np.bincount(ratings.user_rows, minlength=len(ratings.user_ids))
+    seen = by_user(ratings)
     return Weights(
         **arrays,
         user_ids=ratings.user_ids,
         item_ids=ratings.item_ids,
-        seen_indptr=np.concatenate(([0], np.cumsum(per_user))).astype(np.int64),
-        seen_indices=ratings.item_rows[order],
+        seen_indptr=seen.indptr.astype(np.int64),
+        seen_indices=seen.indices.astype(np.int32),
         item_counts=np.bincount(ratings.item_rows, minlength=len(ratings.item_ids)).astype(np.int32),
     )
 
 
 def _hyperparameters(recipe: Recipe) -> Mapping[str, Any]:
-    own = {"factors": recipe.factors, "c_vector": recipe.c_vector, "c_bias": recipe.c_bias}
-    return own | vars(recipe.fit)
+    told = {name: value for name, value in vars(recipe).items() if name != "fit"} | vars(recipe.fit)
+    unused = _OF_SGD_ALONE if recipe.fit.method == "als" else ()
+    return {name: value for name, value in told.items() if name not in unused}

@@ -11,7 +11,8 @@ from model_service.data.synthetic import generate_ratings
 from model_service.training.__main__ import main
 from model_service.training.config import FitConfig, ModelConfig
 from model_service.training.evaluate import mae, rmse
-from model_service.training.fit import fit, predict
+from model_service.training.factors import Factors
+from model_service.training.fit import fit
 from model_service.training.model import MatrixFactorization
 from model_service.training.split import split_ratings
 from model_service.training.train import train
@@ -88,6 +89,9 @@ def test_the_model_is_better_than_biases_and_surprise_at_its_defaults(tmp_path: 
     assert metrics["test_ratings"] == len(split.test)
     test, baselines = metrics["test"]["rmse"], metrics["baselines"]
     assert test < baselines["surprise_svd"]["rmse"] < baselines["biases_only"]["rmse"]
+    assert test <= baselines["surprise_svd_tuned"]["rmse"] < baselines["surprise_svd"]["rmse"]
+    held_out = metrics["ranking"]["held_out"]
+    assert held_out["this_model"]["ndcg"] > held_out["popularity"]["ndcg"] > held_out["random"]["ndcg"]
     assert 0.85 < test < 0.95
     assert 0.95 < baselines["biases_only"]["rmse"] < 1.02
 
@@ -95,8 +99,8 @@ def test_the_model_is_better_than_biases_and_surprise_at_its_defaults(tmp_path: 
 def test_training_stops_early_and_returns_the_best_epoch(trained: Trained) -> None:
     ratings = trained.ratings
     split = split_ratings(len(ratings), seed=0)
-    sizes = ModelConfig(users=120, items=150, factors=16, c_vector=0.0, c_bias=0.0)
-    config = FitConfig(epochs=200, patience=2, batch_size=128, learning_rate=0.05)
+    sizes = ModelConfig(users=120, items=150, factors=16, c_vector=0.0, c_bias=0.0, shrinkage=0.0)
+    config = FitConfig(method="sgd", epochs=200, patience=2, batch_size=128, learning_rate=0.05)
     found = fit(
         ratings,
         train=split.train,
@@ -108,7 +112,7 @@ def test_training_stops_early_and_returns_the_best_epoch(trained: Trained) -> No
     curve = found.validation_rmse
     assert len(curve) == found.epochs + 2 < 200
     assert curve[found.epochs - 1] == min(curve)
-    restored = rmse(predict(found.model, ratings, split.validation), ratings.values[split.validation])
+    restored = rmse(Factors.of(found.model).predict(ratings, split.validation), ratings.values[split.validation])
     assert restored == pytest.approx(min(curve), abs=1e-6)
 
 
@@ -117,7 +121,7 @@ def test_predictions_stay_on_the_scale(trained: Trained) -> None:
     with torch.no_grad():
         model.user_bias.fill_(100.0)
     few = np.flatnonzero((trained.ratings.user_rows < 5) & (trained.ratings.item_rows < 6))
-    assert set(predict(model, trained.ratings, few).tolist()) == {5.0}
+    assert set(Factors.of(model).predict(trained.ratings, few).tolist()) == {5.0}
 
 
 @pytest.mark.parametrize(
@@ -161,7 +165,7 @@ def test_ctrl_c_leaves_the_old_artifact_whole(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("model_service.training.fit._train_epoch", interrupt)
+    monkeypatch.setattr("model_service.training.als._solve", interrupt)
     assert main(["--out", str(artifact_copy)]) == 130
     assert "is as it was before" in capsys.readouterr().err
     assert (artifact_copy / "metadata.json").read_bytes() == before

@@ -1,0 +1,145 @@
+"""Alternating least squares: each half of a sweep solves one side of the model exactly, the other held still.
+
+The objective is that of `MatrixFactorization.loss`, summed over the ratings. With the vector and the bias of a row
+taken together, x = [p, b], and the other side's rows as z = [q, 1], a row's best x is the ridge solution of
+
+    (Σ z zᵀ + (n + m) diag(c_vector, …, c_bias)) x = Σ z (r - μ - b_other),   over its n ratings, m the shrinkage.
+
+Source: Zhou, Wilkinson, Schreiber, Pan, "Large-scale Parallel Collaborative Filtering for the Netflix Prize", 2008
+(alternating least squares with weighted-λ-regularisation), here with the biases in the same solve.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor
+from tqdm import tqdm
+
+from model_service.data.ratings import Ratings
+from model_service.training.config import FitConfig, ModelConfig
+from model_service.training.grouped import by_user
+from model_service.training.model import MatrixFactorization
+from model_service.training.stopping import Fit, Watch
+from model_service.training.threads import one_thread_if
+
+_NUMBERS_AT_ONCE = 1 << 22  # float32 numbers gathered, or in systems to solve, at a time: 16 MiB
+_LEAST_FILLED = 0.7  # of what is gathered at a time; the rest is padding to the row with most ratings
+_FEW = 1 << 26  # multiplications in the sums of half a sweep
+_LEAST_GAIN = 1e-4  # stars; the error creeps on for many sweeps after what can be told apart
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Side:
+    """The ratings sorted by the rows of one side, and which rows are solved together."""
+
+    others: Tensor  # (N,) int32 rows of the other side
+    residuals: Tensor  # (N,) float32, rating - μ
+    starts: Tensor  # (R,) int64, where a row's ratings begin, for the R rows that have any, most ratings first
+    counts: Tensor  # (R,) int64, decreasing
+    rows: Tensor  # (R,) int64, their numbers on this side
+    pieces: tuple[tuple[int, int, int], ...]  # first, end and most ratings of rows that are solved together
+
+
+def fit_als(
+    ratings: Ratings,
+    *,
+    train: NDArray[np.int64],
+    validation: NDArray[np.int64] | None,
+    model_config: ModelConfig,
+    config: FitConfig,
+    label: str,
+) -> Fit:
+    """Train on the ratings at positions `train` in at most `config.epochs` sweeps, with a progress bar `label`.
+
+    Stopping, the returned model and determinism are as for `fit_sgd`. A row without ratings gets zeros.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    generator = torch.Generator().manual_seed(config.seed)
+    mean = float(ratings.values[train].mean(dtype=np.float64))
+    model = MatrixFactorization(model_config, global_mean=mean, generator=generator).to(device)
+    watch = Watch(model, ratings, train=train, validation=validation, patience=config.patience, least_gain=_LEAST_GAIN)
+    of_users, of_items = _sides(ratings, train, mean, model_config, device)
+    users = (model.user_factors, model.user_bias)
+    items = (model.item_factors, model.item_bias)
+    with (
+        one_thread_if(len(train) * model_config.factors**2 <= _FEW),
+        tqdm(total=config.epochs * len(train), desc=label, unit=" ratings", unit_scale=True) as bar,
+        torch.no_grad(),
+    ):
+        for _ in range(config.epochs):
+            _solve(of_users, users, items, model_config)
+            _solve(of_items, items, users, model_config)
+            bar.update(len(train))
+            done = watch.enough()
+            bar.set_postfix(watch.told())
+            if done:
+                break
+    return watch.fit()
+
+
+def _sides(
+    ratings: Ratings, train: NDArray[np.int64], mean: float, config: ModelConfig, device: torch.device
+) -> tuple[_Side, _Side]:
+    matrix = by_user(ratings, train)
+    matrix.data -= np.float32(mean)
+    return _side(matrix, config.factors, device), _side(matrix.T.tocsr(), config.factors, device)
+
+
+def _side(matrix: sparse.csr_array, factors: int, device: torch.device) -> _Side:
+    counts = np.diff(matrix.indptr).astype(np.int64)
+    rows = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+    return _Side(
+        others=torch.from_numpy(matrix.indices.astype(np.int32, copy=False)).to(device),
+        residuals=torch.from_numpy(matrix.data).to(device),
+        starts=torch.from_numpy(matrix.indptr[rows].astype(np.int64)).to(device),
+        counts=torch.from_numpy(counts[rows]).to(device),
+        rows=torch.from_numpy(rows).to(device),
+        pieces=tuple(_pieces(counts[rows], factors + 1)),
+    )
+
+
+def _pieces(counts: NDArray[np.int64], width: int) -> Iterator[tuple[int, int, int]]:
+    """Cut decreasing `counts` into runs that are alike enough to be padded and small enough for the memory."""
+    first = 0
+    while first < len(counts):
+        most = int(counts[first])
+        fits = max(1, _NUMBERS_AT_ONCE // (width * max(most, width)))
+        alike = int(np.searchsorted(-counts, -_LEAST_FILLED * most, side="right"))
+        end = min(first + fits, max(alike, first + 1))
+        yield first, end, most
+        first = end
+
+
+def _solve(side: _Side, own: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor], config: ModelConfig) -> None:
+    """Set the vectors and biases of one side, `own`, to the best there are for those of the `other` side."""
+    vectors, biases = own
+    z = _with_ones(other[0])  # (J + 1, k + 1), the last row zeros: padding
+    other_bias = torch.nn.functional.pad(other[1], (0, 1))  # (J + 1,)
+    penalty = z.new_tensor([config.c_vector] * config.factors + [config.c_bias])  # (k + 1,)
+    vectors.zero_()
+    biases.zero_()
+    for first, end, most in side.pieces:
+        counts = side.counts[first:end, None]  # (B, 1)
+        place = torch.arange(most, device=z.device)  # (w,)
+        at = (side.starts[first:end, None] + place).clamp_(max=len(side.others) - 1)  # (B, w)
+        others = side.others[at].masked_fill_(place >= counts, len(z) - 1)
+        x = z[others]  # (B, w, k + 1)
+        target = side.residuals[at] - other_bias[others]
+        systems = x.mT @ x
+        systems.diagonal(dim1=1, dim2=2).add_((counts + config.shrinkage) * penalty)
+        sums = x.mT @ target[:, :, None]  # (B, k + 1, 1)
+        solved = torch.cholesky_solve(sums, torch.linalg.cholesky(systems))[:, :, 0]
+        rows = side.rows[first:end]
+        vectors[rows] = solved[:, :-1]
+        biases[rows] = solved[:, -1]
+
+
+def _with_ones(vectors: Tensor) -> Tensor:
+    z = vectors.new_ones(len(vectors) + 1, vectors.shape[1] + 1)
+    z[:-1, :-1] = vectors
+    z[-1] = 0
+    return z

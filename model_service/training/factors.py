@@ -1,0 +1,48 @@
+"""A trained model of any origin as plain arrays, so that all are measured by the same code."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_service.data.ratings import Ratings
+from model_service.training.model import MatrixFactorization
+
+_PAIRS_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factors:
+    """r̂(u, i) = μ + b_u + b_i + p_u · q_i; rows that were not learned hold zeros."""
+
+    mean: float
+    user_bias: NDArray[np.floating]  # (U,)
+    item_bias: NDArray[np.floating]  # (I,)
+    users: NDArray[np.floating]  # (U, k)
+    items: NDArray[np.floating]  # (I, k)
+
+    @classmethod
+    def of(cls, model: MatrixFactorization) -> "Factors":
+        """The arrays of a PyTorch model on the CPU, without a copy."""
+        return cls(
+            mean=float(model.global_mean),
+            user_bias=model.user_bias.detach().numpy(),
+            item_bias=model.item_bias.detach().numpy(),
+            users=model.user_factors.detach().numpy(),
+            items=model.item_factors.detach().numpy(),
+        )
+
+    def predict(self, ratings: Ratings, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(len(chosen),) predictions for the pairs at positions `chosen`, clipped to the rating scale."""
+        parts = [np.zeros(0)]
+        for start in range(0, len(chosen), _PAIRS_AT_ONCE):
+            at = chosen[start : start + _PAIRS_AT_ONCE]
+            users, items = ratings.user_rows[at], ratings.item_rows[at]
+            dot = np.einsum("nk,nk->n", self.users[users], self.items[items])
+            parts.append(np.clip(self.mean + self.user_bias[users] + self.item_bias[items] + dot, *ratings.scale))
+        return np.concatenate(parts)
+
+    def scores(self, users: NDArray[np.int64]) -> NDArray[np.floating]:
+        """(B, I) predictions of every film for the user rows `users` (B,), not clipped."""
+        base = self.mean + self.item_bias
+        return np.asarray(self.users[users] @ self.items.T + base + self.user_bias[users, None])

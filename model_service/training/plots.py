@@ -1,0 +1,75 @@
+"""The pictures beside an artifact, drawn from its metadata alone: the same metrics, the same pictures."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+_OURS, _OTHER, _FAINT = "#0b63b5", "#c8560b", "#8a8a8a"
+_DOTS_PER_INCH = 120
+
+
+def write_plots(folder: Path, metrics: Mapping[str, Any]) -> None:
+    """Write curves.png, calibration.png and long_tail.png to `folder`."""
+    for name, draw in (("curves", _curves), ("calibration", _calibration), ("long_tail", _long_tail)):
+        figure = Figure(figsize=(7.2, 4.5), layout="constrained")
+        draw(figure, metrics)
+        figure.savefig(folder / f"{name}.png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
+
+
+def _curves(figure: Figure, metrics: Mapping[str, Any]) -> None:
+    axes = _axes(figure, "Error while learning", "epoch", "RMSE, stars")
+    epochs = range(1, len(metrics["validation_rmse"]) + 1)
+    best = metrics["best_epoch"]
+    axes.plot(epochs, metrics["train_rmse"], color=_OTHER, label="learned ratings")
+    axes.plot(epochs, metrics["validation_rmse"], color=_OURS, label="validation ratings")
+    axes.axvline(best, color=_FAINT, linestyle=":", label=f"kept: epoch {best}")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False)
+
+
+def _calibration(figure: Figure, metrics: Mapping[str, Any]) -> None:
+    told = metrics["calibration"]
+    axes = _axes(
+        figure,
+        f"Calibration on test ratings: off by {told['error']:.3f} stars on average",
+        "mean prediction of a tenth of the ratings, stars",
+        "mean rating, stars",
+    )
+    predicted = [group["predicted"] for group in told["groups"]]
+    actual = [group["actual"] for group in told["groups"]]
+    ends = [min(predicted + actual), max(predicted + actual)]
+    axes.plot(ends, ends, color=_FAINT, linestyle=":", label="perfect")
+    axes.plot(predicted, actual, color=_OURS, marker="o", label="this model")
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.legend(frameon=False)
+
+
+def _long_tail(figure: Figure, metrics: Mapping[str, Any]) -> None:
+    groups = metrics["long_tail"]
+    places = range(1, len(groups) + 1)
+    width = 100 / len(groups)
+    axes = _axes(figure, "The long tail", f"films, most rated first, {width:g} % in each group", "share")
+    ratings = [group["ratings_share"] for group in groups]
+    listed = [group["listed_share"] for group in groups]
+    axes.bar([place - 0.2 for place in places], ratings, 0.4, color=_FAINT, label="of the ratings")
+    axes.bar([place + 0.2 for place in places], listed, 0.4, color=_OURS, label="of the places on lists of ten")
+    errors = axes.twinx()
+    tested = [(place, group["rmse"]) for place, group in zip(places, groups, strict=True) if group["rmse"] is not None]
+    errors.plot(*zip(*tested, strict=True), color=_OTHER, marker=".", label="test RMSE (right)")
+    errors.set_ylabel("RMSE, stars")
+    errors.spines["top"].set_visible(False)
+    handles = [side.get_legend_handles_labels() for side in (axes, errors)]
+    axes.legend(handles[0][0] + handles[1][0], handles[0][1] + handles[1][1], frameon=False)
+
+
+def _axes(figure: Figure, title: str, horizontal: str, vertical: str) -> Axes:
+    axes = figure.subplots()
+    axes.set_title(title)
+    axes.set_xlabel(horizontal)
+    axes.set_ylabel(vertical)
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes

@@ -1,0 +1,128 @@
+"""How good the lists are: precision, recall and NDCG at 10, and how much of the catalogue they reach.
+
+Two questions, because the answers differ. `held_out`: of the films whose ratings were held out from a user, are the
+best-liked ones put first? That is what a model of ratings learns. `unseen`: of all films that the user has not rated,
+are the held-out liked ones among the ten? There a film counts as a miss when the user never rated it, however much
+he would like it, so popularity, which knows what people watch, is hard to beat.
+Source: Said, Bellogín, "Comparative Recommender System Evaluation", RecSys 2014 (candidate strategies).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_service.data.ratings import Ratings
+from model_service.training.grouped import by_user
+
+LENGTH = 10
+MOST_USERS = 2000  # a sample of these is enough for the digits that are told
+_BLOCK = 256  # users at a time
+_DISCOUNTS = 1 / np.log2(np.arange(2, LENGTH + 2))
+
+Scorer = Callable[[NDArray[np.int64]], NDArray[np.floating]]  # (B,) user rows -> (B, I) scores, more is better
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranked:
+    """What one contender's lists came to.
+
+    metrics: precision, recall and ndcg for each question, and coverage, the share of the films on any `unseen` list.
+    listed: (I,) on how many of the `unseen` lists each film is.
+    """
+
+    metrics: dict[str, dict[str, float]]
+    listed: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankingTask:
+    """The users to make lists for, what they have seen, and what they liked among the held-out ratings."""
+
+    users: NDArray[np.int64]  # (T,) rows of users with at least one liked film held out
+    items: int
+    seen: tuple[NDArray[np.int32], ...]  # T times item rows that were learned from
+    held_out: tuple[NDArray[np.int32], ...]  # T times item rows
+    liked: tuple[NDArray[np.bool_], ...]  # T times, for each of `held_out`
+
+    @classmethod
+    def of(cls, ratings: Ratings, *, train: NDArray[np.int64], test: NDArray[np.int64], seed: int) -> "RankingTask":
+        """The task that the ratings at positions `test` set; liked is `liked_from` and above."""
+        learned, asked = by_user(ratings, train), by_user(ratings, test)
+        liked = asked.data >= liked_from(ratings.scale)
+        some = np.flatnonzero(np.diff(np.concatenate(([0], np.cumsum(liked)))[asked.indptr]))
+        if len(some) > MOST_USERS:
+            some = np.sort(np.random.default_rng(seed).choice(some, MOST_USERS, replace=False))
+        spans = [slice(asked.indptr[user], asked.indptr[user + 1]) for user in some]
+        return cls(
+            users=some,
+            items=len(ratings.item_ids),
+            seen=tuple(learned.indices[learned.indptr[user] : learned.indptr[user + 1]] for user in some),
+            held_out=tuple(asked.indices[span] for span in spans),
+            liked=tuple(liked[span] for span in spans),
+        )
+
+    def measure(self, scorer: Scorer) -> Ranked:
+        """The contender that `scorer` is; equal scores are ordered by row."""
+        listed = np.zeros(self.items, dtype=np.int64)
+        sums = {"held_out": np.zeros(3), "unseen": np.zeros(3)}
+        for start in range(0, len(self.users), _BLOCK):
+            scores = scorer(self.users[start : start + _BLOCK])
+            for row, place in enumerate(range(start, start + len(scores))):
+                own, candidates = scores[row], self.held_out[place]
+                wanted = candidates[self.liked[place]]
+                sums["held_out"] += _quality(candidates[top(own[candidates])], wanted)
+                unseen = own.astype(np.float64)
+                unseen[self.seen[place]] = -np.inf
+                best = top(unseen)
+                best = best[unseen[best] > -np.inf]
+                sums["unseen"] += _quality(best, wanted)
+                listed[best] += 1
+        metrics = {question: _named(total / max(len(self.users), 1)) for question, total in sums.items()}
+        metrics["unseen"]["coverage"] = round(float(np.mean(listed > 0)), 5)
+        return Ranked(metrics=metrics, listed=listed)
+
+
+def liked_from(scale: tuple[float, float]) -> float:
+    """The least rating that says a film was liked: three quarters up the scale, 4 of 5 stars."""
+    low, high = scale
+    return float(np.ceil(low + 0.75 * (high - low)))
+
+
+def popularity(ratings: Ratings, train: NDArray[np.int64]) -> Scorer:
+    """Everybody gets the most rated films."""
+    counts = np.bincount(ratings.item_rows[train], minlength=len(ratings.item_ids)).astype(np.float64)
+    return lambda users: np.broadcast_to(counts, (len(users), len(counts)))
+
+
+def chance(items: int, seed: int) -> Scorer:
+    """Everybody gets films drawn at random."""
+    generator = np.random.default_rng(seed)
+    return lambda users: generator.random((len(users), items))
+
+
+def measure_all(task: RankingTask, contenders: Mapping[str, Scorer]) -> dict[str, Ranked]:
+    """Every contender on the same task."""
+    return {name: task.measure(scorer) for name, scorer in contenders.items()}
+
+
+def top(scores: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Positions of the LENGTH greatest, greatest first, equal ones by position."""
+    if len(scores) > LENGTH:
+        threshold = np.partition(scores, len(scores) - LENGTH)[len(scores) - LENGTH]
+        candidates = np.flatnonzero(scores >= threshold)
+    else:
+        candidates = np.arange(len(scores))
+    return candidates[np.argsort(-scores[candidates], kind="stable")[:LENGTH]]
+
+
+def _quality(listed: NDArray[np.integer], wanted: NDArray[np.integer]) -> NDArray[np.float64]:
+    """(3,) precision, recall and NDCG of a list against the films that are `wanted`, at least one."""
+    hits = np.isin(listed, wanted)
+    ideal = _DISCOUNTS[: min(len(wanted), LENGTH)].sum()
+    return np.array([hits.sum() / LENGTH, hits.sum() / len(wanted), _DISCOUNTS[: len(hits)][hits].sum() / ideal])
+
+
+def _named(means: NDArray[np.float64]) -> dict[str, float]:
+    return dict(zip(("precision", "recall", "ndcg"), means.round(5).tolist(), strict=True))
