@@ -3,54 +3,64 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import orjson
 
 from model_service.serving.kept import Answer, KeptAnswers, ready
 from model_service.serving.metrics import Counters
 from model_service.serving.recommender import Recommendations, Recommender, TopRequest
+from model_service.serving.search import TitleIndex
 from model_service.serving.waiting import Question, Queue
 
 
 class Answers:
     """The answers of one model; kept ones go with it."""
 
-    def __init__(self, recommender: Recommender, counters: Counters, *, keep_bytes: int, most_waiting: int) -> None:
+    def __init__(
+        self,
+        recommender: Recommender,
+        titles: TitleIndex,
+        counters: Counters,
+        *,
+        keep_bytes: int,
+        most_waiting: int,
+    ) -> None:
         self.kept = KeptAnswers(keep_bytes)
         self.queue = Queue(self._answer, counters, most=most_waiting)
         self._recommender = recommender
+        self._titles = titles
         self._counters = counters
 
     async def recommend(self, question: Question) -> Answer:
-        """The answer to `question`, kept from now on unless it is for someone unknown; raises OverloadedError."""
+        """The answer to `question`; kept from now on where the question has a target; raises OverloadedError."""
         answer = await self.queue.ask(question)
         if answer.cold_start:
             self._counters.cold_start()
-        else:
-            self.kept.keep(target(question), answer)
+        elif isinstance(question.who, int) and question == Question(question.who, question.n):
+            self.kept.keep(_target(question.who, question.n), answer)
         self._counters.told(answer.scores, answer.score_sum, kept=False)
         return answer
 
     def _answer(self, questions: Sequence[Question]) -> list[Answer]:
-        requests = [TopRequest(who=question.uid, n=question.n) for question in questions]
-        found = self._recommender.recommend_many(requests)
+        found = self._recommender.recommend_many([self._request(question) for question in questions])
         return [self._ready(question, one) for question, one in zip(questions, found, strict=True)]
 
+    def _request(self, question: Question) -> TopRequest:
+        exclude = np.array(question.exclude, np.int32) if question.exclude else None
+        only = None if question.genre is None else self._titles.mask(question.genre)
+        return TopRequest(who=question.who, n=question.n, exclude=exclude, only=only)
+
     def _ready(self, question: Question, found: Recommendations) -> Answer:
-        body = orjson.dumps(told(found, who=f"user {question.uid}"))
+        body: dict[str, Any] = {"success": True, "response": found.ranked}
+        if found.cold_start:
+            body["cold_start"] = True
+            body["reason"] = f"user {question.who} is not in the model's data: these are popular films"
+        if question.with_ids:
+            body["ids"] = [self._recommender.items[row].id for row in found.rows]
         scores = [score for _, score in found.ranked]
-        return ready(body, self._recommender.version, scores, cold_start=found.cold_start)
+        return ready(orjson.dumps(body), self._recommender.version, scores, cold_start=found.cold_start)
 
 
-def told(found: Recommendations, *, who: str) -> dict[str, Any]:
-    """What is said about recommendations: titles with stars, and why they are popular films where they are."""
-    answer: dict[str, Any] = {"success": True, "response": found.ranked}
-    if found.cold_start:
-        answer["cold_start"] = True
-        answer["reason"] = f"{who} is not in the model's data: these are popular films"
-    return answer
-
-
-def target(question: Question, *, default_n: int = 10) -> bytes:
-    """The request target that asks `question`, in the one way of writing it under which answers are kept."""
-    n = "" if question.n == default_n else f"&n={question.n}"
-    return f"/?uid={question.uid}{n}".encode()
+def _target(uid: int, n: int) -> bytes:
+    """The request target that asks for this, in the one way of writing it under which answers are kept."""
+    return f"/?uid={uid}".encode() if n == 10 else f"/?uid={uid}&n={n}".encode()

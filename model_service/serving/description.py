@@ -3,7 +3,7 @@
 from typing import Any
 
 from model_service.serving.body import MOST_BYTES, MOST_SECONDS
-from model_service.serving.query import DEFAULT_N, MOST_N
+from model_service.serving.query import DEFAULT_N, MOST_EXCLUDED, MOST_N
 
 TITLE = "Film recommender"
 SUMMARY = f"""The best films that a user has not rated yet, from a matrix-factorisation model.
@@ -12,34 +12,79 @@ Every answer carries the version of the model in the header `X-Model-Version`, a
 `{{"success": false, "error": "…"}}`. A body is at most {MOST_BYTES} bytes and arrives within {MOST_SECONDS:g} s.
 """
 
-_UID = {"type": "integer", "format": "int64", "description": "The user's id in the data."}
-_N = {"type": "integer", "minimum": 1, "maximum": MOST_N, "default": DEFAULT_N, "description": "How many films."}
+Responses = dict[int | str, dict[str, Any]]
+
+INT64 = {"type": "integer", "format": "int64", "minimum": -(2**63), "maximum": 2**63 - 1}
+UID_SCHEMA = {**INT64, "description": "The user's id in the data."}
+N_SCHEMA = {"type": "integer", "minimum": 1, "maximum": MOST_N, "default": DEFAULT_N, "description": "How many."}
+GENRE_SCHEMA = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 100,
+    "description": "Only this genre, whatever its case.",
+}
+EXCLUDE = {"type": "array", "items": INT64, "minItems": 1, "maxItems": MOST_EXCLUDED, "description": "Ids of films."}
+
+
+def parameter(name: str, schema: dict[str, Any], *, place: str = "query", **more: Any) -> dict[str, Any]:
+    """A parameter of an operation; those in the path are required."""
+    return {"name": name, "in": place, "required": place == "path", "schema": schema, **more}
+
+
+N = parameter("n", N_SCHEMA, example=10)
+Q = parameter("q", {**GENRE_SCHEMA, "description": "A part of the title, whatever its case."}, example="orchard")
+GENRE = parameter("genre", GENRE_SCHEMA)
+AFTER = parameter("after", {**INT64, "description": "An id, not part of the answer."}, example=20)
+ITEM_ID = parameter("id", {**INT64, "description": "The film's id in the data."}, place="path", example=1)
+UID_PATH = parameter("uid", UID_SCHEMA, place="path", example=20)
+
+_FILM_PROPERTIES = {
+    "id": INT64,
+    "title": {"type": "string"},
+    "genres": {"type": "array", "items": {"type": "string"}},
+    "year": {"type": ["integer", "null"]},
+}
+FILM = {"type": "object", "required": list(_FILM_PROPERTIES), "properties": _FILM_PROPERTIES}
+_RATINGS = {"type": "integer", "minimum": 0, "description": "How often the film was rated in the data."}
+COUNTED_FILM: dict[str, Any] = {
+    "type": "object",
+    "required": [*_FILM_PROPERTIES, "ratings"],
+    "properties": {**_FILM_PROPERTIES, "ratings": _RATINGS},
+}
+IDS = {"type": "array", "items": INT64, "maxItems": MOST_N, "description": "The films' ids, in the same order."}
 _ERROR_SCHEMA = {
     "type": "object",
     "required": ["success", "error"],
     "properties": {"success": {"const": False}, "error": {"type": "string"}},
 }
-_RANKED_SCHEMA = {
+
+
+def ranked(text: str) -> dict[str, Any]:
+    """Pairs of a title and a number, described by `text`."""
+    pair = {"type": "array", "prefixItems": [{"type": "string"}, {"type": "number"}], "minItems": 2, "maxItems": 2}
+    return {"type": "array", "maxItems": MOST_N, "description": text, "items": pair}
+
+
+def success(**properties: Any) -> dict[str, Any]:
+    """A successful answer with these properties, all of them required."""
+    return {
+        "type": "object",
+        "required": ["success", *properties],
+        "properties": {"success": {"const": True}, **properties},
+    }
+
+
+RANKED_SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["success", "response"],
     "properties": {
         "success": {"const": True},
-        "response": {
-            "type": "array",
-            "maxItems": MOST_N,
-            "description": "Title and predicted rating in stars, best first.",
-            "items": {
-                "type": "array",
-                "prefixItems": [{"type": "string"}, {"type": "number"}],
-                "minItems": 2,
-                "maxItems": 2,
-            },
-        },
+        "response": ranked("Title and predicted rating in stars, best first."),
         "cold_start": {"const": True, "description": "Only for a user who is not in the data: popular films."},
         "reason": {"type": "string", "description": "Only with cold_start: why these films."},
     },
 }
-_RANKED_EXAMPLES = {
+RANKED_EXAMPLES = {
     "known user": {
         "value": {"success": True, "response": [["The Silent Orchard (1987)", 4.81], ["Lantern of Bergen (1994)", 4.7]]}
     },
@@ -52,7 +97,7 @@ _RANKED_EXAMPLES = {
         }
     },
 }
-_STATUS_SCHEMA = {
+STATUS_SCHEMA = {
     "type": "object",
     "required": ["success"],
     "properties": {"success": {"const": True}, "model_version": {"type": "string"}},
@@ -73,31 +118,3 @@ def answer(description: str, schema: dict[str, Any], **more: Any) -> dict[str, A
         "headers": {"X-Model-Version": header},
         "content": {"application/json": {"schema": schema, **more}},
     }
-
-
-NOT_READY = error("No verified model, or shutting down.", "not ready: the artifact is incomplete: … is missing")
-STATUS_RESPONSES: dict[int | str, dict[str, Any]] = {200: answer("Yes.", _STATUS_SCHEMA)}
-RANKED_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: answer("The films, best first.", _RANKED_SCHEMA, examples=_RANKED_EXAMPLES),
-    400: error("The body is no JSON.", 'the body is no JSON; send for example {"uid": 20, "n": 10}'),
-    408: error("The body is too slow.", f"the body did not arrive within {MOST_SECONDS:g} s"),
-    413: error("The body is too long.", f"the body is longer than {MOST_BYTES} bytes"),
-    422: error("uid is missing, or a value cannot be used.", "n has to be a whole number from 1 to 100; it is '0'"),
-    503: NOT_READY,
-}
-RANKED_REQUEST: dict[str, Any] = {
-    "parameters": [
-        {"name": "uid", "in": "query", "required": False, "schema": _UID, "example": 20},
-        {"name": "n", "in": "query", "required": False, "schema": _N, "example": 10},
-    ],
-    "requestBody": {
-        "description": "The same names as in the query string, which goes first where both are given.",
-        "required": False,
-        "content": {
-            "application/json": {
-                "schema": {"type": "object", "properties": {"uid": _UID, "n": _N}},
-                "example": {"uid": 20, "n": 10},
-            }
-        },
-    },
-}

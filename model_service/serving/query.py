@@ -2,24 +2,29 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import parse_qsl
 
 from model_service.serving.errors import RequestError, shown
 
-DEFAULT_N = 10
-MOST_N = 100
-_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
-_ID_LIMIT = 2**63  # ids are 64-bit integers in the artifact
+DEFAULT_N: Final = 10
+MOST_N: Final = 100
+MOST_EXCLUDED: Final = 1000
+_NAMES: Final = frozenset(("uid", "n", "genre", "exclude"))
+_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
+_ID_LIMIT: Final = 2**63  # ids are 64-bit integers in the artifact
 
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """The `n` best films for user `uid`, an id as in the data."""
+    """The `n` best films for user `uid`, an id as in the data, of a genre, without the films in `exclude` (ids)."""
 
     uid: int
     n: int = DEFAULT_N
+    genre: str | None = None
+    exclude: tuple[int, ...] = ()
 
 
 def parse_query(query_string: bytes, body: bytes) -> Query:
@@ -27,28 +32,66 @@ def parse_query(query_string: bytes, body: bytes) -> Query:
 
     Raises RequestError: 400 for a body that is no JSON, 422 for a value that cannot be used.
     """
-    fields = {**_from_body(body), **_from_query_string(query_string)}
+    fields = {**_from_body(body), **parameters(query_string, _NAMES)}
     if "uid" not in fields:
         raise RequestError(422, 'uid is missing: ask for /?uid=20 or send the JSON body {"uid": 20}')
-    uid = _whole(fields["uid"])
-    if uid is None or not -_ID_LIMIT <= uid < _ID_LIMIT:
-        wanted = "uid has to be a whole number of at most 64 bits, as in /?uid=20"
-        raise RequestError(422, f"{wanted}; it is {shown(fields['uid'])}")
-    n = _whole(fields.get("n", DEFAULT_N))
-    if n is None or not 1 <= n <= MOST_N:
-        raise RequestError(422, f"n has to be a whole number from 1 to {MOST_N}; it is {shown(fields['n'])}")
-    return Query(uid=uid, n=n)
+    return Query(
+        uid=read_id(fields["uid"], "uid", example="/?uid=20"),
+        n=read_n(fields),
+        genre=read_text(fields, "genre"),
+        exclude=_excluded(fields.get("exclude", ())),
+    )
 
 
-def _from_query_string(query_string: bytes) -> Mapping[str, object]:
+def parameters(query_string: bytes, names: frozenset[str]) -> Mapping[str, object]:
+    """Those parameters of a query string that have one of `names`; raises RequestError 422 for one given twice."""
     fields: dict[str, object] = {}
-    pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=None)
-    for name, value in pairs:
-        if name in ("uid", "n"):
+    for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=None):
+        if name in names:
             if name in fields:
                 raise RequestError(422, f"{name} is given more than once")
             fields[name] = value
     return fields
+
+
+def read_id(value: object, name: str, *, example: str) -> int:
+    """`value` as an id; raises RequestError 422 when it is none."""
+    number = _whole(value)
+    if number is None or not -_ID_LIMIT <= number < _ID_LIMIT:
+        wanted = f"{name} has to be a whole number of at most 64 bits, as in {example}"
+        raise RequestError(422, f"{wanted}; it is {shown(value)}")
+    return number
+
+
+def read_n(fields: Mapping[str, object]) -> int:
+    """The field `n`, 1 to MOST_N, DEFAULT_N when it is absent; raises RequestError 422."""
+    n = _whole(fields.get("n", DEFAULT_N))
+    if n is None or not 1 <= n <= MOST_N:
+        raise RequestError(422, f"n has to be a whole number from 1 to {MOST_N}; it is {shown(fields['n'])}")
+    return n
+
+
+def read_text(fields: Mapping[str, object], name: str, *, most: int = 100) -> str | None:
+    """The text field `name`, None when it is absent; raises RequestError 422 when it is empty or too long."""
+    value = fields.get(name)
+    if name not in fields:
+        return None
+    if not isinstance(value, str) or not 1 <= len(value.strip()) <= most:
+        raise RequestError(422, f"{name} has to be a text of 1 to {most} characters; it is {shown(value)}")
+    return value.strip()
+
+
+def _excluded(value: object) -> tuple[int, ...]:
+    ids: Sequence[object]
+    if isinstance(value, str):
+        ids = value.split(",")
+    elif isinstance(value, list | tuple):
+        ids = value
+    else:
+        raise RequestError(422, f"exclude has to be a list of film ids, as in exclude=3,14; it is {shown(value)}")
+    if len(ids) > MOST_EXCLUDED:
+        raise RequestError(422, f"exclude has {len(ids)} films; at most {MOST_EXCLUDED} are allowed")
+    return tuple(sorted({read_id(one, "exclude", example="exclude=3,14") for one in ids}))
 
 
 def _from_body(body: bytes) -> Mapping[str, object]:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from model_service.artifact import Artifact, ArtifactError, load_artifact
 from model_service.serving.answers import Answers
+from model_service.serving.aside import Aside
 from model_service.serving.errors import RequestError
 from model_service.serving.metrics import Counters, Metrics
 from model_service.serving.recommender import Recommender
+from model_service.serving.search import TitleIndex
 from model_service.serving.settings import Settings
 from model_service.serving.titles import KeptItems
 from model_service.serving.waiting import Question
@@ -23,6 +25,7 @@ class Model:
 
     artifact: Artifact
     recommender: Recommender
+    titles: TitleIndex
     answers: Answers
 
     @property
@@ -40,9 +43,11 @@ class ServiceState:
     model: Model | None = None
     problem: str = ""
     draining: bool = False
+    aside: Aside = field(init=False)
 
     def __post_init__(self) -> None:
         self.counters = self.metrics.counters()
+        self.aside = Aside(self.counters)
 
     @property
     def version(self) -> str:
@@ -75,16 +80,17 @@ class ServiceState:
                 f"{artifact.metadata.short_version}; build the image with that artifact or change MODEL_VERSION"
             )
             return
-        artifact = dataclasses.replace(artifact, items=KeptItems(artifact.items))
-        recommender = Recommender(artifact)
+        recommender = Recommender(dataclasses.replace(artifact, items=KeptItems(artifact.items)))
+        titles = TitleIndex(artifact.items, artifact.weights.item_counts)
         answers = Answers(
             recommender,
+            titles,
             self.counters,
             keep_bytes=settings.keep_mib * 2**20,
             most_waiting=settings.most_waiting,
         )
         answers.queue.warm_up(Question(int(artifact.weights.user_ids[0]), 10))
-        self.model = Model(artifact=artifact, recommender=recommender, answers=answers)
+        self.model = Model(artifact=artifact, recommender=recommender, titles=titles, answers=answers)
         milliseconds = round((time.perf_counter() - started) * 1000)
         extra = {"model_version": self.version, "load_milliseconds": milliseconds, "engine": recommender.engine}
         _log.info("model loaded", extra=extra)

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Protocol
 from model_service.serving.errors import OverloadedError
 from model_service.serving.kept import Answer
 from model_service.serving.metrics import Counters
+from model_service.serving.scoring.fold_in import Person
 
 MOST_TOGETHER: Final = 64
 _MOST_WAITING_SECONDS: Final = 0.1
@@ -18,10 +19,17 @@ _SMOOTHING: Final = 0.2
 
 
 class Question(NamedTuple):
-    """The `n` best films for user `uid`."""
+    """The `n` best films for a user, by id, or for a person folded in; of a genre, without the films in `exclude`.
 
-    uid: int
+    genre is one that there is; exclude are rows; with_ids to be told the films' ids beside their titles. A person
+    equals nobody but itself.
+    """
+
+    who: int | Person
     n: int
+    genre: str | None = None
+    exclude: tuple[int, ...] = ()
+    with_ids: bool = False
 
 
 class Answering(Protocol):
