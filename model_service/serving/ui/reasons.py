@@ -8,7 +8,7 @@ from model_service.artifact import Artifact
 from model_service.serving.recommender import Recommender
 
 RECOMMENDED: Final = 10
-MOST_LIKED: Final = 24
+MOST_LIKED: Final = 12
 REASONS: Final = 2
 EXAMPLES: Final = 12
 

@@ -1,0 +1,57 @@
+"""Chromium without a window, driven by Playwright; the distribution's Chromium is installed where that can be done."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+# Without these it looks for updates and accounts on the network, and as root it refuses to start.
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def ensure_chromium() -> str:
+    """The path of a Chromium; installs Debian's as root, otherwise the test fails with the command to run."""
+    found = _find()
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "chromium"]):
+            done = subprocess.run(
+                ["apt-get", *command], env=environment, capture_output=True, text=True, timeout=600, check=False
+            )
+            if done.returncode:
+                pytest.fail(f"apt-get {' '.join(command)} failed; the page's test needs Chromium:\n{done.stderr}")
+        found = _find()
+    if found is None:
+        pytest.fail("the page's test needs Chromium. Run: sudo apt-get install chromium")
+    return found
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A running Chromium, ended with the block."""
+    path = ensure_chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def _find() -> str | None:
+    return next(filter(None, map(shutil.which, _NAMES)), None)
