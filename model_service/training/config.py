@@ -21,9 +21,9 @@ class ModelConfig:
     users: int
     items: int
     factors: int = 10
-    c_vector: float = 0.08
-    c_bias: float = 0.02
-    shrinkage: float = 30.0
+    c_vector: float = 0.06
+    c_bias: float = 0.05
+    shrinkage: float = 50.0
 
     def __post_init__(self) -> None:
         if min(self.users, self.items, self.factors) < 1:

@@ -50,20 +50,20 @@ def _calibration(figure: Figure, metrics: Mapping[str, Any]) -> None:
 
 def _long_tail(figure: Figure, metrics: Mapping[str, Any]) -> None:
     groups = metrics["long_tail"]
-    places = range(1, len(groups) + 1)
-    width = 100 / len(groups)
-    axes = _axes(figure, "The long tail", f"films, most rated first, {width:g} % in each group", "share")
+    width = 100 / len(groups)  # percent of the films
+    axes = _axes(figure, "The long tail", "films, most rated first, in percent of all", "share of a group")
+    middles = [width * (place + 0.5) for place in range(len(groups))]
     ratings = [group["ratings_share"] for group in groups]
     listed = [group["listed_share"] for group in groups]
-    axes.bar([place - 0.2 for place in places], ratings, 0.4, color=_FAINT, label="of the ratings")
-    axes.bar([place + 0.2 for place in places], listed, 0.4, color=_OURS, label="of the places on lists of ten")
+    axes.bar([x - width / 5 for x in middles], ratings, width * 0.4, color=_FAINT, label="of the ratings")
+    axes.bar([x + width / 5 for x in middles], listed, width * 0.4, color=_OURS, label="of the places on lists of ten")
     errors = axes.twinx()
-    tested = [(place, group["rmse"]) for place, group in zip(places, groups, strict=True) if group["rmse"] is not None]
+    tested = [(x, group["rmse"]) for x, group in zip(middles, groups, strict=True) if group["rmse"] is not None]
     errors.plot(*zip(*tested, strict=True), color=_OTHER, marker=".", label="test RMSE (right)")
     errors.set_ylabel("RMSE, stars")
     errors.spines["top"].set_visible(False)
     handles = [side.get_legend_handles_labels() for side in (axes, errors)]
-    axes.legend(handles[0][0] + handles[1][0], handles[0][1] + handles[1][1], frameon=False)
+    axes.legend(handles[0][0] + handles[1][0], handles[0][1] + handles[1][1], frameon=False, loc="upper center")
 
 
 def _axes(figure: Figure, title: str, horizontal: str, vertical: str) -> Axes:
