@@ -18,7 +18,7 @@ from local.base_image import ensure_base_image
 from local.console import Step, say, step
 from local.docker_engine import ensure_docker
 from local.errors import LocalError
-from local.settings import PROJECT_DIR, LocalSettings
+from local.settings import PROJECT_DIR, LocalSettings, load_settings
 from model_service.version import ArtifactError, read_model_version
 
 ARTIFACT_DIR = PROJECT_DIR / "model_service" / "artifact"
@@ -26,19 +26,30 @@ SHOWN_USER = 20
 SYSTEM_CA = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
-def up(settings: LocalSettings) -> None:
-    """Do every step that is not done yet; raises `LocalError` or `DeployError` with what stopped it."""
+def prepare(settings: LocalSettings | None = None) -> dict[str, Any]:
+    """Bring up what the stack `local` needs: Docker engine, emulated AWS, base image; what is there is left alone.
+
+    Returns what this machine adds to the stack's configuration, as in `deploy.up("local", config=prepare())`.
+    Raises `LocalError` with what is in the way.
+    """
+    settings = settings or load_settings()
     with step("Docker engine") as now:
         engine = ensure_docker(settings.state_dir, now)
     with step("Emulated AWS") as now:
         emulated_aws.ensure_emulator(settings, now)
     with step("Base image") as now:
         base_image = ensure_base_image(engine.client, now)
+    return stack_config(settings, base_image)
+
+
+def up(settings: LocalSettings) -> None:
+    """Do every step that is not done yet; raises `LocalError` or `DeployError` with what stopped it."""
+    config = prepare(settings)
     with step("Trained model") as now:
         ensure_model(now)
     say(f"• Deploying the stack `local` ({deploy.engine_name('local')})")
     with step("Deployment") as now:
-        result = deploy.up("local", config=stack_config(settings, base_image))
+        result = deploy.up("local", config=config)
         now.note(result.summary())
     with step("First answer") as now:
         answer = ask(settings.endpoint_url, uid=SHOWN_USER)
