@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+from infra.batch import BatchTasks, BatchTasksArgs
 from infra.config import load_settings
 from infra.config_operations import metrics_environment
 from infra.cost_budget import budget
 from infra.endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
 from infra.image import ModelImage, ModelImageArgs
 from infra.network import Network, NetworkArgs
-from infra.outputs import export_all
+from infra.outputs import tell
 from infra.registry import Registry, RegistryArgs
 from infra.service import FargateService, FargateServiceArgs
 from infra.tags import tag_everything
@@ -39,6 +40,7 @@ service_args = FargateServiceArgs(
     assign_public_ip=network.assign_public_ip,
     load_balancer_security_group_id=endpoint.security_group_id,
     target_group_arn=endpoint.target_group_arn,
+    request_label=endpoint.request_label,
     wait_for=[endpoint.listener],
     image_uri=image.uri,
     repository_arns=image.repository_arns,
@@ -48,19 +50,8 @@ service_args = FargateServiceArgs(
     settings=settings.service,
 )
 service = FargateService(name, service_args)
-watch_service(name, watch, service, image, fewest_tasks=settings.service.desired_count)
+watch_service(name, watch, service, image, fewest_tasks=settings.service.fewest_tasks)
+batch = BatchTasks(name, BatchTasksArgs(like=service_args, service=service, tasks=settings.tasks))
 budget(name, settings.tags, settings.budget)
 
-export_all(
-    {
-        "url": endpoint.url,
-        "imageUri": image.uri,
-        "imageDigest": image.digest,
-        "imageTag": image.tag,
-        "modelVersion": image.model_version,
-        "repositoryUrl": registry.url,
-        "pusherPolicyArn": registry.pusher_policy_arn,
-        "clusterName": service.cluster_name,
-        "serviceName": service.service_name,
-    }
-)
+tell(registry=registry, image=image, endpoint=endpoint, service=service, batch=batch)

@@ -8,6 +8,7 @@ from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 from infra import checks, naming
 from infra.config_edge import endpoint_settings, network_settings
 from infra.config_operations import budget_settings, watching_settings
+from infra.config_tasks import batch_task_settings, capacity_settings, scaling_settings
 from infra.config_values import ConfigValues, set_command
 from infra.errors import ConfigError
 from infra.fargate_sizes import MEMORY_MIB_BY_CPU, check_fargate_size, nearest_memory_mib
@@ -26,15 +27,17 @@ def load_settings() -> Settings:
     values = ConfigValues(_project_config(project))
     production = values.truth("production")
     tags = checks.tags("tags", values.pairs("tags", example="team=search"))
-    service = _service(values)
+    image = _image(values, Path(".build", stack, "context"))
+    service = _service(values, image.cpu_architecture)
     settings = Settings(
         name=naming.base_name(project, stack),
         tags={"project": project, "stack": stack, "managed-by": "pulumi", **tags},
         network=network_settings(values, service),
         registry=_registry(values, naming.repository_name(project, stack), production),
-        image=_image(values, Path(".build", stack, "context")),
+        image=image,
         endpoint=endpoint_settings(values, production=production),
         service=service,
+        tasks=batch_task_settings(values),
         watching=watching_settings(values),
         budget=budget_settings(values),
     )
@@ -91,7 +94,7 @@ def _image(values: ConfigValues, staging: Path) -> ImageSettings:
     return settings
 
 
-def _service(values: ConfigValues) -> ServiceSettings:
+def _service(values: ConfigValues, cpu_architecture: CpuArchitecture) -> ServiceSettings:
     cpu, memory_mib = _size(values)
     desired_count = values.whole_number("desiredCount", low=0, high=1000)
     environment = values.pairs("environment", example="GREETING=hello")
@@ -101,8 +104,9 @@ def _service(values: ConfigValues) -> ServiceSettings:
         cpu=cpu,
         memory_mib=memory_mib,
         desired_count=desired_count,
-        max_count=checks.max_count("maxCount", values.whole_number("maxCount", low=0, high=1000), desired_count),
-        cpu_target_percent=values.whole_number("cpuTargetPercent", low=10, high=90),
+        scaling=scaling_settings(values, desired_count),
+        capacity=capacity_settings(values, cpu_architecture),
+        exec_command=values.truth("execCommand"),
         health_check_grace_seconds=values.whole_number("healthCheckGraceSeconds", low=0, high=3600),
         container_start_seconds=values.whole_number("containerStartSeconds", low=0, high=300),
         environment={**checks.environment("environment", environment), "LOG_LEVEL": log_level},

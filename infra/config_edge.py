@@ -52,7 +52,13 @@ def _private_services(
             "they would change the way of everybody's requests",
             command=set_command("network", "new"),
         )
-    return services_for(service.secrets.values(), exec_command=False) if wanted else ()
+    if not wanted:
+        return ()
+    return services_for(
+        service.secrets.values(),
+        exec_command=service.exec_command,
+        instances=service.capacity.launch_type == "EC2",
+    )
 
 
 def endpoint_settings(values: ConfigValues, *, production: bool) -> EndpointSettings:

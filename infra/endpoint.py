@@ -32,7 +32,8 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
     """A load balancer that sends requests to whatever registers in its target group and is ready.
 
     listener: what a service must wait for, or its deletion hangs in DRAINING.
-    arn_suffix, target_group_arn_suffix: the names under which CloudWatch and scaling know the two.
+    arn_suffix, target_group_arn_suffix: the names under which CloudWatch knows the two.
+    request_label: the name under which autoscaling knows the target group's requests.
     """
 
     url: pulumi.Output[str]
@@ -40,6 +41,7 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
     security_group_id: pulumi.Output[str]
     arn_suffix: pulumi.Output[str]
     target_group_arn_suffix: pulumi.Output[str]
+    request_label: pulumi.Output[str]
     listener: aws.lb.Listener
 
     def __init__(self, name: str, args: LoadBalancedEndpointArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -80,6 +82,7 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
         self.security_group_id = security_group.id
         self.arn_suffix = balancer.arn_suffix
         self.target_group_arn_suffix = target_group.arn_suffix
+        self.request_label = pulumi.Output.concat(balancer.arn_suffix, "/", target_group.arn_suffix)
         self.register_outputs({"url": self.url, "target_group_arn": self.target_group_arn})
 
     def _admit(self, name: str, settings: EndpointSettings, security_group: aws.ec2.SecurityGroup) -> None:

@@ -4,9 +4,34 @@ from collections.abc import Mapping
 
 import pulumi
 
+from infra.batch import BatchTasks
+from infra.endpoint import LoadBalancedEndpoint
+from infra.image import ModelImage
+from infra.registry import Registry
+from infra.service import FargateService
 
-def export_all(outputs: Mapping[str, pulumi.Input[object] | None]) -> None:
-    """Export each value under its name, but for those that are None: of parts that nobody asked for."""
-    for name, value in outputs.items():
+
+def tell(
+    *,
+    registry: Registry,
+    image: ModelImage,
+    endpoint: LoadBalancedEndpoint,
+    service: FargateService,
+    batch: BatchTasks,
+) -> None:
+    """Export what the components turned out to be, but for the parts that nobody asked for."""
+    told: Mapping[str, pulumi.Output[str] | pulumi.Output[Mapping[str, str]] | None] = {
+        "url": endpoint.url,
+        "imageUri": image.uri,
+        "imageDigest": image.digest,
+        "imageTag": image.tag,
+        "modelVersion": image.model_version,
+        "repositoryUrl": registry.url,
+        "pusherPolicyArn": registry.pusher_policy_arn,
+        "clusterName": service.cluster_name,
+        "serviceName": service.service_name,
+        "taskCommands": batch.commands,
+    }
+    for name, value in told.items():
         if value is not None:
             pulumi.export(name, value)

@@ -14,8 +14,14 @@ https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
 ("Amazon ECR interface VPC endpoints (AWS PrivateLink)")"""
 
 
-def services_for(secret_arns: Iterable[str], *, exec_command: bool) -> tuple[str, ...]:
-    """The services that tasks talk to, sorted, by the names that their endpoints have."""
+EC2_SERVICES: Final = ("ecs", "ecs-agent", "ecs-telemetry")
+"""What the agent on a machine of one's own needs. Source:
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html
+("Amazon ECS interface VPC endpoints (AWS PrivateLink)")"""
+
+
+def services_for(secret_arns: Iterable[str], *, exec_command: bool, instances: bool) -> tuple[str, ...]:
+    """The services that tasks, and with `instances` the machines, talk to, sorted; named as their endpoints are."""
     arns = list(secret_arns)
     wanted = set(BASE_SERVICES)
     if any(":secretsmanager:" in arn for arn in arns):
@@ -24,6 +30,8 @@ def services_for(secret_arns: Iterable[str], *, exec_command: bool) -> tuple[str
         wanted.add("ssm")
     if exec_command:
         wanted.add("ssmmessages")
+    if instances:
+        wanted.update(EC2_SERVICES)
     return tuple(sorted(wanted))
 
 

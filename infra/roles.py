@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 POLICY_VERSION: Final = "2012-10-17"
+CHANNELS: Final = ("ControlChannel", "DataChannel")
 
 
 def task_trust_policy() -> str:
@@ -26,6 +27,53 @@ def execution_policy(*, repository_arns: Sequence[str], log_group_arn: str, secr
     """
     logs = _allow("Log", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn.removesuffix(':*')}:*"])
     statements = [*_pull(repository_arns), logs, *_read_secrets(secret_arns)]
+    return json.dumps({"Version": POLICY_VERSION, "Statement": statements}, sort_keys=True)
+
+
+def exec_policy() -> str:
+    """What ECS Exec takes, as JSON; its channels have no name that a policy could be scoped to.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html ("Amazon ECS task IAM role")
+    """
+    actions = [f"ssmmessages:{verb}{channel}" for verb in ("Create", "Open") for channel in CHANNELS]
+    return json.dumps({"Version": POLICY_VERSION, "Statement": [_allow("Exec", actions, ["*"])]}, sort_keys=True)
+
+
+def s3_policy(partition: str, *, read: Sequence[str], write: Sequence[str]) -> str:
+    """Reading what lies under some prefixes and writing under others, as JSON. read, write: s3://bucket/prefix."""
+    statements = []
+    if read:
+        objects = [f"arn:{partition}:s3:::{prefix.removeprefix('s3://')}*" for prefix in read]
+        statements.append(_allow("Read", ["s3:GetObject"], objects))
+    for place, prefix in enumerate(read):
+        bucket, _, folder = prefix.removeprefix("s3://").partition("/")
+        listing = _allow(f"List{place}", ["s3:ListBucket"], [f"arn:{partition}:s3:::{bucket}"])
+        statements.append({**listing, "Condition": {"StringLike": {"s3:prefix": [f"{folder}*"]}}})
+    if write:
+        objects = [f"arn:{partition}:s3:::{prefix.removeprefix('s3://')}*" for prefix in write]
+        statements.append(_allow("Write", ["s3:AbortMultipartUpload", "s3:PutObject"], objects))
+    return json.dumps({"Version": POLICY_VERSION, "Statement": statements}, sort_keys=True)
+
+
+def scheduler_trust_policy(account: str) -> str:
+    """The trust policy, as JSON, that lets this account's schedules take a role, and nobody else's."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "scheduler.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+    }
+    return json.dumps({"Version": POLICY_VERSION, "Statement": [statement]}, sort_keys=True)
+
+
+def scheduler_policy(*, cluster: str, definition: str, roles: Sequence[str]) -> str:
+    """Starting one task in one cluster with its own roles, as JSON."""
+    run = _allow("Run", ["ecs:RunTask"], [definition])
+    hand = _allow("HandOverRoles", ["iam:PassRole"], roles)
+    statements = [
+        {**run, "Condition": {"ArnEquals": {"ecs:cluster": cluster}}},
+        {**hand, "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}},
+    ]
     return json.dumps({"Version": POLICY_VERSION, "Statement": statements}, sort_keys=True)
 
 

@@ -7,14 +7,16 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from infra.autoscaling import track_cpu
+from infra.autoscaling import autoscale
+from infra.capacity import service_capacity
 from infra.container import container_definitions
 from infra.contract import CONTAINER_NAME, CONTAINER_PORT
-from infra.roles import execution_policy, task_trust_policy
+from infra.roles import exec_policy
 from infra.rollback import explain_failures, running_task_definition
 from infra.settings import CpuArchitecture, ServiceSettings
+from infra.task import TaskArgs, define_task
+from infra.task_network import task_security_group
 
-HTTPS_PORT: Final = 443
 DEPLOYMENT_TIMEOUT: Final = "20m"
 
 
@@ -23,6 +25,7 @@ class FargateServiceArgs:
     """What runs, where, and behind what.
 
     image_uri: by digest. repository_arns: the ECR repositories that it is pulled from.
+    request_label: of the metric that counts requests, for autoscaling.
     environment: what the image must be told, beside the settings' own.
     rollback_alarms: names of alarms that end a deployment when they ring.
     wait_for: what must be there before the service, and go after it: the load balancer's listener.
@@ -33,6 +36,7 @@ class FargateServiceArgs:
     assign_public_ip: bool
     load_balancer_security_group_id: pulumi.Input[str]
     target_group_arn: pulumi.Input[str]
+    request_label: pulumi.Input[str]
     wait_for: Sequence[pulumi.Resource]
     image_uri: pulumi.Input[str]
     repository_arns: Sequence[pulumi.Input[str]]
@@ -43,8 +47,9 @@ class FargateServiceArgs:
 
 
 class FargateService(pulumi.ComponentResource):
-    """An ECS service on Fargate behind a target group."""
+    """An ECS service behind a target group: on Fargate, unless its settings say EC2."""
 
+    cluster_arn: pulumi.Output[str]
     cluster_name: pulumi.Output[str]
     service_name: pulumi.Output[str]
     task_definition_arn: pulumi.Output[str]
@@ -56,38 +61,28 @@ class FargateService(pulumi.ComponentResource):
         settings = args.settings
         child = pulumi.ResourceOptions(parent=self)
         cluster = aws.ecs.Cluster(f"{name}-cluster", opts=child)
-        log_group = aws.cloudwatch.LogGroup(f"{name}-logs", retention_in_days=settings.log_retention_days, opts=child)
-        execution_role, execution_grants = self._execution_role(name, args, log_group)
-        task_role = aws.iam.Role(f"{name}-task", assume_role_policy=task_trust_policy(), opts=child)
-        task_definition = aws.ecs.TaskDefinition(
-            f"{name}-definition",
-            family=name,
-            requires_compatibilities=["FARGATE"],
-            network_mode="awsvpc",
-            cpu=str(settings.cpu),
-            memory=str(settings.memory_mib),
-            runtime_platform=aws.ecs.TaskDefinitionRuntimePlatformArgs(
-                operating_system_family="LINUX", cpu_architecture=args.cpu_architecture
-            ),
-            execution_role_arn=execution_role.arn,
-            task_role_arn=task_role.arn,
-            container_definitions=container_definitions(
-                image=args.image_uri,
-                environment={**settings.environment, **args.environment},
-                secrets=settings.secrets,
-                log_group=log_group.name,
-                region=aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region,
-                start_seconds=settings.container_start_seconds,
-            ),
-            skip_destroy=True,  # a rollback needs the revision before
+        task = define_task(name, _task_args(args), self)
+        security_group, rules = task_security_group(
+            name, vpc_id=args.vpc_id, balancer_group_id=args.load_balancer_security_group_id, opts=child
+        )
+        capacity = service_capacity(
+            name,
+            settings.capacity,
+            cluster=cluster,
+            vpc_id=args.vpc_id,
+            subnet_ids=args.subnet_ids,
+            assign_public_ip=args.assign_public_ip,
+            cpu_architecture=args.cpu_architecture,
             opts=child,
         )
-        security_group, rules = self._security_group(name, args)
         service = aws.ecs.Service(
             f"{name}-service",
             cluster=cluster.arn,
-            task_definition=task_definition.arn,
-            launch_type="FARGATE",
+            task_definition=task.definition.arn,
+            launch_type=capacity.launch_type,
+            capacity_provider_strategies=capacity.strategies,
+            force_new_deployment=True if capacity.strategies else None,  # or a changed strategy is refused
+            enable_execute_command=settings.exec_command or None,
             desired_count=settings.desired_count,
             deployment_minimum_healthy_percent=100,
             deployment_maximum_percent=200,
@@ -105,37 +100,38 @@ class FargateService(pulumi.ComponentResource):
             network_configuration=aws.ecs.ServiceNetworkConfigurationArgs(
                 subnets=args.subnet_ids,
                 security_groups=[security_group.id],
-                assign_public_ip=args.assign_public_ip,
+                # On EC2 the machine has the address, and pulls and logs for the task.
+                assign_public_ip=args.assign_public_ip and settings.capacity.launch_type == "FARGATE",
             ),
             enable_ecs_managed_tags=True,
             propagate_tags="SERVICE",
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*args.wait_for, *rules, execution_grants],
+                depends_on=[*args.wait_for, *rules, *task.grants, *capacity.wait_for],
                 # With autoscaling the number of tasks is its business; without, it is this program's.
-                ignore_changes=["desiredCount"] if settings.max_count else None,
+                ignore_changes=["desiredCount"] if settings.scaling.on else None,
                 hooks=explain_failures(name),
                 custom_timeouts=pulumi.CustomTimeouts(
                     create=DEPLOYMENT_TIMEOUT, update=DEPLOYMENT_TIMEOUT, delete=DEPLOYMENT_TIMEOUT
                 ),
             ),
         )
-        if settings.max_count:
-            track_cpu(
-                name,
-                cluster_name=cluster.name,
-                service_name=service.name,
-                fewest=settings.desired_count,
-                most=settings.max_count,
-                target_percent=settings.cpu_target_percent,
-                opts=child,
-            )
+        autoscale(
+            name,
+            settings.scaling,
+            desired_count=settings.desired_count,
+            cluster_name=cluster.name,
+            service_name=service.name,
+            request_label=args.request_label,
+            opts=child,
+        )
+        self.cluster_arn = cluster.arn
         self.cluster_name = cluster.name
         self.service_name = service.name
         self.task_definition_arn = running_task_definition(
-            cluster_arn=cluster.arn, service=service, task_definition_arn=task_definition.arn, parent=self
+            cluster_arn=cluster.arn, service=service, task_definition_arn=task.definition.arn, parent=self
         )
-        self.log_group_name = log_group.name
+        self.log_group_name = task.log_group.name
         self.security_group_id = security_group.id
         self.register_outputs(
             {
@@ -146,59 +142,28 @@ class FargateService(pulumi.ComponentResource):
             }
         )
 
-    def _execution_role(
-        self, name: str, args: FargateServiceArgs, log_group: aws.cloudwatch.LogGroup
-    ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
-        child = pulumi.ResourceOptions(parent=self)
-        role = aws.iam.Role(f"{name}-execution", assume_role_policy=task_trust_policy(), opts=child)
-        policy = pulumi.Output.all(log_group.arn, *args.repository_arns).apply(
-            lambda arns: execution_policy(
-                log_group_arn=arns[0], repository_arns=arns[1:], secret_arns=list(args.settings.secrets.values())
-            )
-        )
-        return role, aws.iam.RolePolicy(f"{name}-execution-grants", role=role.id, policy=policy, opts=child)
 
-    def _security_group(
-        self, name: str, args: FargateServiceArgs
-    ) -> tuple[aws.ec2.SecurityGroup, Sequence[pulumi.Resource]]:
-        """In from the load balancer alone; out to HTTPS alone: ECR, S3 (its layers), CloudWatch, Secrets Manager.
-
-        Name lookups in a VPC pass no security group. The rules stand alone, since two groups that name each
-        other could not be made, nor unmade, in any order.
-        """
-        child = pulumi.ResourceOptions(parent=self)
-        group = aws.ec2.SecurityGroup(
-            f"{name}-tasks-group", description="Tasks of the recommender", vpc_id=args.vpc_id, opts=child
-        )
-        balancer_id = args.load_balancer_security_group_id
-        to_tasks = aws.vpc.SecurityGroupEgressRule(
-            f"{name}-balancer-to-tasks",
-            security_group_id=balancer_id,
-            referenced_security_group_id=group.id,
-            ip_protocol="tcp",
-            from_port=CONTAINER_PORT,
-            to_port=CONTAINER_PORT,
-            opts=child,
-        )
-        from_balancer = aws.vpc.SecurityGroupIngressRule(
-            f"{name}-tasks-from-balancer",
-            security_group_id=group.id,
-            referenced_security_group_id=balancer_id,
-            ip_protocol="tcp",
-            from_port=CONTAINER_PORT,
-            to_port=CONTAINER_PORT,
-            opts=child,
-        )
-        to_https = aws.vpc.SecurityGroupEgressRule(
-            f"{name}-tasks-to-https",
-            security_group_id=group.id,
-            cidr_ipv4="0.0.0.0/0",
-            ip_protocol="tcp",
-            from_port=HTTPS_PORT,
-            to_port=HTTPS_PORT,
-            opts=child,
-        )
-        return group, [to_tasks, from_balancer, to_https]
+def _task_args(args: FargateServiceArgs) -> TaskArgs:
+    settings = args.settings
+    return TaskArgs(
+        launch_type=settings.capacity.launch_type,
+        cpu=settings.cpu,
+        memory_mib=settings.memory_mib,
+        cpu_architecture=args.cpu_architecture,
+        containers=lambda log_group, region: container_definitions(
+            image=args.image_uri,
+            environment={**settings.environment, **args.environment},
+            secrets=settings.secrets,
+            log_group=log_group,
+            region=region,
+            start_seconds=settings.container_start_seconds,
+            exec_command=settings.exec_command,
+        ),
+        repository_arns=args.repository_arns,
+        secrets=settings.secrets,
+        log_retention_days=settings.log_retention_days,
+        task_policy=exec_policy() if settings.exec_command else None,
+    )
 
 
 def _alarms(names: Sequence[pulumi.Input[str]]) -> aws.ecs.ServiceAlarmsArgs | None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from infra.fargate_sizes import check_fargate_size
 from infra.settings_operations import BudgetSettings, WatchingSettings
+from infra.settings_tasks import BatchTaskSettings, CapacitySettings, ScalingSettings
 
 NetworkMode = Literal["default", "existing", "new"]
 CpuArchitecture = Literal["X86_64", "ARM64"]
@@ -146,8 +147,8 @@ class ServiceSettings:
     """How many tasks of which size, what they are told, and how long they may take to start.
 
     cpu, memory_mib: a pair that Fargate has (`fargate_sizes`).
-    desired_count: tasks; with max_count the fewest. max_count: most tasks; 0: no autoscaling.
-    cpu_target_percent: mean CPU use that autoscaling aims at.
+    desired_count: tasks; with scaling, the fewest where its clock says nothing else.
+    exec_command: let operators run commands in a running task (ECS Exec).
     health_check_grace_seconds: above the time that the model takes to load.
     container_start_seconds: in which the container may fail its own health check, at most 300.
     environment: in plain sight. secrets: variables by ARN (Secrets Manager, SSM).
@@ -156,8 +157,9 @@ class ServiceSettings:
     cpu: int
     memory_mib: int
     desired_count: int
-    max_count: int
-    cpu_target_percent: int
+    scaling: ScalingSettings
+    capacity: CapacitySettings
+    exec_command: bool
     health_check_grace_seconds: int
     container_start_seconds: int
     environment: Mapping[str, str]
@@ -166,12 +168,19 @@ class ServiceSettings:
 
     def __post_init__(self) -> None:
         check_fargate_size(self.cpu, self.memory_mib)
-        if self.max_count and self.max_count < self.desired_count:
-            raise ValueError(f"max_count is {self.max_count}; allowed: 0 or at least {self.desired_count}")
+        most = self.scaling.max_count
+        if most and most < self.desired_count:
+            raise ValueError(f"max_count is {most}; allowed: 0 or at least {self.desired_count}")
         if not 0 <= self.container_start_seconds <= 300:
             raise ValueError(f"container_start_seconds is {self.container_start_seconds}; allowed: 0 to 300")
         if both := sorted(self.environment.keys() & self.secrets.keys()):
             raise ValueError(f"environment and secrets both name {', '.join(both)}")
+
+    @property
+    def fewest_tasks(self) -> int:
+        """How many tasks run at any hour, when all is well."""
+        floors = [floor.fewest for floor in self.scaling.floors]
+        return 0 if self.scaling.working_hours else min(self.desired_count, *floors, self.desired_count)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,5 +194,6 @@ class Settings:
     image: ImageSettings
     endpoint: EndpointSettings
     service: ServiceSettings
+    tasks: tuple[BatchTaskSettings, ...]
     watching: WatchingSettings
     budget: BudgetSettings

@@ -107,11 +107,15 @@ def test_private_endpoints_are_made_when_asked_for_and_open_to_the_vpc_alone() -
 
 def test_the_endpoints_are_those_of_the_services_that_tasks_talk_to() -> None:
     secret, parameter = "arn:aws:secretsmanager:r:1:secret:x", "arn:aws:ssm:r:1:parameter/x"
-    assert services_for([], exec_command=False) == ("ecr.api", "ecr.dkr", "logs")
-    assert set(services_for([secret], exec_command=False)) - set(services_for([], exec_command=False)) == {
-        "secretsmanager"
+    least = services_for([], exec_command=False, instances=False)
+    assert least == ("ecr.api", "ecr.dkr", "logs")
+    assert set(services_for([secret], exec_command=False, instances=False)) - set(least) == {"secretsmanager"}
+    assert set(services_for([parameter], exec_command=True, instances=False)) - set(least) == {"ssm", "ssmmessages"}
+    assert set(services_for([], exec_command=False, instances=True)) - set(least) == {
+        "ecs",
+        "ecs-agent",
+        "ecs-telemetry",
     }
-    assert set(services_for([parameter], exec_command=True)) >= {"ssm", "ssmmessages"}
 
 
 @pytest.mark.parametrize(

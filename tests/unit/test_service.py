@@ -13,14 +13,25 @@ from infra.container import container_definitions
 from infra.errors import ProgramError
 from infra.service import FargateService, FargateServiceArgs
 from infra.settings import ServiceSettings
+from infra.settings_tasks import CapacitySettings, ScalingSettings
 from tests.unit.recorder import Recording, run
 
+SCALING = ScalingSettings(
+    max_count=0,
+    cpu_target_percent=60,
+    memory_target_percent=0,
+    requests_per_target=0,
+    floors=(),
+    working_hours=None,
+)
+FARGATE = CapacitySettings(launch_type="FARGATE", spot_percent=0, instance_type="t3.medium", max_instances=3)
 SERVICE = ServiceSettings(
     cpu=256,
     memory_mib=512,
     desired_count=2,
-    max_count=0,
-    cpu_target_percent=60,
+    scaling=SCALING,
+    capacity=FARGATE,
+    exec_command=False,
     health_check_grace_seconds=77,
     container_start_seconds=55,
     environment={"GREETING": "hello"},
@@ -43,6 +54,7 @@ def service(
             assign_public_ip=True,
             load_balancer_security_group_id="sg-balancer",
             target_group_arn="arn:group",
+            request_label="app/films/1/targetgroup/films/2",
             wait_for=[cluster],
             image_uri="registry.example/films@sha256:1",
             repository_arns=repository_arns,
@@ -104,7 +116,7 @@ def test_the_service_comes_after_and_goes_before_listener_grants_and_rules() -> 
 
 
 def test_the_number_of_tasks_is_autoscalings_business_only_when_it_is_on() -> None:
-    fixed, scaled = service(), service(replace(SERVICE, max_count=5))
+    fixed, scaled = service(), service(replace(SERVICE, scaling=replace(SCALING, max_count=5)))
     target = scaled.one("aws:appautoscaling/target:Target").inputs
     assert fixed.one("aws:ecs/service:Service").ignore_changes == ()
     assert fixed.all("aws:appautoscaling/target:Target") == []
@@ -175,6 +187,7 @@ def test_a_secret_among_the_plain_variables_is_refused_by_name() -> None:
             log_group="logs",
             region="eu-central-1",
             start_seconds=30,
+            exec_command=False,
         )
         pulumi.export("definitions", definitions)
 
@@ -187,7 +200,7 @@ def test_a_secret_among_the_plain_variables_is_refused_by_name() -> None:
     ("change", "message"),
     [
         ({"memory_mib": 4096}, "Fargate has no task with 256 CPU units and 4096 MiB; with 256: 512, 1024, 2048"),
-        ({"max_count": 1}, "max_count is 1; allowed: 0 or at least 2"),
+        ({"scaling": replace(SCALING, max_count=1)}, "max_count is 1; allowed: 0 or at least 2"),
         ({"container_start_seconds": 301}, "allowed: 0 to 300"),
         ({"secrets": {"GREETING": "arn:x"}}, "environment and secrets both name GREETING"),
     ],

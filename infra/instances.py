@@ -1,0 +1,131 @@
+"""Machines of one's own for the tasks: as many EC2 instances as the tasks need, added and taken away by ECS."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.roles import POLICY_VERSION
+from infra.settings import CpuArchitecture
+from infra.task_network import https_out
+
+IMAGES: Final[Mapping[CpuArchitecture, str]] = {
+    "X86_64": "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id",
+    "ARM64": "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/arm64/recommended/image_id",
+}
+"""The current ECS-optimised image, looked up by EC2 whenever it starts a machine, so that no new one is out of date.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/retrieve-ecs-optimized_AMI.html
+("Retrieving Amazon ECS-optimized Linux AMI metadata")"""
+
+INSTANCE_POLICY: Final = "service-role/AmazonEC2ContainerServiceforEC2Role"
+ROOT_VOLUME_GIB: Final = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstancesArgs:
+    """Which machines, and where. assign_public_ip: where that is their only way out."""
+
+    cluster_name: pulumi.Input[str]
+    vpc_id: pulumi.Input[str]
+    subnet_ids: pulumi.Input[Sequence[str]]
+    assign_public_ip: bool
+    cpu_architecture: CpuArchitecture
+    instance_type: str
+    max_instances: int
+
+
+def instance_provider(name: str, args: InstancesArgs, opts: pulumi.ResourceOptions) -> aws.ecs.CapacityProvider:
+    """A capacity provider whose group of machines ECS sizes; a machine with tasks is not taken away.
+
+    Managed termination protection needs the group's own protection from scale-in. Source:
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/managed-termination-protection.html
+    ("Control the instances Amazon ECS terminates")
+    """
+    template, grant = _template(name, args, opts)
+    group = aws.autoscaling.Group(
+        f"{name}-instances",
+        min_size=0,
+        max_size=args.max_instances,
+        vpc_zone_identifiers=args.subnet_ids,
+        launch_template=aws.autoscaling.GroupLaunchTemplateArgs(
+            id=template.id, version=template.latest_version.apply(str)
+        ),
+        protect_from_scale_in=True,
+        force_delete=True,  # the protection must not outlive the stack
+        tags=[aws.autoscaling.GroupTagArgs(key="AmazonECSManaged", value="true", propagate_at_launch=True)],
+        opts=pulumi.ResourceOptions.merge(
+            opts, pulumi.ResourceOptions(depends_on=[grant], ignore_changes=["desiredCapacity"])
+        ),
+    )
+    return aws.ecs.CapacityProvider(
+        f"{name}-instances-provider",
+        auto_scaling_group_provider=aws.ecs.CapacityProviderAutoScalingGroupProviderArgs(
+            auto_scaling_group_arn=group.arn,
+            managed_termination_protection="ENABLED",
+            managed_draining="ENABLED",
+            managed_scaling=aws.ecs.CapacityProviderAutoScalingGroupProviderManagedScalingArgs(
+                status="ENABLED", target_capacity=100
+            ),
+        ),
+        opts=opts,
+    )
+
+
+def user_data(cluster_name: str) -> str:
+    """The first script of a machine, in base64: join the cluster, keep tasks from the machine's own role."""
+    lines = ["#!/bin/bash", f"echo ECS_CLUSTER={cluster_name} >> /etc/ecs/ecs.config"]
+    lines.append("echo ECS_AWSVPC_BLOCK_IMDS=true >> /etc/ecs/ecs.config")
+    return base64.b64encode("\n".join([*lines, ""]).encode()).decode()
+
+
+def _template(
+    name: str, args: InstancesArgs, opts: pulumi.ResourceOptions
+) -> tuple[aws.ec2.LaunchTemplate, pulumi.Resource]:
+    security_group = aws.ec2.SecurityGroup(
+        f"{name}-instances-group", description="Machines of the recommender", vpc_id=args.vpc_id, opts=opts
+    )
+    https_out(f"{name}-instances-to-https", security_group, opts)
+    profile, grant = _profile(name, opts)
+    template = aws.ec2.LaunchTemplate(
+        f"{name}-instance",
+        image_id=IMAGES[args.cpu_architecture],
+        instance_type=args.instance_type,
+        iam_instance_profile=aws.ec2.LaunchTemplateIamInstanceProfileArgs(arn=profile.arn),
+        user_data=pulumi.Output.from_input(args.cluster_name).apply(user_data),
+        network_interfaces=[
+            aws.ec2.LaunchTemplateNetworkInterfaceArgs(
+                security_groups=[security_group.id], associate_public_ip_address=str(args.assign_public_ip).lower()
+            )
+        ],
+        metadata_options=aws.ec2.LaunchTemplateMetadataOptionsArgs(
+            http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
+        ),
+        block_device_mappings=[
+            aws.ec2.LaunchTemplateBlockDeviceMappingArgs(
+                device_name="/dev/xvda",
+                ebs=aws.ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
+                    volume_size=ROOT_VOLUME_GIB, volume_type="gp3", encrypted="true", delete_on_termination="true"
+                ),
+            )
+        ],
+        opts=opts,
+    )
+    return template, grant
+
+
+def _profile(name: str, opts: pulumi.ResourceOptions) -> tuple[aws.iam.InstanceProfile, pulumi.Resource]:
+    statement = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": POLICY_VERSION, "Statement": [statement]}, sort_keys=True)
+    role = aws.iam.Role(f"{name}-instance", assume_role_policy=trust, opts=opts)
+    partition = aws.get_partition_output(opts=pulumi.InvokeOutputOptions(parent=opts.parent)).partition
+    grant = aws.iam.RolePolicyAttachment(
+        f"{name}-instance-grants",
+        role=role.name,
+        policy_arn=pulumi.Output.concat("arn:", partition, ":iam::aws:policy/", INSTANCE_POLICY),
+        opts=opts,
+    )
+    return aws.iam.InstanceProfile(f"{name}-instance", role=role.name, opts=opts), grant
