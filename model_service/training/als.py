@@ -98,7 +98,7 @@ def _side(matrix: sparse.csr_array, factors: int, device: torch.device) -> _Side
         starts=torch.from_numpy(matrix.indptr[rows].astype(np.int64)).to(device),
         counts=torch.from_numpy(counts[rows]).to(device),
         rows=torch.from_numpy(rows).to(device),
-        pieces=tuple(_pieces(counts[rows], factors + 1)),
+        pieces=tuple(_pieces(counts[rows], _width(factors))),
     )
 
 
@@ -117,29 +117,43 @@ def _pieces(counts: NDArray[np.int64], width: int) -> Iterator[tuple[int, int, i
 def _solve(side: _Side, own: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor], config: ModelConfig) -> None:
     """Set the vectors and biases of one side, `own`, to the best there are for those of the `other` side."""
     vectors, biases = own
-    z = _with_ones(other[0])  # (J + 1, k + 1), the last row zeros: padding
+    z = _with_ones(other[0])  # (J + 1, w), w > k
     other_bias = torch.nn.functional.pad(other[1], (0, 1))  # (J + 1,)
-    penalty = z.new_tensor([config.c_vector] * config.factors + [config.c_bias])  # (k + 1,)
+    penalty = z.new_ones(z.shape[1])  # (w,)
+    penalty[: config.factors] = config.c_vector
+    penalty[-1] = config.c_bias
     vectors.zero_()
     biases.zero_()
     for first, end, most in side.pieces:
         counts = side.counts[first:end, None]  # (B, 1)
-        place = torch.arange(most, device=z.device)  # (w,)
-        at = (side.starts[first:end, None] + place).clamp_(max=len(side.others) - 1)  # (B, w)
-        others = side.others[at].masked_fill_(place >= counts, len(z) - 1)
-        x = z[others]  # (B, w, k + 1)
-        target = side.residuals[at] - other_bias[others]
-        systems = x.mT @ x
+        place = torch.arange(most, device=z.device)  # (m,)
+        at = (side.starts[first:end, None] + place).clamp_(max=len(side.others) - 1)  # (B, m)
+        others = _rows(side.others, at).masked_fill_(place >= counts, len(z) - 1)
+        x = _rows(z, others)  # (B, m, w)
+        target = _rows(side.residuals, at).sub_(_rows(other_bias, others))
+        systems = x.mT @ x  # (B, w, w)
         systems.diagonal(dim1=1, dim2=2).add_((counts + config.shrinkage) * penalty)
-        sums = x.mT @ target[:, :, None]  # (B, k + 1, 1)
+        sums = x.mT @ target[:, :, None]  # (B, w, 1)
         solved = torch.cholesky_solve(sums, torch.linalg.cholesky(systems))[:, :, 0]
         rows = side.rows[first:end]
-        vectors[rows] = solved[:, :-1]
+        vectors[rows] = solved[:, : config.factors]
         biases[rows] = solved[:, -1]
 
 
+def _rows(values: Tensor, at: Tensor) -> Tensor:
+    """values[at], for which PyTorch takes twice as long."""
+    return values.index_select(0, at.flatten()).view(*at.shape, *values.shape[1:])
+
+
+def _width(factors: int) -> int:
+    """Columns of z: the factors, zeros, the 1. Products of matrices run twice as fast with a multiple of four."""
+    return -(-(factors + 1) // 4) * 4
+
+
 def _with_ones(vectors: Tensor) -> Tensor:
-    z = vectors.new_ones(len(vectors) + 1, vectors.shape[1] + 1)
-    z[:-1, :-1] = vectors
-    z[-1] = 0
+    """(J + 1, w) from (J, k): a 1 in the last column, for the bias; the last row holds zeros, for padding."""
+    count, factors = vectors.shape
+    z = vectors.new_zeros(count + 1, _width(factors))
+    z[:-1, :factors] = vectors
+    z[:-1, -1] = 1
     return z
