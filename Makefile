@@ -2,10 +2,10 @@
 PYTHON ?= python3
 export PYTHON AWS_PORT ENDPOINT_PORT
 PY := .venv/bin/python
-SOURCES := __main__.py infra model_service deploy local tests
+SOURCES := __main__.py infra model_service deploy local notebooks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status train test unit lint format clean
+.PHONY: help up down status train notebook test unit lint format docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ status: .venv/.installed ## what runs on the local stack
 train: .venv/.installed ## train a model: make train ARGS="--seed 1 --data ~/ml-100k"
 	@$(PY) -m model_service.training $(ARGS)
 
+notebook: .venv/.installed ## execute notebooks/deploy.ipynb on the local stack; replaces the model, ends like `make down`
+	@$(PY) notebooks/execute.py $(ARGS)
+
 test: .venv/.installed lint ## everything: formatter, linter, types, unit, service and end-to-end tests
 	@$(PY) -m pytest $(ARGS)
 
@@ -39,6 +42,9 @@ lint: .venv/.installed ## formatter (check only), linter and type checker
 format: .venv/.installed ## format the code and mend what the linter can
 	@$(PY) -m ruff format $(SOURCES)
 	@$(PY) -m ruff check --fix $(SOURCES)
+
+docs: .venv/.installed ## write the README's tables anew from the code
+	@$(PY) docs/render.py
 
 clean: ## remove what training, tests and tools left; not the local stack (make down)
 	@rm -rf model_service/artifact .build .pytest_cache .mypy_cache .ruff_cache .hypothesis
