@@ -26,6 +26,12 @@ fi
 
 echo "• Virtual environment .venv with the requirements (a few minutes the first time)"
 [ -x .venv/bin/python ] || "$python" -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt ||
+rm -f .venv/.installed
+{
+    .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off --requirement requirements-dev.txt &&
+        touch .venv/.installed
+} 2>&1 | awk '
+    /^(Collecting|Installing collected)/ { print "  " substr($0, 1, 100); fflush(); next }
+    /^(ERROR|error|  *(error|×|╰))/ { print; fflush() }'
+[ -e .venv/.installed ] ||
     fail "installing the requirements failed; pip's message is above. Run the same command again once it is mended."
-touch .venv/.installed
