@@ -79,6 +79,7 @@ def serve(settings: Settings) -> int:
     """
     workers = settings.workers or default_workers(available_cpus(os.environ))
     try:
+        _listen(settings, shared=False).close()  # a port that is shared with a stranger would not be refused
         listeners = [_listen(settings, shared=workers > 1) for _ in range(workers)]
     except OSError as error:
         _log.critical(

@@ -13,7 +13,7 @@ from model_service.serving.metrics import Counters, Metrics
 from model_service.serving.recommender import Recommender
 from model_service.serving.search import TitleIndex
 from model_service.serving.settings import Settings
-from model_service.serving.titles import KeptItems
+from model_service.serving.titles import keep_items
 from model_service.serving.waiting import Question
 
 _log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class ServiceState:
                 f"{artifact.metadata.short_version}; build the image with that artifact or change MODEL_VERSION"
             )
             return
-        recommender = Recommender(dataclasses.replace(artifact, items=KeptItems(artifact.items)))
+        recommender = Recommender(dataclasses.replace(artifact, items=keep_items(artifact.items)))
         titles = TitleIndex(artifact.items, artifact.weights.item_counts)
         answers = Answers(
             recommender,

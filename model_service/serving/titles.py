@@ -8,6 +8,11 @@ from model_service.catalogue import Item
 MOST_KEPT: Final = 16_384  # about 6 MB
 
 
+def keep_items(items: Sequence[Item]) -> Sequence[Item]:
+    """`items`, all of them decoded where they are few, and otherwise those that were asked for of late."""
+    return tuple(items) if len(items) <= MOST_KEPT else KeptItems(items)
+
+
 class KeptItems(Sequence[Item]):
     """`items`, of which those that were asked for are kept decoded; when MOST_KEPT are, they are dropped together."""
 
