@@ -7,8 +7,10 @@ import pytest
 import yaml
 
 from infra.config import load_settings
+from infra.config_tasks import FLOOR_EXAMPLE, TASK_EXAMPLE
 from infra.errors import ConfigError
 from infra.settings import Settings
+from infra.settings_tasks import WorkingHours
 from tests.unit.recorder import ROOT, run, stack_config
 
 DECLARED: Mapping[str, Mapping[str, object]] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))[
@@ -155,6 +157,59 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
         "has no IPv6 range",
         "--path 'allowedCidrs[1]' '::/0'",
     ),
+    "spot on machines": ({"launchType": "EC2", "spotPercent": 10}, "with FARGATE", "rm spotPercent"),
+    "no instance type": ({"instanceType": "big"}, "a type of EC2 instance", "set instanceType t3.medium"),
+    "arm machine for x86": (
+        {"launchType": "EC2", "instanceType": "m7g.large"},
+        "an ARM machine, which cannot run the image",
+        "set instanceType t3.medium",
+    ),
+    "x86 machine for arm": (
+        {"launchType": "EC2", "cpuArchitecture": "ARM64"},
+        "an x86 machine, which cannot run the image",
+        "set instanceType t4g.medium",
+    ),
+    "hours": ({"workingHours": "9 to 5"}, "a time and a later one", "set workingHours 'MON-FRI 07:00-20:00"),
+    "hours over night": ({"workingHours": "MON-FRI 20:00-07:00"}, "a later one on the same day", "set workingHours"),
+    "task that is no JSON": ({"tasks": ["score"]}, "is no JSON", "--path 'tasks[0]'"),
+    "task that is no object": ({"tasks": ["[]"]}, "allowed: an object", "--path 'tasks[0]'"),
+    "task without a command": ({"tasks": ['{"name": "score"}']}, "a list of texts", "--path 'tasks[0]'"),
+    "task with a shell string": (
+        {"tasks": ['{"name": "score", "command": "python3 -m score"}']},
+        "the program and its arguments, a list of texts",
+        "--path 'tasks[0]'",
+    ),
+    "task with a bad name": ({"tasks": ['{"name": "A", "command": ["x"]}']}, "a letter, then", "--path 'tasks[0]'"),
+    "task with an unknown member": (
+        {"tasks": ['{"name": "a", "command": ["x"], "when": "now"}']},
+        "has when; allowed: command, cpu",
+        "--path 'tasks[0]'",
+    ),
+    "task of an impossible size": (
+        {"tasks": ['{"name": "a", "command": ["x"], "memoryMib": 9000}']},
+        "512, 1024, 2048",
+        "--path 'tasks[0]'",
+    ),
+    "task with a bad schedule": (
+        {"tasks": ['{"name": "a", "command": ["x"], "schedule": "daily"}']},
+        "rate(1 day)",
+        "--path 'tasks[0]'",
+    ),
+    "task with a bad prefix": (
+        {"tasks": ['{"name": "a", "command": ["x"], "s3Read": ["films/in"]}']},
+        "s3://bucket/folder/",
+        "--path 'tasks[0]'",
+    ),
+    "tasks of one name": (
+        {"tasks": ['{"name": "a", "command": ["x"]}', '{"name": "a", "command": ["y"]}']},
+        "names of their own",
+        "--path 'tasks[1]'",
+    ),
+    "floor without a number": (
+        {"scheduledFloors": ['{"name": "m", "schedule": "rate(1 day)"}']},
+        "a whole number from 0 to 1000",
+        "--path 'scheduledFloors[0]'",
+    ),
     "no way out": ({"network": "new", "natGateways": "none"}, "cannot pull", "set vpcEndpoints true"),
     "endpoints elsewhere": ({"vpcEndpoints": True}, "for a new VPC alone", "set network new"),
     "alarms of nobody": ({"alarmEmail": "a@example.com"}, "allowed with watching", "set watching true"),
@@ -189,6 +244,26 @@ def test_private_endpoints_follow_the_secrets() -> None:
     assert "ssm" not in settings_of(asked).network.private_services
     assert "ssm" in settings_of({**asked, "secrets": [f"TOKEN={PARAMETER_ARN}"]}).network.private_services
     assert settings_of({"network": "new"}).network.private_services == ()
+
+
+def test_a_task_is_read_with_its_command_whole() -> None:
+    text = '{"name": "score", "command": ["a b", "c,d", "-m"], "s3Write": ["s3://films/out/"], "cpu": 512}'
+    text = text.replace("}", ', "memoryMib": 1024}')
+    (task,) = settings_of({"tasks": [text]}).tasks
+    assert task.command == ("a b", "c,d", "-m")
+    assert (task.s3_read, task.s3_write) == ((), ("s3://films/out/",))
+    assert (task.cpu, task.memory_mib, task.schedule, task.timezone) == (512, 1024, "", "UTC")
+
+
+def test_the_examples_in_the_messages_are_accepted() -> None:
+    settings = settings_of({"tasks": [TASK_EXAMPLE], "scheduledFloors": [FLOOR_EXAMPLE]})
+    assert settings.tasks[0].schedule
+    assert settings.service.scaling.floors[0].fewest == 4
+
+
+def test_working_hours_are_read() -> None:
+    hours = settings_of({"workingHours": "MON-THU,SAT 07:00-20:30"}).service.scaling.working_hours
+    assert hours == WorkingHours(days="MON-THU,SAT", start="07:00", end="20:30", timezone="UTC")
 
 
 def test_the_command_in_a_message_mends_it(tmp_path: Path) -> None:

@@ -28,6 +28,11 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "prod": ("prod", {}),
     "image of somebody else": ("dev", {"imageUri": "ghcr.io/films/recommender:1.0"}),
     "given network": ("dev", GIVEN_NETWORK),
+    "machines": ("dev", {"launchType": "EC2"}),
+    "arm on spot by day": (
+        "dev",
+        {"cpuArchitecture": "ARM64", "spotPercent": 70, "workingHours": "MON-FRI 07:00-20:00 Europe/Berlin"},
+    ),
     "everything": (
         "prod",
         {
@@ -40,6 +45,13 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, object]]] = {
             "accessLogDays": 90,
             "firewallRate": 2000,
             "pusherPolicy": True,
+            "execCommand": True,
+            "memoryTargetPercent": 70,
+            "requestsPerTarget": 500,
+            "scheduledFloors": ['{"name": "morning", "schedule": "cron(0 7 ? * MON-FRI *)", "fewest": 4}'],
+            "tasks": [
+                '{"name": "score", "command": ["true"], "schedule": "rate(1 day)", "s3Read": ["s3://films/in/"]}'
+            ],
             "registryPullAccounts": ["444455556666"],
             "registryKmsKeyArn": "arn:aws:kms:eu-central-1:111122223333:key/k",
             "allowedCidrs": ["203.0.113.0/24", "2001:db8::/32"],
@@ -127,6 +139,7 @@ UNTAGGABLE = {
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
     "aws:s3/bucketPolicy:BucketPolicy",
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "aws:scheduler/schedule:Schedule",
     "aws:wafv2/webAclAssociation:WebAclAssociation",
 }
 
@@ -135,6 +148,9 @@ def test_everything_that_can_be_tagged_says_whose_it_is(variant: Recording) -> N
     on_aws = [resource for resource in variant if resource.type.startswith(("aws:", "awsx:"))]
     for resource in on_aws:
         tags = resource.inputs.get("tags", {})
+        if resource.type == "aws:autoscaling/group:Group":
+            assert all(tag["propagateAtLaunch"] for tag in tags)
+            tags = {tag["key"]: tag["value"] for tag in tags}
         tagged = tags.get("project") == "recommender" and tags.get("managed-by") == "pulumi" and "stack" in tags
         assert tagged == (resource.type not in UNTAGGABLE), resource.name
 
@@ -144,12 +160,19 @@ def test_only_the_registrys_password_is_secret(variant: Recording) -> None:
     assert secret <= {("docker-build:index:Image", "registries")}
 
 
-def test_policies_allow_no_wildcard_but_the_login_to_ecr(variant: Recording) -> None:
+UNSCOPED = (
+    ["ecr:GetAuthorizationToken"],
+    [f"ssmmessages:{verb}{channel}" for verb in ("Create", "Open") for channel in ("ControlChannel", "DataChannel")],
+)
+"""Actions that have no resource: the login to ECR, and ECS Exec's channels."""
+
+
+def test_policies_allow_no_wildcard_but_where_there_is_no_resource(variant: Recording) -> None:
     for policy in [*variant.all("aws:iam/rolePolicy:RolePolicy"), *variant.all("aws:iam/policy:Policy")]:
         for statement in json.loads(policy.inputs["policy"])["Statement"]:
             assert not any("*" in action for action in statement["Action"])
             if "*" in statement["Resource"]:
-                assert statement["Action"] == ["ecr:GetAuthorizationToken"]
+                assert statement["Action"] in UNSCOPED
 
 
 def test_the_program_makes_these_resources_and_no_others(dev: Recording) -> None:
