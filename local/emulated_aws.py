@@ -55,7 +55,7 @@ def ensure_emulator(settings: LocalSettings, step: Step) -> None:
         },
     )
     deadline = time.monotonic() + START_SECONDS
-    while not _answers(settings.aws_url):
+    while not answers(settings.aws_url):
         if process.running() is None or time.monotonic() > deadline:
             process.stop()
             raise LocalError(f"The emulated AWS did not start. The end of its log:\n{process.last_lines()}")
@@ -109,7 +109,8 @@ def _taken(port: int) -> bool:
     return False
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether the emulated AWS answers at `url`."""
     try:
         with urllib.request.urlopen(f"{url}/_ministack/health", timeout=2) as answer:  # noqa: S310 - own http address
             return bool(answer.status == 200)

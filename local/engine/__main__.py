@@ -13,6 +13,7 @@ from types import FrameType
 
 from pulumi import RunError
 
+from local.emulated_aws import answers
 from local.engine.aws import Aws
 from local.engine.events import Events
 from local.engine.handlers.image import stop_builds
@@ -38,6 +39,9 @@ def main() -> int:
         log=events.log,
     )
     os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
+    if not answers(arguments.endpoint_url):
+        events.error(f"The emulated AWS does not answer on {arguments.endpoint_url}. `make up` starts it.")
+        return 1
     try:
         if arguments.command == "destroy":
             delete_records([*state.records.values()], aws=aws, state=state, events=events)
