@@ -2,10 +2,10 @@
 PYTHON ?= python3
 export PYTHON AWS_PORT ENDPOINT_PORT
 PY := .venv/bin/python
-SOURCES := __main__.py infra model_service deploy local notebooks tests
+SOURCES := __main__.py infra model_service deploy local notebooks benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status train notebook test unit lint format docs clean
+.PHONY: help up down status train notebook bench test unit lint format docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ status: .venv/.installed ## what runs on the local stack
 
 train: .venv/.installed ## train a model: make train ARGS="--seed 1 --data ~/ml-100k"
 	@$(PY) -m model_service.training $(ARGS)
+
+bench: .venv/.installed ## measure the services side by side: make bench ARGS="--quick"
+	@$(PY) -m benchmarks $(ARGS)
 
 notebook: .venv/.installed ## execute notebooks/deploy.ipynb on the local stack; replaces the model, ends like `make down`
 	@$(PY) notebooks/execute.py $(ARGS)

@@ -1,0 +1,139 @@
+"""Scoring alone, without HTTP, against the memory's speed: `python -m benchmarks.kernels ARTIFACT ROUNDS`, JSON out.
+
+Each number is the median over interleaved rounds of the time for one answer in ms. The bound is the time to read the
+item factors once, by the fastest of several ways to read them, on one and on all cores: the lowest is taken.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.summary import median
+from model_service.artifact import Artifact, load_artifact
+from model_service.serving.recommender import Recommender, TopRequest
+
+TOP = 10
+TOGETHER = 32
+_WARM_ROUNDS = 1
+
+
+def stream_ways(factors: NDArray[np.float32]) -> dict[str, Callable[[], object]]:
+    """Ways to read every byte of `factors` (I, k) once: a maximum and a dot product, on one core and on all."""
+    flat = factors.reshape(-1)
+    cores = len(os.sched_getaffinity(0))
+    parts = np.array_split(flat, cores)
+    pool = ThreadPoolExecutor(cores)
+    return {
+        "maximum, one core": lambda: flat.max(),
+        "dot product, one core": lambda: np.dot(flat, flat),
+        f"maximum, {cores} cores": lambda: list(pool.map(np.max, parts)),
+        f"dot product, {cores} cores": lambda: list(pool.map(lambda part: np.dot(part, part), parts)),
+    }
+
+
+class Plain:
+    """The usual numpy: a product, -inf for the seen, `argpartition`."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        self._weights = artifact.weights
+        self._base = artifact.weights.item_bias
+
+    def product(self, user: int) -> NDArray[np.float32]:
+        """(I,) the scores but for the biases: numpy's product and nothing else."""
+        scores: NDArray[np.float32] = self._weights.item_factors @ self._weights.user_factors[user]
+        return scores
+
+    def top(self, user: int) -> NDArray[np.intp]:
+        """(TOP,) the best unseen rows."""
+        scores = self.product(user)
+        scores += self._base
+        return self._best(scores, user)
+
+    def top_together(self, users: NDArray[np.int64]) -> list[NDArray[np.intp]]:
+        """The same for `users` (B,) with one product for all."""
+        scores = self._weights.user_factors[users] @ self._weights.item_factors.T  # (B, I)
+        scores += self._base
+        return [self._best(row, int(user)) for row, user in zip(scores, users, strict=True)]
+
+    def _best(self, scores: NDArray[np.float32], user: int) -> NDArray[np.intp]:
+        start, end = self._weights.seen_indptr[user : user + 2]
+        scores[self._weights.seen_indices[start:end]] = -np.inf
+        best = np.argpartition(scores, -TOP)[-TOP:]
+        return best[np.argsort(-scores[best], kind="stable")]
+
+
+def measure_kernels(artifact: Artifact, rounds: int) -> dict[str, Any]:
+    """Medians in ms for one answer, ratios, and whether ours and numpy's best films are the same."""
+    recommender, plain = Recommender(artifact), Plain(artifact)
+    ids = artifact.weights.user_ids
+    users = _walk(len(ids))
+
+    def ours(count: int) -> object:
+        return recommender.recommend_many([TopRequest(who=int(ids[next(users)]), n=TOP) for _ in range(count)])
+
+    def together() -> object:
+        return plain.top_together(np.array([next(users) for _ in range(TOGETHER)]))
+
+    streams = stream_ways(artifact.weights.item_factors)
+    subjects: dict[str, tuple[Callable[[], object], int]] = {
+        **{f"stream: {name}": (way, 1) for name, way in streams.items()},
+        "numpy: product alone": (lambda: plain.product(next(users)), 1),
+        "numpy: argpartition, one by one": (lambda: plain.top(next(users)), 1),
+        f"numpy: argpartition, {TOGETHER} together": (together, TOGETHER),
+        "ours: one by one": (lambda: ours(1), 1),
+        f"ours: {TOGETHER} together": (lambda: ours(TOGETHER), TOGETHER),
+    }
+    times: dict[str, list[float]] = {name: [] for name in subjects}
+    for number in range(rounds + _WARM_ROUNDS):
+        for name, (call, answers) in subjects.items():
+            elapsed = timed(call, repeats=3 if answers == 1 else 1) / answers
+            if number >= _WARM_ROUNDS:
+                times[name].append(elapsed)
+    medians = {name: median(values) for name, values in times.items()}
+    bound = min(value for name, value in medians.items() if name.startswith("stream"))
+    return {
+        "engine": recommender.engine,
+        "films": len(artifact.items),
+        "megabytes": artifact.weights.item_factors.nbytes / 1e6,
+        "milliseconds": medians,
+        "stream_ms": bound,
+        "alone_over_stream": medians["ours: one by one"] / bound,
+        "together_over_numpy": medians[f"numpy: argpartition, {TOGETHER} together"]
+        / medians[f"ours: {TOGETHER} together"],
+        "same_films": _same(recommender, plain, ids),
+    }
+
+
+def timed(call: Callable[[], object], *, repeats: int) -> float:
+    """The median time of `call` in ms."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        call()
+        times.append((time.perf_counter() - started) * 1e3)
+    return median(times)
+
+
+def _walk(users: int) -> Iterator[int]:
+    generator = np.random.default_rng(11)
+    while True:
+        yield from generator.permutation(users).tolist()
+
+
+def _same(recommender: Recommender, plain: Plain, ids: NDArray[np.int64]) -> bool:
+    """Are the best films those of numpy? Twenty users; in the order of float64 scores, which near ties may swap."""
+    for user in range(0, len(ids), max(1, len(ids) // 20)):
+        if set(recommender.recommend(int(ids[user]), TOP).rows) != set(plain.top(user).tolist()):
+            return False
+    return True
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure_kernels(load_artifact(sys.argv[1]), int(sys.argv[2]))))

@@ -1,0 +1,60 @@
+"""The machine and the versions that the numbers belong to."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks import wrk
+from benchmarks.environments import requirements_of
+from benchmarks.paths import ROOT
+
+_PEERS = {
+    "mlserver": "mlserver",
+    "litserve": "litserve",
+    "bentoml": "bentoml",
+    "ray": "ray",
+    "tutorial": "scikit-surprise",
+}
+
+
+def describe_machine() -> dict[str, Any]:
+    """Processor, cores, memory, kernel, versions, the project's commit, and how busy the machine was beforehand."""
+    return {
+        "processor": _first("/proc/cpuinfo", "model name") or platform.processor() or platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": f"{platform.system()} {platform.release()}",
+        "load_before": round(os.getloadavg()[0], 2),
+        "commit": _git("rev-parse", "--short", "HEAD") + ("+" if _git("status", "--porcelain", "-uno") else ""),
+        "versions": {
+            "Python": platform.python_version(),
+            "wrk": wrk.version(wrk.ensure_wrk()),
+            **{name: version(name) for name in ("numpy", "uvicorn", "uvloop", "httptools", "starlette", "fastapi")},
+            **{name: pinned(environment, name) for environment, name in _PEERS.items()},
+        },
+    }
+
+
+def pinned(environment: str, package: str) -> str:
+    """The version of `package` in the requirements of `environment`."""
+    for line in requirements_of(environment).read_text().splitlines():
+        name, _, found = line.partition("==")
+        if name.lower().replace("_", "-") == package:
+            return found
+    return "unknown"
+
+
+def _first(path: str, key: str) -> str | None:
+    for line in Path(path).read_text().splitlines() if Path(path).is_file() else ():
+        name, _, value = line.partition(":")
+        if name.strip() == key:
+            return value.strip()
+    return None
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False)
+    return done.stdout.strip()

@@ -1,0 +1,86 @@
+"""What a run measures, kept line by line so that an interrupted benchmark goes on where it was."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.wrk import Load
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One contender, once, on one size; `error` says why there are no numbers."""
+
+    size: str
+    contender: str
+    round: int
+    error: str | None = None
+    ready_seconds: float | None = None
+    resident_mb: float | None = None
+    load: Load | None = None
+    alone: Load | None = None  # one connection
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What makes it the same measurement."""
+        return self.size, self.contender, self.round
+
+
+@dataclass(kw_only=True)
+class Journal:
+    """A file with the plan in its first line and a record in each other one."""
+
+    path: Path
+    plan: dict[str, Any]
+    records: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, path: Path, plan: dict[str, Any], *, fresh: bool) -> "Journal":
+        """The journal of `plan`: what there is of the same plan is taken up unless `fresh`."""
+        journal = cls(path=path, plan=plan)
+        lines = list(_lines(path)) if path.is_file() and not fresh else []
+        if lines and lines[0] == plan:
+            journal.records = lines[1:]
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(plan) + "\n")
+        return journal
+
+    def add(self, kind: str, content: dict[str, Any]) -> None:
+        """Keep a record."""
+        record = {"kind": kind, **content}
+        self.records.append(record)
+        with self.path.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def add_measurement(self, measurement: Measurement) -> None:
+        """Keep a measurement."""
+        self.add("measurement", asdict(measurement))
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """The records of a kind, without the kind."""
+        return [{k: v for k, v in record.items() if k != "kind"} for record in self.records if record["kind"] == kind]
+
+    def measurements(self) -> list[Measurement]:
+        """All measurements."""
+        return [_measurement(record) for record in self.of("measurement")]
+
+    def close(self) -> None:
+        """The benchmark is complete: the next one starts anew."""
+        self.path.unlink(missing_ok=True)
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The whole lines: the last one may have been cut off by an interruption."""
+    for line in path.read_text().splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            return
+
+
+def _measurement(record: dict[str, Any]) -> Measurement:
+    loads = {name: Load(**record[name]) if record[name] else None for name in ("load", "alone")}
+    return Measurement(**{**record, **loads})
