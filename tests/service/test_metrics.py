@@ -127,8 +127,9 @@ def test_a_minute_without_requests_claims_no_latency_and_no_score() -> None:
 def test_the_reporter_writes_once_a_minute_what_was_new_in_it(capfd: pytest.CaptureFixture[str]) -> None:
     now = 1000.0
     metrics = Metrics()
-    names = {"namespace": "Recommender", "service": "films", "model_version": "0123456789ab"}
-    reporter = Reporter(metrics, **names, clock=lambda: now)
+    reporter = Reporter(
+        metrics, namespace="Recommender", service="films", model_version="0123456789ab", clock=lambda: now
+    )
     for moment, requests in ((1030.0, 3), (1061.0, 2), (1090.0, 0), (1121.0, 4)):
         now = moment
         for _ in range(requests):
