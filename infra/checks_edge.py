@@ -16,6 +16,29 @@ _DOMAIN: Final = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\
 _LOCAL_URL: Final = re.compile(r"http://(localhost|127\.\d+\.\d+\.\d+)(:\d+)?(/.*)?")
 
 
+def existing_network(vpc_id: str, public: Sequence[str], private: Sequence[str], *, internal: bool) -> None:
+    """A VPC and the load balancer's subnets are named, none twice and none missing.
+
+    internal: the load balancer can stand in the private subnets, so that no public ones are needed.
+    """
+    if not vpc_id.startswith("vpc-"):
+        raise ConfigError(
+            key="vpcId",
+            problem=f'is "{vpc_id}"; with network existing: the id of a VPC',
+            command=set_command("vpcId", "vpc-0123456789abcdef0"),
+        )
+    for key, ids in (("publicSubnetIds", public), ("privateSubnetIds", private)):
+        needed = key == "publicSubnetIds" and not (internal and private)
+        few = len(set(ids)) < 2 and (needed or ids)
+        if few or not all(subnet.startswith("subnet-") for subnet in ids):
+            raise ConfigError(
+                key=key,
+                problem=f"is {list(ids)}; with network existing: the ids of at least two subnets, "
+                "in two availability zones",
+                command=set_command(f"{key}[{min(len(set(ids)), 1)}]", "subnet-0123456789abcdef0"),
+            )
+
+
 def domain(key: str, value: str) -> str:
     """Empty, or a host name with at least one dot, in lower case; no wildcard."""
     name = value.lower().rstrip(".")

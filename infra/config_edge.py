@@ -15,7 +15,7 @@ def network_settings(values: ConfigValues, service: ServiceSettings) -> NetworkS
     internal = values.truth("internal")
     vpc_id, public, private = values.text("vpcId"), values.texts("publicSubnetIds"), values.texts("privateSubnetIds")
     if mode == "existing":
-        checks.existing_network(vpc_id, public, private, internal=internal)
+        checks_edge.existing_network(vpc_id, public, private, internal=internal)
     elif vpc_id or public or private:
         raise ConfigError(
             key="network",

@@ -20,8 +20,8 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-
 NAT_STRATEGIES: Final[Mapping[NatGateways, awsx.ec2.NatGatewayStrategy]] = {
     "none": awsx.ec2.NatGatewayStrategy.NONE,
     "single": awsx.ec2.NatGatewayStrategy.SINGLE,
-    "perZone": awsx.ec2.NatGatewayStrategy.ONE_PER_AZ,
 }
+"""What is not here, one a zone, is awsx's default."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,11 +63,12 @@ class Network(pulumi.ComponentResource):
 
     def _make(self, name: str, settings: NetworkSettings) -> None:
         """Public subnets for the world, private ones for the tasks, and the chosen ways out of the latter."""
+        strategy = NAT_STRATEGIES.get(settings.nat_gateways)
         vpc = awsx.ec2.Vpc(
             f"{name}-vpc",
             enable_dns_hostnames=True,
             number_of_availability_zones=AVAILABILITY_ZONES,
-            nat_gateways=awsx.ec2.NatGatewayConfigurationArgs(strategy=NAT_STRATEGIES[settings.nat_gateways]),
+            nat_gateways=awsx.ec2.NatGatewayConfigurationArgs(strategy=strategy) if strategy else None,
             subnet_strategy=awsx.ec2.SubnetAllocationStrategy.AUTO,
             opts=pulumi.ResourceOptions(parent=self),
         )
