@@ -1,0 +1,121 @@
+"""Alternating least squares: the optimum that it claims, the objective that it shares with gradient descent."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from model_service.data.ratings import Ratings
+from model_service.data.synthetic import Shape, generate_ratings
+from model_service.training import als
+from model_service.training.config import FitConfig, ModelConfig, Recipe
+from model_service.training.factors import Factors
+from model_service.training.fit import fit
+from model_service.training.model import MatrixFactorization
+
+
+@pytest.fixture(scope="module")
+def ratings() -> Ratings:
+    return generate_ratings(seed=4, shape=Shape(users=60, items=80, ratings=1800))
+
+
+def _learned(ratings: Ratings, method: str, chosen: NDArray[np.int64], epochs: int) -> MatrixFactorization:
+    sizes = Recipe(factors=3).model_config(ratings)
+    config = FitConfig(method=method, epochs=epochs, batch_size=len(ratings), learning_rate=0.02)
+    return fit(ratings, train=chosen, validation=None, model_config=sizes, config=config, label=method).model
+
+
+def _objective(model: MatrixFactorization, ratings: Ratings) -> torch.Tensor:
+    users, items = torch.from_numpy(ratings.user_rows), torch.from_numpy(ratings.item_rows)
+    model.weigh_by_counts(torch.bincount(users), torch.bincount(items))
+    return model.loss(users, items, torch.from_numpy(ratings.values))
+
+
+def test_after_many_sweeps_nothing_pulls_on_any_number(ratings: Ratings) -> None:
+    model = _learned(ratings, "als", np.arange(len(ratings)), 300)
+    _objective(model, ratings).backward()  # type: ignore[no-untyped-call]
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None
+        assert parameter.grad.abs().max() < 2e-6, name
+    assert model.user_factors.abs().max() > 0.1
+
+
+def test_the_last_half_sweep_is_the_ridge_solution_written_out(ratings: Ratings) -> None:
+    chosen = np.arange(0, len(ratings), 2)
+    model = _learned(ratings, "als", chosen, 4)
+    arrays = Factors.of(model)
+    c_vector, c_bias, shrinkage = (getattr(model.config, name) for name in ("c_vector", "c_bias", "shrinkage"))
+    for item in (0, 7, 79):
+        own = chosen[ratings.item_rows[chosen] == item]
+        users = ratings.user_rows[own]
+        z = np.column_stack((arrays.users[users], np.ones(len(own)))).astype(np.float64)
+        target = ratings.values[own].astype(np.float64) - arrays.mean - arrays.user_bias[users]
+        penalty = (len(own) + shrinkage) * np.diag([c_vector] * 3 + [c_bias])
+        solution = np.linalg.solve(z.T @ z + penalty, z.T @ target)
+        np.testing.assert_allclose([*arrays.items[item], arrays.item_bias[item]], solution, atol=2e-5)
+
+
+def test_gradient_descent_ends_no_lower_on_the_same_objective(ratings: Ratings) -> None:
+    everything = np.arange(len(ratings))
+    exact = _objective(_learned(ratings, "als", everything, 200), ratings).item()
+    steps = _objective(_learned(ratings, "sgd", everything, 600), ratings).item()
+    assert exact == pytest.approx(steps, rel=0.02)
+    assert exact < steps * 1.005
+
+
+def test_rows_without_a_rating_get_zeros(ratings: Ratings) -> None:
+    chosen = np.flatnonzero((ratings.user_rows != 11) & (ratings.item_rows != 5))
+    arrays = Factors.of(_learned(ratings, "als", chosen, 3))
+    assert not arrays.users[11].any()
+    assert not arrays.items[5].any()
+    assert arrays.user_bias[11] == arrays.item_bias[5] == 0
+    assert np.count_nonzero(arrays.user_bias) == 59
+
+
+@pytest.mark.parametrize("numbers", [1, 500, 1 << 22])
+def test_pieces_of_any_size_give_the_same_model(
+    numbers: int, ratings: Ratings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = Factors.of(_learned(ratings, "als", np.arange(len(ratings)), 3))
+    monkeypatch.setattr(als, "_NUMBERS_AT_ONCE", numbers)
+    found = Factors.of(_learned(ratings, "als", np.arange(len(ratings)), 3))
+    np.testing.assert_allclose(found.users, expected.users, atol=1e-5)
+    np.testing.assert_allclose(found.item_bias, expected.item_bias, atol=1e-5)
+
+
+def test_a_film_with_one_rating_is_held_near_the_average() -> None:
+    shape = Shape(users=60, items=80, ratings=1800)
+    base = generate_ratings(seed=4, shape=shape)
+    keep = np.flatnonzero((base.items != 3) | (base.users == base.users[base.items == 3][0]))
+    values = base.values.copy()
+    values[base.items == 3] = 5.0
+    once = Ratings(
+        users=base.users[keep],
+        items=base.items[keep],
+        values=values[keep],
+        catalogue=base.catalogue,
+        scale=base.scale,
+        source="one rating of film 3",
+    )
+    everything = np.arange(len(once))
+    item = int(np.flatnonzero(once.item_ids == 3)[0])
+    biases = {}
+    for shrinkage in (0.0, 50.0):
+        sizes = Recipe(factors=3, shrinkage=shrinkage).model_config(once)
+        config = FitConfig(epochs=5)
+        model = fit(once, train=everything, validation=None, model_config=sizes, config=config, label="one").model
+        biases[shrinkage] = float(Factors.of(model).item_bias[item])
+    assert 0 < biases[50.0] < 0.5 * biases[0.0]
+
+
+def test_weights_too_small_for_a_single_best_vector_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"c_vector is 0 .* method als needs at least 0\.0001 .* --method sgd"):
+        Recipe(c_vector=0.0)
+    assert Recipe(c_vector=0.0, fit=FitConfig(method="sgd")).c_vector == 0.0
+
+
+def test_a_method_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(ValueError, match="method is 'bayes'; it has to be one of als, sgd"):
+        FitConfig(method="bayes")
+    with pytest.raises(ValueError, match="cannot be negative"):
+        ModelConfig(users=1, items=1, shrinkage=-1.0)
