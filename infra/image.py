@@ -13,6 +13,7 @@ import pulumi_docker_build as docker_build
 from infra.build_context import BuildContext
 from infra.contract import ARTIFACT_FOLDER
 from infra.errors import ProgramError
+from infra.image_push import explain_taken_tag
 from infra.image_reference import ImageReference, image_tag, parse_image_uri
 from infra.settings import CpuArchitecture, ImageSettings
 from model_service.version import ArtifactError, read_model_version
@@ -99,7 +100,7 @@ class ModelImage(pulumi.ComponentResource):
             ignore_secrets_in_diff_calculation=list(BUILD_SECRETS),
             # Deleting would need a password that is still valid, and must never take an image that a rollback
             # needs: old images go by the registry's lifecycle policy, the last ones with the repository.
-            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True, hooks=explain_taken_tag(name)),
         )
         self.digest = image.digest
         self.uri = pulumi.Output.concat(args.repository_url, "@", image.digest)
