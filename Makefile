@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PYTHON AWS_PORT ENDPOINT_PORT
 PY := .venv/bin/python
-SOURCES := __main__.py infra model_service deploy local notebooks benchmarks tests
+SOURCES := __main__.py infra model_service deploy local notebooks benchmarks policy tests
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status train notebook bench test unit lint format docs clean
@@ -41,6 +41,7 @@ lint: .venv/.installed ## formatter (check only), linter and type checker
 	@$(PY) -m ruff format --check $(SOURCES)
 	@$(PY) -m ruff check $(SOURCES)
 	@$(PY) -m mypy
+	@$(PY) -m mypy policy
 
 format: .venv/.installed ## format the code and mend what the linter can
 	@$(PY) -m ruff format $(SOURCES)
