@@ -28,17 +28,24 @@ _log = logging.getLogger(__name__)
 class DrainingServer(uvicorn.Server):
     """Goes on serving for `drain_seconds` after the first SIGTERM, told as not ready, before it shuts down.
 
-    By then a load balancer has stopped sending requests; a second signal ends the wait.
+    By then a load balancer has stopped sending requests; a second signal ends the wait. With `watched_by`, the id of
+    the process that forked this one, it ends when that one has.
     """
 
     def __init__(
-        self, config: uvicorn.Config, state: ServiceState, drain_seconds: float, reporter: Reporter | None
+        self,
+        config: uvicorn.Config,
+        state: ServiceState,
+        *,
+        drain_seconds: float,
+        reporter: Reporter | None = None,
+        watched_by: int | None = None,
     ) -> None:
         super().__init__(config)
         self._state = state
         self._drain_seconds = drain_seconds
         self._reporter = reporter
-        self._parent = os.getppid()
+        self._watched_by = watched_by
         self._end: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -54,7 +61,7 @@ class DrainingServer(uvicorn.Server):
             self._every_second()
         if self._end is not None and time.monotonic() >= self._end:
             self.should_exit = True
-        if os.getppid() != self._parent:
+        if self._watched_by not in (None, os.getppid()):
             self.should_exit = self.force_exit = True  # nobody is left who could ask for it
         return await super().on_tick(counter)
 
@@ -93,17 +100,25 @@ def serve(settings: Settings) -> int:
     reporter = _reporter(settings, state)
     _log.info("serving", extra={"host": settings.host, "port": settings.port, "workers": workers})
     if workers == 1:
-        return _run(front, settings, listeners[0], reporter)
+        return _run(front, settings, listeners[0], reporter=reporter)
+    parent = os.getpid()
 
     def work(worker: int) -> int:
         state.become_worker(worker)
-        return _run(front, settings, listeners[worker], None)
+        return _run(front, settings, listeners[worker], watched_by=parent)
 
     supervisor = Supervisor(work, listeners, state.metrics, reporter, drain_seconds=settings.drain_seconds)
     return supervisor.run()
 
 
-def _run(front: Front, settings: Settings, listener: socket.socket, reporter: Reporter | None) -> int:
+def _run(
+    front: Front,
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    reporter: Reporter | None = None,
+    watched_by: int | None = None,
+) -> int:
     """One server in this process, until it has ended."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))  # uvicorn raises the signal again when it is done
@@ -122,8 +137,11 @@ def _run(front: Front, settings: Settings, listener: socket.socket, reporter: Re
         timeout_graceful_shutdown=_FINISH_SECONDS,
         backlog=_BACKLOG,
     )
+    server = DrainingServer(
+        config, front.state, drain_seconds=settings.drain_seconds, reporter=reporter, watched_by=watched_by
+    )
     try:
-        DrainingServer(config, front.state, settings.drain_seconds, reporter).run(sockets=[listener])
+        server.run(sockets=[listener])
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
     finally:

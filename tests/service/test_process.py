@@ -251,3 +251,29 @@ def test_workers_end_when_the_process_that_watches_them_is_killed(trained: Train
         while any(Path(f"/proc/{worker}").exists() for worker in workers):
             assert time.monotonic() < deadline, "workers are left"
             time.sleep(0.05)
+
+
+def test_a_service_that_is_left_by_whoever_started_it_goes_on(trained: Trained) -> None:
+    port = free_port()
+    program = (
+        "import os, sys, time\n"
+        "if os.fork(): time.sleep(0.3); os._exit(0)\n"
+        "from model_service.serving.__main__ import main; sys.exit(main())\n"
+    )
+    left = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "ARTIFACT_DIR": str(trained.folder), "PORT": str(port), "HOST": "127.0.0.1", "WORKERS": "1"},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        assert left.wait(10) == 0
+        deadline = time.monotonic() + 20
+        while healthcheck.check(port, "/ready") is not None:
+            assert time.monotonic() < deadline, "the service did not start"
+            time.sleep(0.05)
+        time.sleep(0.5)
+        assert healthcheck.check(port, "/ready") is None
+    finally:
+        os.killpg(left.pid, signal.SIGTERM)
