@@ -45,6 +45,13 @@ def test_the_target_group_can_be_replaced_and_knows_a_ready_task() -> None:
     assert (inputs["healthCheck"]["path"], inputs["healthCheck"]["matcher"]) == ("/ready", "200")
 
 
+def test_targets_come_and_go_as_slowly_as_the_settings_say() -> None:
+    inputs = endpoint(replace(ENDPOINT, deregistration_delay_seconds=45, slow_start_seconds=90)).one(
+        "aws:lb/targetGroup:TargetGroup"
+    )
+    assert (inputs.inputs["deregistrationDelay"], inputs.inputs["slowStart"]) == (45, 90)
+
+
 def test_the_balancer_drops_malformed_headers() -> None:
     assert endpoint(ENDPOINT).one("aws:lb/loadBalancer:LoadBalancer").inputs["dropInvalidHeaderFields"] is True
 

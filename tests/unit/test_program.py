@@ -207,6 +207,16 @@ def test_local_differs_from_dev_by_no_resource(project: Path) -> None:
     assert run_main("local").census() == run_main("dev").census()
 
 
+def test_security_groups_of_every_stack_are_described_alike(project: Path) -> None:
+    """A changed description would replace the group, and whatever is in it."""
+    described = [
+        {group.inputs["description"] for group in run_main(stack).all("aws:ec2/securityGroup:SecurityGroup")}
+        for stack in ("dev", "prod")
+    ]
+    assert described[0] == described[1]
+    assert len(described[0]) == 2
+
+
 def test_requests_go_from_listener_to_target_group_to_service(dev: Recording) -> None:
     listener, group = dev.one("aws:lb/listener:Listener"), dev.one("aws:lb/targetGroup:TargetGroup")
     (action,) = listener.inputs["defaultActions"]
