@@ -1,0 +1,89 @@
+"""Rating files read in pieces, ids of any kind, and the invented release that the benchmark of training makes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.training import write_release
+from model_service.catalogue import Item
+from model_service.data import columns, ratings
+from model_service.data.columns import read_columns
+from model_service.data.movielens import read_movielens
+from model_service.data.ratings import DataError, Ratings
+
+
+@pytest.mark.parametrize("separator", [",", "\t", "::"])
+def test_a_file_read_in_many_pieces_is_the_file(
+    separator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [(user, user * 7 % 90 + 1, user % 9 / 2 + 0.5, 10**9 + user) for user in range(1, 2000)]
+    file = tmp_path / "ratings"
+    file.write_text("".join(separator.join(map(str, row)) + "\n" for row in rows))
+    monkeypatch.setattr(columns, "_PIECE_BYTES", 1024)
+    monkeypatch.setattr(columns, "_SILENT_BELOW", 0)
+    users, items, values = read_columns(file, separator=separator, header=False)
+    assert list(zip(users.tolist(), items.tolist(), values.tolist(), strict=True)) == [row[:3] for row in rows]
+    assert (users.dtype, items.dtype, values.dtype) == (np.int64, np.int64, np.float32)
+
+
+def test_windows_line_ends_and_a_missing_last_line_end_are_read(tmp_path: Path) -> None:
+    (tmp_path / "r").write_bytes(b"userId,movieId,rating,timestamp\r\n1,2,4.5,7\r\n3,4,0.5,7")
+    users, items, values = read_columns(tmp_path / "r", separator=",", header=True)
+    assert (users.tolist(), items.tolist(), values.tolist()) == ([1, 3], [2, 4], [4.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1,2,3,4\n1,2\n", "Expected 4 columns, got 2"),
+        ("1,2,3,4\n1,2,,4\n", "invalid value ''"),
+        ("1,2.5,3,4\n", "invalid value '2.5'"),
+        ("1,2,three,4\n", "invalid value 'three'"),
+        ("", "holds no ratings"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_told(text: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "ratings").write_text(text)
+    with pytest.raises(DataError) as refused:
+        read_columns(tmp_path / "ratings", separator=",", header=False)
+    assert str(tmp_path / "ratings") in str(refused.value)
+    assert told in str(refused.value)
+
+
+def test_movielens_10m_has_half_stars_and_utf8_titles_in_files_named_as_those_of_1m(tmp_path: Path) -> None:
+    (tmp_path / "ratings.dat").write_text("1::2::3.5::978300760\n2::2::5::978302109\n")
+    (tmp_path / "movies.dat").write_text("2::Misérables, Les (1995)::Drama\n", encoding="utf-8")
+    found = read_movielens(tmp_path)
+    assert (found.scale, found.source) == ((0.5, 5.0), "MovieLens 10M")
+    assert found.catalogue[0].title == "Misérables, Les (1995)"
+
+
+@pytest.mark.parametrize("table", [0, 1 << 20])
+def test_rows_follow_increasing_ids_with_gaps_of_any_size(table: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ratings, "_SMALL_TABLE", table)
+    users = np.array([900_000, -4, 900_000, 12], dtype=np.int64)
+    found = Ratings(
+        users=users,
+        items=np.array([5, 5, 7, 6], dtype=np.int64),
+        values=np.ones(4, dtype=np.float32),
+        catalogue=tuple(Item(id=number, title=str(number)) for number in (5, 6, 7)),
+        scale=(1.0, 5.0),
+        source="gaps",
+    )
+    assert found.user_ids.tolist() == [-4, 12, 900_000]
+    assert found.user_rows.tolist() == [2, 0, 2, 1]
+    assert found.user_rows.dtype == np.int32
+
+
+def test_the_invented_release_has_the_size_that_was_asked_for(tmp_path: Path) -> None:
+    write_release(tmp_path, ratings=30_000, seed=1)
+    found = read_movielens(tmp_path)
+    assert len(found) == 30_000
+    assert (found.values % 0.5 == 0).all()
+    assert len(set(found.values.tolist())) == 10
+    counts = np.sort(np.bincount(found.item_rows))[::-1]
+    assert counts[: len(counts) // 10].sum() > 0.5 * counts.sum()
+    first = (tmp_path / "ratings.csv").read_bytes()
+    write_release(tmp_path, ratings=30_000, seed=1)
+    assert (tmp_path / "ratings.csv").read_bytes() == first
