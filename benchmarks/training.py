@@ -67,7 +67,7 @@ def write_release(folder: Path, *, ratings: int, seed: int = 0) -> None:
 
 
 def _pairs(ratings: int, users: int, items: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """(ratings,) distinct numbers user · items + item, increasing; every user and film at least once."""
+    """(ratings,) distinct numbers user · items + item, increasing; as good as every user and film occurs."""
     activity = np.cumsum(generator.lognormal(sigma=1.2, size=users))
     popularity = np.cumsum(generator.lognormal(sigma=2.2, size=items))
     each = np.arange(max(users, items))

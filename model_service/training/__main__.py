@@ -56,8 +56,11 @@ def _train(options: argparse.Namespace) -> int:
     print(_describe(ratings))
     metadata = train(ratings, recipe=recipe, out=options.out)
     print(_report(metadata, options.out))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{time.monotonic() - started:.1f} s, at most {peak:,.0f} MiB of memory")
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(
+        f"{time.monotonic() - started:.1f} s, {used.ru_utime + used.ru_stime:.1f} s of processors, "
+        f"at most {used.ru_maxrss / 1024:,.0f} MiB of memory"
+    )
     return 0
 
 
