@@ -23,10 +23,14 @@ class PlainEngine:
         self._largest_bias = float(np.abs(bias.astype(np.float64)).max(initial=0.0))
 
     def top(self, queries: list[Query]) -> list[Ranked]:
-        """An answer for each query; raises ValueError for a vector of another length than k."""
+        """An answer for each query; raises ValueError for one that does not fit or has a vector that is not finite."""
         if not queries:
             return []
+        for query in queries:
+            query.check(*self._factors.shape)
         users = np.stack([query.vector for query in queries])  # (B, k)
+        if not np.isfinite(users).all():
+            raise ValueError("a user's vector has to hold finite numbers")
         step = max(_GROUP, _BLOCK_SCORES // len(queries))
         searches = [_Search(query, self._slack(query.vector)) for query in queries]
         for first in range(0, len(self._bias), step):
@@ -57,7 +61,8 @@ class _Search:
         query = self._query
         if not query.n:
             return
-        np.nan_to_num(scores, copy=False, nan=np.inf, posinf=np.inf, neginf=np.inf)  # unknown: look at it
+        if np.isinf(self._slack):  # a sum may have overflowed: such films are looked at
+            scores[~np.isfinite(scores)] = np.inf
         begin, end = np.searchsorted(query.skip, (first, first + len(scores)))
         scores[query.skip[begin:end] - first] = -np.inf
         if query.only is not None:

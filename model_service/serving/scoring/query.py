@@ -14,7 +14,7 @@ Mask = NDArray[np.bool_]  # (I,) true for the films that may be in the answer
 class Query:
     """The `n` best films for one user's vector (k,), without the rows in `skip`, of those that `only` (I,) allows.
 
-    Raises ValueError for a vector that holds something else than numbers, a negative n, or rows that do not increase.
+    The rows in `skip` increase. Raises ValueError for a negative n; engines do for a vector that is not finite.
     """
 
     vector: NDArray[np.float32]
@@ -23,10 +23,15 @@ class Query:
     only: Mask | None = None
 
     def __post_init__(self) -> None:
-        if not np.isfinite(self.vector).all():
-            raise ValueError("a user's vector has to hold finite numbers")
         if self.n < 0:
             raise ValueError(f"n={self.n} is not allowed: it has to be at least 0")
+
+    def check(self, films: int, k: int) -> None:
+        """Raises ValueError unless the query is about `films` films with k factors."""
+        if self.vector.shape != (k,):
+            raise ValueError(f"a vector has shape {self.vector.shape}; the films have {k} factors")
+        if self.only is not None and self.only.shape != (films,):
+            raise ValueError(f"a mask has shape {self.only.shape}; there are {films} films")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

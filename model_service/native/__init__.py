@@ -1,0 +1,1 @@
+"""The compiled part of scoring, and how it is built; see topn.c."""

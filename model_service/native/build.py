@@ -1,0 +1,56 @@
+"""Compile topn.c: `python -m model_service.native.build`, or this file alone with `ziglang` installed.
+
+The compiler is $CC, `cc`, or the one that the PyPI package `ziglang` brings along. No library is linked, so that the
+result runs on every processor of its architecture and beside every C library.
+"""
+
+import importlib.util
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+_SOURCE = Path(__file__).with_name("topn.c")
+LIBRARY = Path(__file__).with_name("topn.so")
+_WARNINGS = ("-Wall", "-Wextra", "-Werror")
+_NUMBERS = ("-ffp-contract=off", "-fno-math-errno")  # the second: a square root is an instruction, not a call
+_LIBRARY = ("-shared", "-fPIC", "-s", "-fvisibility=hidden", "-nostdlib", "-ffreestanding")
+_FLAGS = ("-std=c11", "-O3", *_WARNINGS, *_NUMBERS, *_LIBRARY)
+
+
+class BuildError(Exception):
+    """There is no compiler, or it failed; the message says what mends it."""
+
+
+def build(library: Path = LIBRARY) -> Path:
+    """Compile to `library`, replaced as a whole; raises BuildError."""
+    library.parent.mkdir(parents=True, exist_ok=True)
+    fresh = library.with_suffix(".new")
+    command = [*_compiler(), *_FLAGS, "-o", str(fresh), str(_SOURCE)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise BuildError(f"{shlex.join(command)} does not start: {error}; set CC to a C compiler") from None
+    if done.returncode:
+        raise BuildError(f"{shlex.join(command)} failed:\n{done.stderr.strip()}")
+    fresh.replace(library)
+    return library
+
+
+def _compiler() -> list[str]:
+    if os.environ.get("CC"):
+        return shlex.split(os.environ["CC"])
+    if shutil.which("cc"):
+        return ["cc"]
+    if importlib.util.find_spec("ziglang"):
+        return [sys.executable, "-m", "ziglang", "cc", "-mcpu=baseline"]
+    raise BuildError("no C compiler: install one (Debian: apt-get install gcc) or `pip install ziglang`, or set CC")
+
+
+if __name__ == "__main__":
+    try:
+        print(build(*map(Path, sys.argv[1:2])))
+    except BuildError as problem:
+        raise SystemExit(str(problem)) from None

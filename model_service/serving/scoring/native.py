@@ -1,0 +1,128 @@
+"""The engine in C: films packed to a byte a number, a first pass over those, exact scores for what it leaves."""
+
+import ctypes
+import mmap
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_service.serving.scoring.query import Query, Ranked
+
+LIBRARY = Path(__file__).parents[2] / "native" / "topn.so"
+_ABI = 1
+_LANES = 32
+_PACKED_ROWS = 1 << 17
+_ADDRESS = ctypes.c_void_p
+_INTEGER = ctypes.c_int64
+
+
+class NativeError(Exception):
+    """The compiled library is not there or is not the one that belongs to this code."""
+
+
+class NativeEngine:
+    """Films packed to k + 8 bytes each, in memory of their own; the factors are only touched where a film is scored."""
+
+    name = "native"
+
+    def __init__(
+        self,
+        factors: NDArray[np.float32],
+        bias: NDArray[np.float32],
+        *,
+        library: Path = LIBRARY,
+        portable: bool = False,
+    ) -> None:
+        """`factors` (I, k) and `bias` (I,) are kept and have to stay as they are; `portable` avoids AVX2, for tests.
+
+        Raises NativeError when `library` cannot be used.
+        """
+        self._library = _load(library)
+        self._factors, self._bias = np.ascontiguousarray(factors), np.ascontiguousarray(bias)
+        self._films, self._k = len(factors), factors.shape[1]
+        self._bounds = np.zeros(3)  # Bounds of topn.c
+        self._packed = self._pack()
+        self._scratch_bytes = int(self._library.topn_scratch_bytes(self._k))
+        fast = not portable and bool(self._library.topn_has_avx2())
+        arrays = [_address(array) for array in (self._packed, self._factors, self._bias, self._bounds)]
+        self._static = (fast, *arrays, self._films, self._k)
+
+    def top(self, queries: list[Query]) -> list[Ranked]:
+        """An answer for each query; raises ValueError for one that does not fit or has a vector that is not finite."""
+        if not queries:
+            return []
+        for query in queries:
+            query.check(self._films, self._k)
+        counts = [min(query.n, self._films) for query in queries]
+        starts = [0, *accumulate(counts)]
+        rows, scores = np.empty(starts[-1], np.int32), np.empty(starts[-1])
+        vectors = np.concatenate([query.vector for query in queries], dtype=np.float32)
+        skips = np.concatenate([query.skip for query in queries], dtype=np.int32, casting="same_kind")
+        masks = [None if query.only is None else np.ascontiguousarray(query.only, np.bool_) for query in queries]
+        at_vector, at_skip, at_rows, at_scores = [_address(array) for array in (vectors, skips, rows, scores)]
+        records = []
+        for query, mask, count, start in zip(queries, masks, counts, starts[:-1], strict=True):
+            skipped = len(query.skip)
+            at_mask = 0 if mask is None else _address(mask)
+            records.append((at_vector, at_skip, at_scores + 8 * start, at_rows + 4 * start, at_mask, skipped, count, 0))
+            at_vector += 4 * self._k
+            at_skip += 4 * skipped
+        table = np.array(records, np.int64)
+        scratch = np.empty(len(queries) * self._scratch_bytes // 8 + 1, np.int64)
+        if self._library.topn_search(*self._static, _address(table), len(queries), _address(scratch)):
+            raise ValueError("a user's vector has to hold finite numbers")
+        return [
+            Ranked(rows=rows[start : start + found], scores=scores[start : start + found])
+            for start, found in zip(starts[:-1], table[:, -1].tolist(), strict=True)
+        ]
+
+    def _pack(self) -> NDArray[np.uint8]:
+        """The packed films; pages of a mapped file are given back block by block, they are seldom needed again."""
+        blocks = -(-self._films // _LANES)
+        block_bytes = int(self._library.topn_block_bytes(self._k))
+        packed = np.zeros(blocks * block_bytes, np.uint8)
+        for first in range(0, self._films, _PACKED_ROWS):
+            factors, bias = self._factors[first : first + _PACKED_ROWS], self._bias[first : first + _PACKED_ROWS]
+            into = packed[first // _LANES * block_bytes :]
+            addresses = _address(factors), _address(bias), len(factors), self._k, _address(into), _address(self._bounds)
+            self._library.topn_pack(*addresses)
+            _release(self._factors)
+        return packed
+
+
+def _address(array: NDArray[Any]) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
+
+
+def _load(path: Path) -> ctypes.CDLL:
+    remedy = "python -m model_service.native.build makes it"
+    try:
+        library = ctypes.CDLL(str(path))
+        abi = int(library.topn_abi())
+    except (OSError, AttributeError) as error:
+        raise NativeError(f"{path} cannot be used ({error}); {remedy}") from None
+    if abi != _ABI:
+        raise NativeError(f"{path} has interface {abi}, wanted is {_ABI}; {remedy}")
+    for name, arguments, result in (
+        ("topn_has_avx2", (), ctypes.c_int32),
+        ("topn_block_bytes", (_INTEGER,), _INTEGER),
+        ("topn_scratch_bytes", (_INTEGER,), _INTEGER),
+        ("topn_pack", (_ADDRESS, _ADDRESS, _INTEGER, _INTEGER, _ADDRESS, _ADDRESS), None),
+        ("topn_search", (ctypes.c_int32, *[_ADDRESS] * 4, *[_INTEGER] * 2, _ADDRESS, _INTEGER, _ADDRESS), _INTEGER),
+    ):
+        function = getattr(library, name)
+        function.argtypes, function.restype = arguments, result
+    return library
+
+
+def _release(array: NDArray[np.float32]) -> None:
+    """Tell the system that the pages behind a view of a mapped file can go; they come back when they are read."""
+    base: object = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)
