@@ -38,6 +38,7 @@ class MappedItems(Sequence[Item]):
             self._text = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         ends = np.flatnonzero(np.frombuffer(self._text, np.uint8) == ord("\n"))
         self._starts = np.concatenate(([0], ends + 1))
+        self._text.madvise(mmap.MADV_DONTNEED)  # most films are never asked for
 
     def __len__(self) -> int:
         return len(self._starts) - 1

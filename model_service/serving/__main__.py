@@ -13,11 +13,14 @@ def main() -> int:
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    from model_service.serving.loading import Loading
+
+    loading = Loading(settings.artifact_dir)  # reads and checks files while the rest is imported
     from model_service.serving.logs import configure_logging
     from model_service.serving.server import serve
 
     configure_logging(settings.log_level)
-    return serve(settings)
+    return serve(settings, loading)
 
 
 if __name__ == "__main__":

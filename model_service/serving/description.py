@@ -61,7 +61,7 @@ _ERROR_SCHEMA = {
 
 def ranked(text: str) -> dict[str, Any]:
     """Pairs of a title and a number, described by `text`."""
-    pair = {"type": "array", "prefixItems": [{"type": "string"}, {"type": "number"}], "minItems": 2, "maxItems": 2}
+    pair = {"type": "array", "items": {"type": ["string", "number"]}, "minItems": 2, "maxItems": 2}
     return {"type": "array", "maxItems": MOST_N, "description": text, "items": pair}
 
 

@@ -14,6 +14,7 @@ from model_service.serving.app import create_app
 from model_service.serving.cpus import available_cpus, default_workers
 from model_service.serving.emf import Reporter
 from model_service.serving.front import Front
+from model_service.serving.loading import Loading
 from model_service.serving.metrics import Metrics
 from model_service.serving.protocol import KEEP_ALIVE_SECONDS, Protocol
 from model_service.serving.settings import Settings
@@ -79,7 +80,7 @@ class DrainingServer(uvicorn.Server):
             self._reporter.tick()
 
 
-def serve(settings: Settings) -> int:
+def serve(settings: Settings, loading: Loading) -> int:
     """Serve until SIGTERM or SIGINT; requests in flight are answered. Returns the exit status, 0 after a signal.
 
     The model is loaded once and mapped; workers are forked after that, share its pages, and listen on one port.
@@ -95,7 +96,7 @@ def serve(settings: Settings) -> int:
         )
         return 1
     state = ServiceState(metrics=Metrics(workers))
-    state.load(settings)
+    state.load(settings, loading)
     front = Front(create_app(settings, state), state, log_every=settings.access_log_every)
     reporter = _reporter(settings, state)
     _log.info("serving", extra={"host": settings.host, "port": settings.port, "workers": workers})

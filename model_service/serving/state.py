@@ -5,10 +5,11 @@ import logging
 import time
 from dataclasses import dataclass, field
 
-from model_service.artifact import Artifact, ArtifactError, load_artifact
+from model_service.artifact import Artifact, ArtifactError
 from model_service.serving.answers import Answers
 from model_service.serving.aside import Aside
 from model_service.serving.errors import RequestError
+from model_service.serving.loading import Loading
 from model_service.serving.metrics import Counters, Metrics
 from model_service.serving.recommender import Recommender
 from model_service.serving.search import TitleIndex
@@ -65,11 +66,14 @@ class ServiceState:
         """Count as the worker with this number, from 0."""
         self.counters.become(self.metrics.counters(worker))
 
-    def load(self, settings: Settings) -> None:
-        """Load and verify the artifact; a problem is kept and logged, not raised, so that the process stays up."""
+    def load(self, settings: Settings, loading: Loading | None = None) -> None:
+        """Load and verify the artifact, or take the one that is `loading` since earlier.
+
+        A problem is kept and logged, not raised, so that the process stays up.
+        """
         started = time.perf_counter()
         try:
-            artifact = load_artifact(settings.artifact_dir)
+            artifact = (loading or Loading(settings.artifact_dir)).wait()
         except ArtifactError as error:
             self._refuse(str(error))
             return

@@ -17,11 +17,12 @@ from model_service.serving.state import ServiceState
 class Client:
     """Sends requests to a started application and returns its answers."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, runner: asyncio.Runner) -> None:
         self._app = app
+        self._runner = runner
 
     def request(self, method: str, url: str, **content: Any) -> httpx.Response:
-        return asyncio.run(self._request(method, url, **content))
+        return self._runner.run(self._request(method, url, **content))
 
     def get(self, url: str, **content: Any) -> httpx.Response:
         return self.request("GET", url, **content)
@@ -41,8 +42,9 @@ def serving(settings: Settings, state: ServiceState | None = None) -> Iterator[C
     state = state or ServiceState()
     app = create_app(settings, state)
     lifespan = app.router.lifespan_context(app)
-    asyncio.run(lifespan.__aenter__())
-    try:
-        yield Client(Front(app, state, log_every=settings.access_log_every))
-    finally:
-        asyncio.run(lifespan.__aexit__(None, None, None))
+    with asyncio.Runner() as runner:
+        runner.run(lifespan.__aenter__())
+        try:
+            yield Client(Front(app, state, log_every=settings.access_log_every), runner)
+        finally:
+            runner.run(lifespan.__aexit__(None, None, None))
