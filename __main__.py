@@ -5,11 +5,12 @@ from pathlib import Path
 from infra.batch import BatchTasks, BatchTasksArgs
 from infra.config import load_settings
 from infra.config_operations import metrics_environment
+from infra.cost import estimate
 from infra.cost_budget import budget
 from infra.endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
 from infra.image import ModelImage, ModelImageArgs
 from infra.network import Network, NetworkArgs
-from infra.outputs import tell
+from infra.outputs import tell, tell_cost
 from infra.registry import Registry, RegistryArgs
 from infra.service import FargateService, FargateServiceArgs
 from infra.tags import tag_everything
@@ -54,4 +55,5 @@ watch_service(name, watch, service, image, fewest_tasks=settings.service.fewest_
 batch = BatchTasks(name, BatchTasksArgs(like=service_args, service=service, tasks=settings.tasks))
 budget(name, settings.tags, settings.budget)
 
+tell_cost(estimate(settings))
 tell(registry=registry, image=image, endpoint=endpoint, service=service, batch=batch)

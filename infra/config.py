@@ -40,6 +40,7 @@ def load_settings() -> Settings:
         tasks=batch_task_settings(values),
         watching=watching_settings(values),
         budget=budget_settings(values),
+        emulated=bool(pulumi.Config("aws").get("endpoints")),
     )
     values.refuse_unknown()
     return settings

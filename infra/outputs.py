@@ -5,10 +5,21 @@ from collections.abc import Mapping
 import pulumi
 
 from infra.batch import BatchTasks
+from infra.cost import Estimate
 from infra.endpoint import LoadBalancedEndpoint
 from infra.image import ModelImage
 from infra.registry import Registry
 from infra.service import FargateService
+
+
+def tell_cost(estimated: Estimate) -> None:
+    """Export the estimate, and in a preview show it; where nothing costs anything, nothing."""
+    if not estimated.lines:
+        return
+    if pulumi.runtime.is_dry_run():
+        pulumi.log.info(estimated.table())
+    pulumi.export("estimatedMonthlyCostUsd", estimated.monthly_usd)
+    pulumi.export("estimatedCostLines", {line.what: round(line.monthly_usd, 2) for line in estimated.lines})
 
 
 def tell(

@@ -185,7 +185,10 @@ class ServiceSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """One stack's configuration, checked; `name` begins every resource's name."""
+    """One stack's configuration, checked; `name` begins every resource's name.
+
+    emulated: the provider's endpoints are set: the AWS is one inside a machine, where nothing costs anything.
+    """
 
     name: str
     tags: Mapping[str, str]
@@ -197,3 +200,4 @@ class Settings:
     tasks: tuple[BatchTaskSettings, ...]
     watching: WatchingSettings
     budget: BudgetSettings
+    emulated: bool

@@ -1,0 +1,119 @@
+"""What a stack costs a month before it is made: a line for each thing that AWS bills. Makes no resource."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from infra import cost_prices as prices
+from infra.cost_tasks import CostLine, missing_prices, priced, task_lines
+from infra.firewall import MANAGED_RULES
+from infra.network import AVAILABILITY_ZONES
+from infra.settings import Settings
+from infra.watching_alarms import endpoint_alarms, model_alarms, service_alarms
+
+IMAGE_GB: Final = 0.1
+"""One more image in the registry: what it does not share with the one before, compressed."""
+MODEL_METRICS: Final = 8
+NAT_GATEWAYS: Final = {"none": 0, "single": 1, "perZone": AVAILABILITY_ZONES}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """The bill at the fewest tasks; `busy_usd` is the total with every task that autoscaling may start.
+
+    beside: what depends on use alone, and is not in the total.
+    """
+
+    lines: Sequence[CostLine]
+    busy_usd: float
+    beside: Sequence[str]
+
+    @property
+    def monthly_usd(self) -> float:
+        """The total of the lines, US dollars."""
+        return round(sum(line.monthly_usd for line in self.lines), 2)
+
+    def table(self) -> str:
+        """The estimate for people, a line each, the dearest first."""
+        lines = [f"Estimated cost ({prices.REGION} list prices; other regions ask up to a third more):"]
+        lines += [f"{line.monthly_usd:9.2f}  {line.what}" for line in self.lines]
+        lines.append(f"{self.monthly_usd:9.2f}  US dollars a month")
+        if self.busy_usd > self.monthly_usd:
+            lines.append(f"{self.busy_usd:9.2f}  with every task that autoscaling may start")
+        return "\n".join([*lines, f"           beside: {', '.join(self.beside)}"])
+
+
+def estimate(settings: Settings) -> Estimate:
+    """The monthly bill of a stack; nothing where the AWS is emulated."""
+    if settings.emulated:
+        return Estimate(lines=(), busy_usd=0.0, beside=())
+    fewest = settings.service.desired_count
+    most = max(settings.service.scaling.max_count, fewest)
+    shared = [
+        *_balancer(settings),
+        *_ways_out(settings),
+        *_registry(settings),
+        *_watching(settings),
+        *_firewall(settings),
+    ]
+    lines = [line for line in (*task_lines(settings, fewest), *shared) if line.monthly_usd]
+    busy = sum(line.monthly_usd for line in (*task_lines(settings, most), *shared))
+    return Estimate(
+        lines=sorted(lines, key=lambda line: -line.monthly_usd),
+        busy_usd=round(busy, 2),
+        beside=(*missing_prices(settings), *_beside(settings)),
+    )
+
+
+def _balancer(settings: Settings) -> Iterator[CostLine]:
+    yield priced(1, "application load balancer", prices.BALANCER)
+    yield priced(
+        1, "capacity unit of it, assumed: 25 new connections a second or 1 GB an hour", prices.BALANCER_CAPACITY
+    )
+    if not settings.endpoint.internal:
+        yield priced(AVAILABILITY_ZONES, "public IPv4 addresses of the load balancer", prices.PUBLIC_IPV4)
+
+
+def _ways_out(settings: Settings) -> Iterator[CostLine]:
+    network = settings.network
+    if network.mode == "new":
+        gateways = NAT_GATEWAYS[network.nat_gateways]
+        yield priced(gateways, "NAT gateways", prices.NAT_GATEWAY)
+        yield priced(gateways, "public IPv4 addresses of the NAT gateways", prices.PUBLIC_IPV4)
+    endpoints = len(network.private_services)
+    yield priced(endpoints * AVAILABILITY_ZONES, f"VPC endpoints, {endpoints} in each zone", prices.VPC_ENDPOINT)
+
+
+def _registry(settings: Settings) -> Iterator[CostLine]:
+    images = 0 if settings.image.uri else settings.registry.keep_images
+    yield priced(images * IMAGE_GB, f"GB for {images} images, assumed", prices.REGISTRY_STORAGE)
+
+
+def _watching(settings: Settings) -> Iterator[CostLine]:
+    if settings.watching.on:
+        alarms = [
+            *endpoint_alarms(balancer={}, target_group={}, latency_ms=settings.watching.latency_alarm_ms),
+            *service_alarms(service={}, target_group={}, fewest_tasks=settings.service.fewest_tasks),
+            *model_alarms(model={}),
+        ]
+        yield priced(
+            sum(len(alarm.metrics) for alarm in alarms), f"metrics in {len(alarms)} alarms", prices.ALARM_METRIC
+        )
+        yield priced(1, "dashboard", prices.DASHBOARD)
+        yield priced(MODEL_METRICS, "metrics of the model", prices.CUSTOM_METRIC)
+
+
+def _firewall(settings: Settings) -> Iterator[CostLine]:
+    if settings.endpoint.firewall_rate:
+        yield priced(1, "firewall", prices.FIREWALL)
+        yield priced(1 + len(MANAGED_RULES), "rules of the firewall", prices.FIREWALL_RULE)
+
+
+def _beside(settings: Settings) -> Iterator[str]:
+    yield f"data to the internet ${prices.DATA_OUT.usd:g} a GB"
+    if settings.network.mode == "new" and settings.network.nat_gateways != "none":
+        yield f"data through NAT ${prices.NAT_DATA.usd:g} a GB"
+    if settings.network.private_services:
+        yield f"data through VPC endpoints ${prices.VPC_ENDPOINT_DATA.usd:g} a GB"
+    if settings.endpoint.firewall_rate:
+        yield f"a million requests through the firewall ${prices.FIREWALL_REQUESTS.usd:g}"
