@@ -5,7 +5,7 @@ PY := .venv/bin/python
 SOURCES := __main__.py infra model_service deploy local notebooks benchmarks policy tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status train notebook bench test unit lint format docs clean
+.PHONY: help up down status train notebook bench test unit lint format docs leftovers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ format: .venv/.installed ## format the code and mend what the linter can
 
 docs: .venv/.installed ## write the README's tables anew from the code
 	@$(PY) docs/render.py
+
+leftovers: .venv/.installed ## what a destroyed stack left that still costs money: make leftovers STACK=dev
+	@$(PY) -m deploy leftovers $(STACK)
 
 clean: ## remove what training, tests and tools left; not the local stack (make down)
 	@rm -rf model_service/artifact .build .pytest_cache .mypy_cache .ruff_cache .hypothesis

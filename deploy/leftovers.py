@@ -1,0 +1,175 @@
+"""What is left of a stack that was destroyed, by its tags, and which of it still costs money."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import boto3
+import yaml
+from botocore.exceptions import BotoCoreError, ClientError
+
+from deploy.engines import LOCAL_STACK, PROJECT_DIR
+from deploy.errors import DeployError
+from infra.naming import base_name
+
+Clients = Callable[[str], Any]
+"""A service's name to a boto3 client of it, in the stack's region."""
+
+COSTS: Final[Mapping[str, str]] = {
+    "cloudwatch:alarm": "by the month",
+    "cloudwatch:dashboard": "by the month",
+    "ec2:elastic-ip": "by the hour",
+    "ec2:instance": "by the second",
+    "ec2:natgateway": "by the hour",
+    "ec2:snapshot": "by the size",
+    "ec2:volume": "by the size",
+    "ec2:vpc-endpoint": "by the hour",
+    "ecr:repository": "by the size of its images",
+    "ecs:service": "by its tasks",
+    "ecs:task": "by the second",
+    "elasticloadbalancing:loadbalancer": "by the hour",
+    "kms:key": "by the month",
+    "logs:log-group": "by the size of its logs",
+    "s3:bucket": "by the size of its objects",
+    "secretsmanager:secret": "by the month",
+    "wafv2:regional": "by the month",
+}
+FREE: Final = frozenset(
+    {
+        "autoscaling:autoScalingGroup",
+        "ec2:internet-gateway",
+        "ec2:launch-template",
+        "ec2:network-interface",
+        "ec2:route-table",
+        "ec2:security-group",
+        "ec2:security-group-rule",
+        "ec2:subnet",
+        "ec2:vpc",
+        "ecs:capacity-provider",
+        "ecs:cluster",
+        "ecs:task-definition",
+        "elasticloadbalancing:listener",
+        "elasticloadbalancing:listener-rule",
+        "elasticloadbalancing:targetgroup",
+        "iam:instance-profile",
+        "iam:policy",
+        "iam:role",
+        "scheduler:schedule",
+        "sns:topic",
+        "acm:certificate",
+    }
+)
+"""Costs nothing by itself. Whatever is neither here nor in COSTS is told as if it cost money."""
+
+UNSEEN: Final = "what carries no tags: Route 53 records, scaling policies, the budget, data that has left the account"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leftover:
+    """One thing that is still there. cost: how AWS bills it, empty when it is free."""
+
+    arn: str
+    kind: str
+    cost: str
+
+
+def leftovers(stack: str, *, clients: Clients | None = None) -> list[Leftover]:
+    """Everything with this project's and stack's tags that is still there, what costs money first.
+
+    Raises `DeployError` when AWS cannot be asked. Services answer for a while after something has gone; what can be
+    asked whether it has is asked.
+    """
+    project, config = _stack_file(stack)
+    ask = clients or _clients(stack, config)
+    try:
+        found = [*_tagged(ask, {"project": project, "stack": stack}), *_dashboards(ask, base_name(project, stack))]
+        left = [one for one in found if not _gone(ask, one)]
+    except (ClientError, BotoCoreError) as error:
+        raise DeployError(
+            f"AWS could not be asked for what is left of the stack {stack!r}: {error}\n"
+            "It takes credentials that may tag:GetResources, cloudwatch:ListDashboards, ec2:Describe* and "
+            "ecs:DescribeServices, as the stack's own do."
+        ) from error
+    return sorted(left, key=lambda one: (not one.cost, one.kind, one.arn))
+
+
+def report(stack: str, left: list[Leftover]) -> str:
+    """The leftovers as lines for people."""
+    costly, free = [one for one in left if one.cost], [one for one in left if not one.cost]
+    lines = [f"Of the stack {stack!r}, {len(costly)} things that cost money and {len(free)} that do not are left."]
+    lines += [f"  {one.cost:26} {one.arn}" for one in costly]
+    lines += [f"  {'free':26} {one.arn}" for one in free]
+    return "\n".join([*lines, f"Not looked for: {UNSEEN}."])
+
+
+def kind_of(arn: str) -> str:
+    """Service and type of an ARN, such as `ec2:natgateway`; S3's have no type of their own."""
+    _, _, service, _, _, resource = arn.split(":", 5)
+    if service == "s3":
+        return "s3:bucket"
+    if service == "sns":
+        return "sns:topic"
+    return f"{service}:{resource.replace(':', '/').split('/')[0]}"
+
+
+def _tagged(clients: Clients, tags: Mapping[str, str]) -> Iterator[Leftover]:
+    filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
+    pages = clients("resourcegroupstaggingapi").get_paginator("get_resources").paginate(TagFilters=filters)
+    for page in pages:
+        for found in page["ResourceTagMappingList"]:
+            kind = kind_of(found["ResourceARN"])
+            cost = "" if kind in FREE else COSTS.get(kind, "perhaps: not known here")
+            yield Leftover(arn=found["ResourceARN"], kind=kind, cost=cost)
+
+
+def _dashboards(clients: Clients, name: str) -> Iterator[Leftover]:
+    """Dashboards carry no tags; ours has the stack's name."""
+    for entry in clients("cloudwatch").list_dashboards(DashboardNamePrefix=name)["DashboardEntries"]:
+        if entry["DashboardName"] == name:
+            kind = "cloudwatch:dashboard"
+            yield Leftover(arn=entry["DashboardArn"], kind=kind, cost=COSTS[kind])
+
+
+def _gone(clients: Clients, one: Leftover) -> bool:
+    """Whether something that is still listed is known to be no more."""
+    id_ = one.arn.rpartition("/")[2]
+    try:
+        if one.kind == "ec2:natgateway":
+            gateways = clients("ec2").describe_nat_gateways(NatGatewayIds=[id_])["NatGateways"]
+            return all(gateway["State"] in ("deleted", "deleting") for gateway in gateways)
+        if one.kind == "ec2:instance":
+            groups = clients("ec2").describe_instances(InstanceIds=[id_])["Reservations"]
+            states = [instance["State"]["Name"] for group in groups for instance in group["Instances"]]
+            return all(state in ("shutting-down", "terminated") for state in states)
+        if one.kind == "ecs:service":
+            cluster = one.arn.split("/")[1]
+            services = clients("ecs").describe_services(cluster=cluster, services=[id_])["services"]
+            return all(service["status"] == "INACTIVE" for service in services)
+    except ClientError as error:
+        if "NotFound" in error.response["Error"]["Code"]:
+            return True
+        raise
+    return False
+
+
+def _stack_file(stack: str) -> tuple[str, dict[str, Any]]:
+    file = PROJECT_DIR / f"Pulumi.{stack}.yaml"
+    if not file.exists():
+        known = ", ".join(sorted(path.name.split(".")[1] for path in PROJECT_DIR.glob("Pulumi.*.yaml")))
+        raise DeployError(f"There is no stack {stack!r}, for want of a {file.name}. There are: {known}.")
+    project = yaml.safe_load((PROJECT_DIR / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
+    return str(project), dict((yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("config") or {})
+
+
+def _clients(stack: str, config: Mapping[str, Any]) -> Clients:
+    if stack == LOCAL_STACK:
+        from local.engine.aws import client
+        from local.settings import REGION, load_settings
+
+        url = load_settings().aws_url
+        return lambda service: client(service, endpoint_url=url, region=REGION)
+    session: Any = boto3.session.Session(region_name=config.get("aws:region"), profile_name=config.get("aws:profile"))
+    made: Callable[[str], Any] = session.client
+    return made
