@@ -17,6 +17,7 @@ from model_service.serving.settings import Settings
 from model_service.serving.titles import keep_items
 from model_service.serving.waiting import Question
 
+_WARM_UP_USERS = 32
 _log = logging.getLogger(__name__)
 
 
@@ -93,7 +94,7 @@ class ServiceState:
             keep_bytes=settings.keep_mib * 2**20,
             most_waiting=settings.most_waiting,
         )
-        answers.queue.warm_up(Question(int(artifact.weights.user_ids[0]), 10))
+        answers.queue.warm_up([Question(int(uid), 10) for uid in artifact.weights.user_ids[:_WARM_UP_USERS]])
         self.model = Model(artifact=artifact, recommender=recommender, titles=titles, answers=answers)
         milliseconds = round((time.perf_counter() - started) * 1000)
         extra = {"model_version": self.version, "load_milliseconds": milliseconds, "engine": recommender.engine}

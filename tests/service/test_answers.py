@@ -73,7 +73,7 @@ class _Recommender:
 
 def _queue(recommender: _Recommender, most: int = 1000) -> Queue:
     queue = Queue(recommender, Metrics().counters(), most=most)
-    queue.warm_up(Question(0, 10))
+    queue.warm_up([Question(0, 10)])
     recommender.passes.clear()
     recommender.threads.clear()
     return queue
