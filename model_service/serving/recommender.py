@@ -118,8 +118,8 @@ class Recommender:
         rows = np.asarray(item_rows, np.int32)
         weights = self._weights
         residuals = np.asarray(stars, np.float64) - (self._mean + weights.item_bias[rows].astype(np.float64))
-        c_vector, c_bias = (float(self._hyperparameters[name]) for name in ("c_vector", "c_bias"))
-        return fold_in(rows, residuals, weights.item_factors[rows], c_vector=c_vector, c_bias=c_bias)
+        given = {name: float(self._hyperparameters.get(name, 0.0)) for name in ("c_vector", "c_bias", "shrinkage")}
+        return fold_in(rows, residuals, weights.item_factors[rows], **given)
 
     def score_pairs(self, people: Sequence[Person], item_rows: Sequence[int]) -> list[float]:
         """The predicted rating in stars for each pair of a person and an item row, as `recommend` tells it."""

@@ -17,6 +17,7 @@ from model_service.serving.scoring.native import NativeEngine, NativeError
 from model_service.serving.scoring.plain import PlainEngine
 from model_service.serving.scoring.query import Engine, Query
 from model_service.serving.scoring.score import exact_scores
+from model_service.serving.scoring.similar import Neighbours
 
 Floats = NDArray[np.float32]
 ENGINES = ("numpy", "native", "native portable")
@@ -78,7 +79,7 @@ def _brute_force(case: Case, query: Query) -> tuple[list[int], list[float]]:
     return best, [scores[row] for row in best]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(case=cases())
 def test_an_engine_finds_what_scoring_every_film_finds(make: Callable[[Floats, Floats], Engine], case: Case) -> None:
     engine = make(case.factors, case.bias)
@@ -199,3 +200,18 @@ def test_a_compiler_that_fails_or_is_not_there_is_told(tmp_path: Path, monkeypat
     with pytest.raises(BuildError, match="set CC to a C compiler"):
         build(tmp_path / "topn.so")
     assert not (tmp_path / "topn.so").exists()
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=cases(), data=st.data())
+def test_neighbours_are_those_of_the_exact_cosines(case: Case, data: st.DataObject) -> None:
+    films = len(case.factors)
+    row, query = data.draw(st.integers(0, films - 1)), case.queries[0]
+    dots = exact_scores(case.factors[row], case.factors, np.zeros(films, np.float32))
+    lengths = np.sqrt(np.square(case.factors, dtype=np.float64).sum(axis=1))
+    cosines = np.clip(dots / np.maximum(lengths * lengths[row], 2.0**-500), -1, 1).tolist()
+    left_out = set(query.skip.tolist())
+    rows = [at for at in range(films) if at not in left_out and (query.only is None or query.only[at])]
+    best = sorted(rows, key=lambda at: (-cosines[at], at))[: query.n]
+    found = Neighbours(case.factors).top(row, query.n, query.skip, query.only)
+    assert (found.rows.tolist(), found.scores.tolist()) == (best, [cosines[at] for at in best])

@@ -24,11 +24,12 @@ def fold_in(
     *,
     c_vector: float,
     c_bias: float,
+    shrinkage: float,
 ) -> Person:
     """The vector and the bias of someone who rated the films `rows` (m,) with factors (m, k).
 
     `residuals` (m,) are the ratings less μ + b_i. Solves the training's own loss for one user, in float64:
-    Σ (residual - b - p · q_i)² + m (c_vector |p|² + c_bias b²), of the solutions the shortest one.
+    Σ (residual - b - p · q_i)² + (m + shrinkage) (c_vector |p|² + c_bias b²), of the solutions the shortest one.
     Raises ValueError without ratings, for a film rated twice, and for a rating that is no finite number.
     """
     count, k = factors.shape
@@ -42,8 +43,8 @@ def fold_in(
     system = np.zeros((count + k + 1, k + 1))
     system[:count, :k] = factors
     system[:count, k] = 1.0
-    weights = np.full(k + 1, np.sqrt(count * c_vector))
-    weights[k] = np.sqrt(count * c_bias)
+    weights = np.full(k + 1, np.sqrt((count + shrinkage) * c_vector))
+    weights[k] = np.sqrt((count + shrinkage) * c_bias)
     system[count:] = np.diag(weights)
     wanted = np.concatenate((residuals, np.zeros(k + 1)))
     solution = np.linalg.lstsq(system, wanted)[0].astype(np.float32)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_service.serving.scoring.query import Query, Ranked, Rows
-from model_service.serving.scoring.score import best_first, exact_scores, float32_slack
+from model_service.serving.scoring.score import best_first, exact_scores_at, float32_slack
 
 _BLOCK_SCORES = 1 << 21  # float32 scores held at once
 _GROUP = 64  # neighbours of which only the greatest is compared
@@ -69,8 +69,8 @@ class _Search:
             scores[~query.only[first : first + len(scores)]] = -np.inf
         floor = max(self._floor(), self._nth(scores) - 2 * self._slack)
         floor = np.nextafter(np.float32(floor), np.float32(-np.inf))
-        found = np.flatnonzero((scores >= floor) & (scores > -np.inf))
-        self._merge((found + first).astype(np.int32), exact_scores(query.vector, factors[found], bias[found]))
+        found = np.flatnonzero((scores >= floor) & (scores > -np.inf)).astype(np.int32)
+        self._merge(found + np.int32(first), exact_scores_at(found, query.vector, factors, bias))
 
     def _floor(self) -> float:
         """What a float32 score has to reach for the film to be among the best, -inf as long as there is room."""

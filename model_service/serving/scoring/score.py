@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+_ROWS_AT_ONCE = 1 << 13
+
 
 def exact_scores(
     vector: NDArray[np.float32], factors: NDArray[np.float32], bias: NDArray[np.float32]
@@ -17,6 +19,17 @@ def exact_scores(
     np.multiply(factors, vector, out=terms[:, 1:], dtype=np.float64)
     totals: NDArray[np.float64] = np.add.accumulate(terms, axis=1)[:, -1]
     return totals
+
+
+def exact_scores_at(
+    rows: NDArray[np.int32], vector: NDArray[np.float32], factors: NDArray[np.float32], bias: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """(m,) the exact scores of the films in `rows` (m,), in memory that does not grow with m times k."""
+    parts = [np.zeros(0)]
+    for first in range(0, len(rows), _ROWS_AT_ONCE):
+        at = rows[first : first + _ROWS_AT_ONCE]
+        parts.append(exact_scores(vector, factors[at], bias[at]))
+    return np.concatenate(parts)
 
 
 def float32_slack(vector: NDArray[np.float32], largest_norm: float, largest_bias: float) -> float:
