@@ -11,7 +11,7 @@ from infra.endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
 from infra.image import ModelImage, ModelImageArgs
 from infra.network import Network, NetworkArgs
 from infra.outputs import tell, tell_cost
-from infra.registry import Registry, RegistryArgs
+from infra.registry import Registry, RegistryArgs, keep_images
 from infra.service import FargateService, FargateServiceArgs
 from infra.tags import tag_everything
 from infra.watching import rollback_alarms, watch_endpoint, watch_service
@@ -52,8 +52,8 @@ service_args = FargateServiceArgs(
 )
 service = FargateService(name, service_args)
 watch_service(name, watch, service, image, fewest_tasks=settings.service.fewest_tasks)
+keep_images(name, registry, settings.registry, tag=image.tag, running=service.task_definition_arn)
 batch = BatchTasks(name, BatchTasksArgs(like=service_args, service=service, tasks=settings.tasks))
 budget(name, settings.tags, settings.budget)
-
 tell_cost(estimate(settings))
 tell(registry=registry, image=image, endpoint=endpoint, service=service, batch=batch)

@@ -30,6 +30,7 @@ class Registry(pulumi.ComponentResource):
     """
 
     host: pulumi.Output[str]
+    repository_name: pulumi.Output[str]
     url: pulumi.Output[str]
     repository_arn: pulumi.Output[str]
     pusher_policy_arn: pulumi.Output[str] | None
@@ -45,12 +46,6 @@ class Registry(pulumi.ComponentResource):
             image_tag_mutability="IMMUTABLE",
             image_scanning_configuration=aws.ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
             encryption_configurations=[_encryption(settings.kms_key_arn)],
-            opts=child,
-        )
-        aws.ecr.LifecyclePolicy(
-            f"{name}-lifecycle",
-            repository=repository.name,
-            policy=lifecycle_policy(settings.keep_images),
             opts=child,
         )
         if settings.pull_accounts:
@@ -71,20 +66,51 @@ class Registry(pulumi.ComponentResource):
             )
             self.pusher_policy_arn = pusher.arn
         self.host = pulumi.Output.from_input(settings.host) if settings.host else _account_host(self)
+        self.repository_name = repository.name
         self.url = pulumi.Output.concat(self.host, "/", repository.name)
         self.repository_arn = repository.arn
         self.register_outputs({"host": self.host, "url": self.url, "repository_arn": self.repository_arn})
 
 
-def lifecycle_policy(keep_images: int) -> str:
+def keep_images(
+    name: str, registry: Registry, settings: RegistrySettings, *, tag: pulumi.Input[str], running: pulumi.Input[str]
+) -> None:
+    """Throw away what is old, but never the image that runs.
+
+    tag: of that image. running: known once it runs, so that a deployment that fails leaves the tag of the
+        version before under protection, however many more are pushed.
+    """
+    aws.ecr.LifecyclePolicy(
+        f"{name}-lifecycle",
+        repository=registry.repository_name,
+        policy=pulumi.Output.all(tag, running).apply(lambda known: lifecycle_policy(settings.keep_images, known[0])),
+        opts=pulumi.ResourceOptions(parent=registry),
+    )
+
+
+def lifecycle_policy(keep_images: int, tag_in_use: str) -> str:
     """ECR's lifecycle policy, as JSON: leftovers of broken pushes go after a while, tagged images by age.
 
+    tag_in_use: is never expired, since an image that one rule selects by its tag is out of reach of those behind
+        it, and a tag selects one image at most; empty: none is.
     Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html
     ("Lifecycle policy properties in Amazon ECR")
     """
+    in_use = {
+        "rulePriority": 1,
+        "description": "The image that runs, which no later rule can expire",
+        "selection": {
+            "tagStatus": "tagged",
+            "tagPatternList": [tag_in_use],
+            "countType": "imageCountMoreThan",
+            "countNumber": 1,
+        },
+        "action": {"type": "expire"},
+    }
     rules = [
+        *([in_use] if tag_in_use else []),
         {
-            "rulePriority": 1,
+            "rulePriority": 2,
             "description": "Untagged images, which broken pushes leave",
             "selection": {
                 "tagStatus": "untagged",
@@ -95,7 +121,7 @@ def lifecycle_policy(keep_images: int) -> str:
             "action": {"type": "expire"},
         },
         {
-            "rulePriority": 2,
+            "rulePriority": 3,
             "description": "All but the newest tagged images",
             "selection": {
                 "tagStatus": "tagged",

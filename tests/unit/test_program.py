@@ -226,6 +226,13 @@ def test_requests_go_from_listener_to_target_group_to_service(dev: Recording) ->
     assert registration["targetGroupArn"] == f"arn:of:{group.name}"
 
 
+def test_the_image_that_runs_never_expires_and_the_one_before_not_until_it_runs(dev: Recording) -> None:
+    policy = dev.one("aws:ecr/lifecyclePolicy:LifecyclePolicy")
+    first = json.loads(policy.inputs["policy"])["rules"][0]
+    assert first["selection"]["tagPatternList"] == [dev.exports["imageTag"]]
+    assert dev.one("aws:ecs/service:Service").urn in policy.depends_on
+
+
 def test_the_service_waits_for_the_listener(dev: Recording) -> None:
     assert dev.one("aws:lb/listener:Listener").urn in dev.one("aws:ecs/service:Service").depends_on
 

@@ -130,8 +130,16 @@ def test_without_a_repository_and_secrets_only_the_log_may_be_written() -> None:
 
 
 def test_the_registry_never_expires_a_tagged_image_by_its_age() -> None:
-    rules = {rule["selection"]["tagStatus"]: rule["selection"] for rule in json.loads(lifecycle_policy(7))["rules"]}
+    rules = {rule["selection"]["tagStatus"]: rule["selection"] for rule in json.loads(lifecycle_policy(7, ""))["rules"]}
     assert set(rules) == {"tagged", "untagged"}
     assert (rules["tagged"]["countType"], rules["tagged"]["countNumber"]) == ("imageCountMoreThan", 7)
     assert rules["tagged"]["tagPatternList"] == ["*"]
     assert rules["untagged"]["countType"] == "sinceImagePushed"
+
+
+def test_the_image_in_use_is_claimed_by_a_rule_before_those_that_expire() -> None:
+    rules = json.loads(lifecycle_policy(7, "0123-4567"))["rules"]
+    first = min(rules, key=lambda rule: rule["rulePriority"])
+    assert first["selection"]["tagPatternList"] == ["0123-4567"]
+    assert (first["selection"]["countType"], first["selection"]["countNumber"]) == ("imageCountMoreThan", 1)
+    assert len({rule["rulePriority"] for rule in rules}) == len(rules) == 3
