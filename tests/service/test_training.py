@@ -79,6 +79,10 @@ def test_the_same_seed_trains_the_same_model(trained: Trained, tmp_path: Path) -
     again = train(trained.ratings, recipe=RECIPE, out=tmp_path / "again")
     assert again.model_version == trained.metadata.model_version
     assert again.to_bytes() == trained.metadata.to_bytes()
+    names = {path.name for path in trained.folder.iterdir()}
+    assert names == {path.name for path in (tmp_path / "again").iterdir()}
+    for name in names:
+        assert (tmp_path / "again" / name).read_bytes() == (trained.folder / name).read_bytes(), name
 
 
 def test_the_model_is_better_than_biases_and_surprise_at_its_defaults(tmp_path: Path) -> None:
@@ -132,6 +136,8 @@ def test_predictions_stay_on_the_scale(trained: Trained) -> None:
         (["--c-vector", "-1"], "'-1' is not a number of at least 0"),
         (["--c-bias", "nan"], "'nan' is not a number of at least 0"),
         (["--seed", "1.5"], "'1.5' is not a whole number of at least 0"),
+        (["--shrinkage", "-1"], "'-1' is not a number of at least 0"),
+        (["--method", "bayes"], "invalid choice: 'bayes'"),
         (["--epochs", "0"], "'0' is not a whole number of at least 1"),
     ],
 )
@@ -142,6 +148,14 @@ def test_a_bad_option_ends_with_status_2_and_what_is_allowed(
         main(arguments)
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_settings_that_have_no_single_best_model_end_with_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--c-vector", "0", "--out", str(tmp_path / "out")]) == 2
+    assert "Use --method sgd" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_unusable_data_ends_with_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
