@@ -22,31 +22,35 @@ typedef struct {
     double residual, norm, scale;
 } Bounds;
 
-/* As one request comes in and its answer goes out; mirrored by native.py. */
+/* One request and its answer. */
 typedef struct {
     const float *vector; /* (k,) */
     const int32_t *skip; /* (skips,) increasing item rows */
+    const uint8_t *only; /* (films,) 1 for the films to choose from, or NULL for all */
     double *scores;      /* (n,) out */
     int32_t *rows;       /* (n,) out, best first */
-    const uint8_t *only; /* (films,) 1 for the films to choose from, or NULL for all */
-    int64_t skips;
-    int64_t n;
-    int64_t found; /* out */
+    int64_t skips, n, found;
 } Query;
 
 /* A request while it is worked on. */
 typedef struct {
-    Query *query;
+    Query query;
     const int8_t *codes; /* (words * 4,) */
     float scale, slack, floor;
     int32_t offset;
 } Search;
 
+/* What topn_search is told of a request besides its vector and the rows to skip; mirrored by native.py. */
+typedef struct {
+    int64_t skips, n;
+    const uint8_t *only;
+} Told;
+
 typedef void (*Reach)(const uint8_t *block, int64_t words, const Search *searches, int users, uint32_t *reached);
 
 static int64_t words_of(int64_t k) { return (k + 3) / 4; }
 
-EXPORT int32_t topn_abi(void) { return 1; }
+EXPORT int32_t topn_abi(void) { return 2; }
 
 EXPORT int64_t topn_block_bytes(int64_t k) { return LANES * (2 * (int64_t)sizeof(float) + 4 * words_of(k)); }
 
@@ -159,7 +163,7 @@ static void sink(Query *q, int64_t size) {
 }
 
 static void offer(Search *search, double score, int32_t row) {
-    Query *q = search->query;
+    Query *q = &search->query;
     if (!q->n) return;
     if (q->found < q->n) {
         int64_t at = q->found++;
@@ -180,7 +184,7 @@ static void offer(Search *search, double score, int32_t row) {
 /* Score the films of one block that are reached and allowed. */
 static void look(Search *search, uint32_t reached, int64_t first, int64_t films, const float *factors,
                  const float *bias, int64_t k) {
-    Query *q = search->query;
+    Query *q = &search->query;
     for (; reached; reached &= reached - 1) {
         int64_t row = first + __builtin_ctz(reached);
         if (row >= films) return;
@@ -192,41 +196,48 @@ static void look(Search *search, uint32_t reached, int64_t first, int64_t films,
 }
 
 /* Whether the vector is one of finite numbers. */
-static int begin(Search *search, Query *query, int64_t k, const Bounds *bounds, int8_t *codes) {
+static int begin(Search *search, Query query, int64_t k, const Bounds *bounds, int8_t *codes) {
     double left, length, norm = 0.0;
-    for (int64_t f = 0; f < k; f++) norm += (double)query->vector[f] * query->vector[f];
+    for (int64_t f = 0; f < k; f++) norm += (double)query.vector[f] * query.vector[f];
     norm = __builtin_sqrt(norm);
     if (!__builtin_isfinite(norm)) return 0;
-    float scale = quantise(query->vector, k, USER_LEVELS, 0, (uint8_t *)codes, 4, &left, &length);
+    float scale = quantise(query.vector, k, USER_LEVELS, 0, (uint8_t *)codes, 4, &left, &length);
     int32_t sum = 0;
     for (int64_t f = 0; f < k; f++) sum += codes[f];
     double slack = norm * bounds->residual + left * bounds->norm;
     double greatest = slack + (norm + left) * bounds->norm;
     slack += ROUNDING * greatest + 1e-36;
     if (greatest * larger(1.0, bounds->scale) > 1e38) slack = __builtin_inff(); /* a bound may overflow: look at every film */
-    query->found = 0;
     *search = (Search){query, codes, scale, (float)slack, -__builtin_inff(), 128 * sum};
     return 1;
 }
 
 EXPORT int64_t topn_scratch_bytes(int64_t k) { return (int64_t)sizeof(Search) + 4 * words_of(k); }
 
-/* Answer `count` queries; returns 0, or 1 when a vector holds something else than finite numbers.
+/* Answer `count` requests; returns 0, or 1 when a vector holds something else than finite numbers.
  *
- * `scratch` is aligned to 8 bytes and has topn_scratch_bytes(k) for each query. `fast` needs AVX2. */
+ * vectors: (count, k). skips: those of all requests, one after the other. out: for each request, how many films were
+ * found (int64), n scores (double) and n rows (int32, filled up to 8 bytes); then topn_scratch_bytes(k) for each.
+ * `fast` needs AVX2. */
 EXPORT int64_t topn_search(int32_t fast, const uint8_t *packed, const float *factors, const float *bias,
-                           const Bounds *bounds, int64_t films, int64_t k, Query *queries, int64_t count,
-                           uint8_t *scratch) {
-    Search *searches = (Search *)scratch;
+                           const Bounds *bounds, int64_t films, int64_t k, int64_t count, const float *vectors,
+                           const int32_t *skips, const Told *told, int64_t *out) {
+    int64_t words = words_of(k), bytes = topn_block_bytes(k), *answer = out;
+    for (int64_t u = 0; u < count; u++) out += 1 + told[u].n + (told[u].n + 1) / 2;
+    Search *searches = (Search *)out;
     int8_t *codes = (int8_t *)(searches + count);
-    int64_t words = words_of(k), bytes = topn_block_bytes(k);
     Reach reach = reach_plain;
 #if defined(__x86_64__)
     if (fast) reach = reach_avx2;
 #endif
     (void)fast;
-    for (int64_t u = 0; u < count; u++)
-        if (!begin(searches + u, queries + u, k, bounds, codes + u * words * 4)) return 1;
+    for (int64_t u = 0; u < count; u++) {
+        int64_t n = told[u].n;
+        Query query = {vectors, skips, told[u].only, (double *)(answer + 1), (int32_t *)(answer + 1 + n),
+                       told[u].skips, n, 0};
+        if (!begin(searches + u, query, k, bounds, codes + u * words * 4)) return 1;
+        answer += 1 + n + (n + 1) / 2, vectors += k, skips += told[u].skips;
+    }
     for (int64_t first = 0; first < films; first += LANES, packed += bytes) {
         for (int64_t u = 0; u < count; u += 2) {
             uint32_t reached[2] = {0, 0};
@@ -237,7 +248,8 @@ EXPORT int64_t topn_search(int32_t fast, const uint8_t *packed, const float *fac
         }
     }
     for (int64_t u = 0; u < count; u++) {
-        Query *q = queries + u;
+        Query *q = &searches[u].query;
+        ((int64_t *)q->scores)[-1] = q->found;
         for (int64_t size = q->found; size > 1;) {
             exchange(q, 0, --size);
             sink(q, size);

@@ -130,6 +130,8 @@ def test_a_vector_or_a_mask_of_another_length_is_refused(make: Callable[[Floats,
         found.top([Query(vector=np.ones(4, np.float32), n=1, skip=nothing)])
     with pytest.raises(ValueError, match="there are 40 films"):
         found.top([Query(vector=np.ones(3, np.float32), n=1, skip=nothing, only=np.ones(39, np.bool_))])
+    with pytest.raises(ValueError, match="has to be of float32"):
+        found.top([Query(vector=np.ones(3, np.float64), n=1, skip=nothing)])
 
 
 def test_a_negative_n_is_refused() -> None:
@@ -177,7 +179,7 @@ def test_without_the_library_numpy_answers(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_library_with_another_interface_is_refused(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "_ABI", 99)
-    with pytest.raises(NativeError, match="has interface 1, wanted is 99"):
+    with pytest.raises(NativeError, match="has interface 2, wanted is 99"):
         NativeEngine(np.ones((1, 1), np.float32), np.ones(1, np.float32), library=library)
 
 

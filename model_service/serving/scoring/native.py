@@ -2,6 +2,7 @@
 
 import ctypes
 import mmap
+import struct
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from model_service.serving.scoring.query import Query, Ranked
 
 LIBRARY = Path(__file__).parents[2] / "native" / "topn.so"
-_ABI = 1
+_ABI = 2
 _LANES = 32
 _PACKED_ROWS = 1 << 17
 _ADDRESS = ctypes.c_void_p
@@ -52,32 +53,21 @@ class NativeEngine:
 
     def top(self, queries: list[Query]) -> list[Ranked]:
         """An answer for each query; raises ValueError for one that does not fit or has a vector that is not finite."""
-        if not queries:
-            return []
         for query in queries:
             query.check(self._films, self._k)
         counts = [min(query.n, self._films) for query in queries]
-        starts = [0, *accumulate(counts)]
-        rows, scores = np.empty(starts[-1], np.int32), np.empty(starts[-1])
-        vectors = np.concatenate([query.vector for query in queries], dtype=np.float32)
-        skips = np.concatenate([query.skip for query in queries], dtype=np.int32, casting="same_kind")
-        masks = [None if query.only is None else np.ascontiguousarray(query.only, np.bool_) for query in queries]
-        at_vector, at_skip, at_rows, at_scores = [_address(array) for array in (vectors, skips, rows, scores)]
-        records = []
-        for query, mask, count, start in zip(queries, masks, counts, starts[:-1], strict=True):
-            skipped = len(query.skip)
-            at_mask = 0 if mask is None else _address(mask)
-            records.append((at_vector, at_skip, at_scores + 8 * start, at_rows + 4 * start, at_mask, skipped, count, 0))
-            at_vector += 4 * self._k
-            at_skip += 4 * skipped
-        table = np.array(records, np.int64)
-        scratch = np.empty(len(queries) * self._scratch_bytes // 8 + 1, np.int64)
-        if self._library.topn_search(*self._static, _address(table), len(queries), _address(scratch)):
+        ends = list(accumulate(_answer_words(n) for n in counts))
+        words = (ends[-1] if ends else 0) + -(-self._scratch_bytes * len(queries) // 8)
+        out = np.empty(words, np.int64)
+        told: list[int] = []
+        for query, n in zip(queries, counts, strict=True):
+            told += (len(query.skip), n, 0 if query.only is None else _address(query.only))
+        vectors = b"".join([query.vector.tobytes() for query in queries])
+        skips = b"".join([query.skip.tobytes() for query in queries])
+        table = struct.pack(f"{len(told)}q", *told)
+        if self._library.topn_search(*self._static, len(queries), vectors, skips, table, _address(out)):
             raise ValueError("a user's vector has to hold finite numbers")
-        return [
-            Ranked(rows=rows[start : start + found], scores=scores[start : start + found])
-            for start, found in zip(starts[:-1], table[:, -1].tolist(), strict=True)
-        ]
+        return [_answer(out[end - _answer_words(n) : end], n) for n, end in zip(counts, ends, strict=True)]
 
     def _pack(self) -> NDArray[np.uint8]:
         """The packed films; pages of a mapped file are given back block by block, they are seldom needed again."""
@@ -91,6 +81,16 @@ class NativeEngine:
             self._library.topn_pack(*addresses)
             _release(self._factors)
         return packed
+
+
+def _answer_words(n: int) -> int:
+    """The words of 8 bytes of an answer in topn.c: how many were found, n scores, n rows."""
+    return 1 + n + (n + 1) // 2
+
+
+def _answer(words: NDArray[np.int64], n: int) -> Ranked:
+    found = int(words[0])
+    return Ranked(rows=words[1 + n :].view(np.int32)[:found], scores=words[1 : 1 + found].view(np.float64))
 
 
 def _address(array: NDArray[Any]) -> int:
@@ -112,7 +112,7 @@ def _load(path: Path) -> ctypes.CDLL:
         ("topn_block_bytes", (_INTEGER,), _INTEGER),
         ("topn_scratch_bytes", (_INTEGER,), _INTEGER),
         ("topn_pack", (_ADDRESS, _ADDRESS, _INTEGER, _INTEGER, _ADDRESS, _ADDRESS), None),
-        ("topn_search", (ctypes.c_int32, *[_ADDRESS] * 4, *[_INTEGER] * 2, _ADDRESS, _INTEGER, _ADDRESS), _INTEGER),
+        ("topn_search", (ctypes.c_int32, *[_ADDRESS] * 4, *[_INTEGER] * 3, *[_ADDRESS] * 4), _INTEGER),
     ):
         function = getattr(library, name)
         function.argtypes, function.restype = arguments, result

@@ -30,8 +30,12 @@ class Query:
         """Raises ValueError unless the query is about `films` films with k factors."""
         if self.vector.shape != (k,):
             raise ValueError(f"a vector has shape {self.vector.shape}; the films have {k} factors")
-        if self.only is not None and self.only.shape != (films,):
-            raise ValueError(f"a mask has shape {self.only.shape}; there are {films} films")
+        only = self.only
+        if only is not None and (only.shape != (films,) or not only.flags.c_contiguous):
+            raise ValueError(f"a mask has shape {only.shape}; there are {films} films, one byte each in a row")
+        mistyped = only is not None and only.dtype != np.bool_
+        if mistyped or self.vector.dtype != np.float32 or self.skip.dtype != np.int32:
+            raise ValueError("a vector has to be of float32, rows to skip of int32, a mask of bool")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
