@@ -5,7 +5,7 @@ Source: the README of each release, https://grouplens.org/datasets/movielens/.
 
 import csv
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from model_service.catalogue import Item
@@ -44,7 +44,7 @@ def _read_100k(rating_file: Path, item_file: Path) -> Ratings:
         year = int(released) if released.isdigit() else _year(fields[1])
         return Item(id=int(fields[0]), title=fields[1].strip(), genres=genres, year=year)
 
-    lines = (line.split("|") for line in item_file.read_text("latin-1").splitlines() if line.strip())
+    lines = (line.split("|") for line in _lines(item_file.read_bytes().decode("latin-1")))
     catalogue = _items(item_file, lines, item)
     columns = read_columns(rating_file, separator="\t", header=False)
     return _ratings(columns, catalogue, _STARS, "MovieLens 100k")
@@ -57,7 +57,7 @@ def _read_dat(rating_file: Path, item_file: Path) -> Ratings:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         text = raw.decode("latin-1")
-    lines = (line.split("::") for line in text.splitlines() if line.strip())
+    lines = (line.split("::") for line in _lines(text))
     catalogue = _items(item_file, lines, _item_with_genres)
     columns = read_columns(rating_file, separator="::", header=False)
     halves = bool((columns[2] % 1 == 0.5).any())
@@ -78,6 +78,11 @@ _FORMATS: tuple[tuple[str, str, Callable[[Path, Path], Ratings]], ...] = (
     ("ratings.dat", "movies.dat", _read_dat),
     ("ratings.csv", "movies.csv", _read_csv),
 )
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines that hold something; only line ends divide them, not the other characters that `splitlines` knows."""
+    return (line.rstrip("\r") for line in text.split("\n") if line.strip())
 
 
 def _items(file: Path, lines: Iterable[list[str]], item: Callable[[list[str]], Item]) -> tuple[Item, ...]:

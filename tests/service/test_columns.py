@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from benchmarks.training import write_release
+from model_service.artifact import load_artifact
 from model_service.catalogue import Item
 from model_service.data import columns, ratings
 from model_service.data.columns import read_columns
 from model_service.data.movielens import read_movielens
 from model_service.data.ratings import DataError, Ratings
+from model_service.training.__main__ import main
 
 
 @pytest.mark.parametrize("separator", [",", "\t", "::"])
@@ -74,6 +76,25 @@ def test_rows_follow_increasing_ids_with_gaps_of_any_size(table: int, monkeypatc
     assert found.user_ids.tolist() == [-4, 12, 900_000]
     assert found.user_rows.tolist() == [2, 0, 2, 1]
     assert found.user_rows.dtype == np.int32
+
+
+def test_only_line_ends_divide_the_film_list(tmp_path: Path) -> None:
+    (tmp_path / "ratings.dat").write_text("1::2::3::978300760\n2::3::5::978302109\n")
+    (tmp_path / "movies.dat").write_bytes(b"2::Caf\xe9 \x85 Noir (1995)::Drama|War\r\n3::Fine (1990)::War\r\n")
+    assert [(item.title, item.genres) for item in read_movielens(tmp_path).catalogue] == [
+        ("Café \x85 Noir (1995)", ("Drama", "War")),
+        ("Fine (1990)", ("War",)),
+    ]
+
+
+def test_a_release_is_trained_on_as_it_is(tmp_path: Path) -> None:
+    write_release(tmp_path, ratings=4000, seed=2)
+    out = tmp_path / "artifact"
+    assert main(["--data", str(tmp_path), "--out", str(out), "--factors", "2", "--epochs", "3"]) == 0
+    found = load_artifact(out)
+    assert found.scale == (0.5, 5.0)
+    assert found.metadata.data["ratings"] == found.weights.item_counts.sum() == 4000
+    assert "--data FOLDER" in (out / "MODEL_CARD.md").read_text()
 
 
 def test_the_invented_release_has_the_size_that_was_asked_for(tmp_path: Path) -> None:
