@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 from model_service.serving.front import Front, has_body
 from model_service.serving.request_id import request_id
 
-MOST_CONNECTIONS: Final = 2000
+MOST_CONNECTIONS: Final = 1000
 KEEP_ALIVE_SECONDS: Final = 75.0  # longer than the load balancer's idle timeout, 60 s, so that it never loses a race
 HEAD_SECONDS: Final = 10.0
 UNREAD_SECONDS: Final = 30.0

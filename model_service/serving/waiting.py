@@ -52,6 +52,7 @@ class Queue:
         self._most = most
         self._waiting: dict[Question, list[asyncio.Future[Answer]]] = {}
         self._busy = False
+        self._before: tuple[float, int] | None = None  # when the pass before this one began, and how many it answered
         self._seconds_each = 0.0
         self._away = False
         self._thread = ThreadPoolExecutor(1, "scoring")
@@ -104,6 +105,8 @@ class Queue:
         questions = list(taken)
         loop = asyncio.get_running_loop()
         started = time.perf_counter()
+        if self._before is not None:
+            self._learn(started - self._before[0], self._before[1])
         if self._away:
             pending = loop.run_in_executor(self._thread, self._answering, questions)
             pending.add_done_callback(lambda done: self._settle(taken, done, started))
@@ -122,9 +125,6 @@ class Queue:
         started: float,
     ) -> None:
         """Hand the answers of a pass to those who asked, and see to the ones who came meanwhile."""
-        seconds = (time.perf_counter() - started) / len(taken)
-        weight = _SMOOTHING * len(taken) / MOST_TOGETHER  # a few together take longer each, and say little of many
-        self._seconds_each += weight * (seconds - self._seconds_each)
         self._counters.batch()
         error = done.exception()
         answers = [None] * len(taken) if error else done.result()
@@ -138,4 +138,13 @@ class Queue:
                     future.set_result(answer)
         self._busy = bool(self._waiting)
         if self._busy:
+            self._before = started, len(taken)
             done.get_loop().call_soon(self._next)
+        else:
+            self._before = None
+            self._learn(time.perf_counter() - started, len(taken))
+
+    def _learn(self, seconds: float, answers: int) -> None:
+        """It took so long for so many; under load that is from one pass to the next, all else that is done included."""
+        weight = _SMOOTHING * answers / MOST_TOGETHER  # a few together take longer each, and say little of many
+        self._seconds_each += weight * (seconds / answers - self._seconds_each)
