@@ -16,6 +16,8 @@ LIBRARY = Path(__file__).parents[2] / "native" / "topn.so"
 _ABI = 2
 _LANES = 32
 _PACKED_ROWS = 1 << 17
+_LARGE_BYTES = 1 << 26
+_RELEASE_AFTER = 16  # answers: together they touch half of a large file, some 200 films each and 64 KiB around each
 _ADDRESS = ctypes.c_void_p
 _INTEGER = ctypes.c_int64
 
@@ -25,7 +27,11 @@ class NativeError(Exception):
 
 
 class NativeEngine:
-    """Films packed to k + 8 bytes each, in memory of their own; the factors are only touched where a film is scored."""
+    """Films packed to k + 8 bytes each, in memory of their own; the factors are only touched where a film is scored.
+
+    Of large factors in a mapped file, the pages that were touched are given back now and then: a process holds the
+    packed films and a part of the file, not both.
+    """
 
     name = "native"
 
@@ -46,6 +52,7 @@ class NativeEngine:
         self._films, self._k = len(factors), factors.shape[1]
         self._bounds = np.zeros(3)  # Bounds of topn.c
         self._packed = self._pack()
+        self._answered = 0
         self._scratch_bytes = int(self._library.topn_scratch_bytes(self._k))
         fast = not portable and bool(self._library.topn_has_avx2())
         arrays = [_address(array) for array in (self._packed, self._factors, self._bias, self._bounds)]
@@ -67,6 +74,11 @@ class NativeEngine:
         table = struct.pack(f"{len(told)}q", *told)
         if self._library.topn_search(*self._static, len(queries), vectors, skips, table, _address(out)):
             raise ValueError("a user's vector has to hold finite numbers")
+        self._answered += len(queries)
+        if self._answered >= _RELEASE_AFTER:
+            self._answered = 0
+            if self._factors.nbytes >= _LARGE_BYTES:
+                _release(self._factors)
         return [_answer(out[end - _answer_words(n) : end], n) for n, end in zip(counts, ends, strict=True)]
 
     def _pack(self) -> NDArray[np.uint8]:
