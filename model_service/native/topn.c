@@ -207,7 +207,7 @@ static int begin(Search *search, Query query, int64_t k, const Bounds *bounds, i
     double slack = norm * bounds->residual + left * bounds->norm;
     double greatest = slack + (norm + left) * bounds->norm;
     slack += ROUNDING * greatest + 1e-36;
-    if (greatest * larger(1.0, bounds->scale) > 1e38) slack = __builtin_inff(); /* a bound may overflow: look at every film */
+    if (greatest * larger(1.0, bounds->scale) > 1e38) slack = __builtin_inff(); /* may overflow: look at every film */
     *search = (Search){query, codes, scale, (float)slack, -__builtin_inff(), 128 * sum};
     return 1;
 }
