@@ -2,19 +2,19 @@
 
 from pathlib import Path
 
-from infra.batch import BatchTasks, BatchTasksArgs
-from infra.config import load_settings
-from infra.config_operations import metrics_environment
-from infra.cost import estimate
-from infra.cost_budget import budget
-from infra.endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
-from infra.image import ModelImage, ModelImageArgs
-from infra.network import Network, NetworkArgs
+from infra.config.load import load_settings
+from infra.config.operations import metrics_environment
+from infra.cost.budget import budget
+from infra.cost.estimate import estimate
+from infra.endpoint.load_balanced_endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
+from infra.image.model_image import ModelImage, ModelImageArgs
+from infra.network.network import Network, NetworkArgs
 from infra.outputs import tell, tell_cost
 from infra.registry import Registry, RegistryArgs, keep_images
-from infra.service import FargateService, FargateServiceArgs
+from infra.service.batch import BatchTasks, BatchTasksArgs
+from infra.service.fargate_service import FargateService, FargateServiceArgs
 from infra.tags import tag_everything
-from infra.watching import rollback_alarms, watch_endpoint, watch_service
+from infra.watching.watch import rollback_alarms, watch_endpoint, watch_service
 
 settings = load_settings()
 name = settings.name

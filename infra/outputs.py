@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import pulumi
 
-from infra.batch import BatchTasks
-from infra.cost import Estimate
-from infra.endpoint import LoadBalancedEndpoint
-from infra.image import ModelImage
+from infra.cost.estimate import Estimate
+from infra.endpoint.load_balanced_endpoint import LoadBalancedEndpoint
+from infra.image.model_image import ModelImage
 from infra.registry import Registry
-from infra.service import FargateService
+from infra.service.batch import BatchTasks
+from infra.service.fargate_service import FargateService
 
 
 def tell_cost(estimated: Estimate) -> None:

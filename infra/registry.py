@@ -8,7 +8,7 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from infra.settings import RegistrySettings
+from infra.config.settings import RegistrySettings
 
 UNTAGGED_DAYS: Final = 14
 """Days after which an untagged image goes. Tags are immutable, so an image that runs never loses its tag."""

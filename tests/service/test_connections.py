@@ -163,7 +163,7 @@ def test_connections_beyond_the_bound_are_told_and_the_others_served(trained: Tr
 
 
 def test_keep_alive_outlasts_the_load_balancers_idle_timeout() -> None:
-    sources = "".join(path.read_text() for path in (ROOT / "infra").glob("*.py"))
+    sources = "".join(path.read_text() for path in (ROOT / "infra").rglob("*.py"))
     (seconds,) = re.findall(r"^IDLE_TIMEOUT_SECONDS\b.*= (\d+)", sources, re.MULTILINE)
     assert int(seconds) < protocol.KEEP_ALIVE_SECONDS
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from infra.roles import s3_policy
-from infra.settings_tasks import BatchTaskSettings
+from infra.config.settings_tasks import BatchTaskSettings
+from infra.service.roles import s3_policy
 from tests.unit.answers import ACCOUNT
 from tests.unit.recorder import Recording, run_main
 from tests.unit.test_service import SERVICE, container, service

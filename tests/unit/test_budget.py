@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.settings_operations import BudgetSettings
+from infra.config.settings_operations import BudgetSettings
 from tests.unit.recorder import run_main
 
 BUDGET = "aws:budgets/budget:Budget"

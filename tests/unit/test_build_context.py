@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.build_context import BuildContext
+from infra.image.build_context import BuildContext
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infra.config import load_settings
-from infra.config_tasks import FLOOR_EXAMPLE, TASK_EXAMPLE
+from infra.config.load import load_settings
+from infra.config.settings import Settings
+from infra.config.settings_tasks import WorkingHours
+from infra.config.tasks import FLOOR_EXAMPLE, TASK_EXAMPLE
 from infra.errors import ConfigError
-from infra.settings import Settings
-from infra.settings_tasks import WorkingHours
 from tests.unit.recorder import ROOT, run, stack_config
 
 DECLARED: Mapping[str, Mapping[str, object]] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))[
@@ -44,7 +44,7 @@ def test_every_declared_key_is_read_and_every_read_key_declared(monkeypatch: pyt
     def note(values: object) -> None:
         read.update(values._read)  # type: ignore[attr-defined]
 
-    monkeypatch.setattr("infra.config_values.ConfigValues.refuse_unknown", note)
+    monkeypatch.setattr("infra.config.values.ConfigValues.refuse_unknown", note)
     settings_of({})
     assert read == set(DECLARED)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from infra import cost_prices
-from infra.cost import MODEL_METRICS, Estimate, estimate
-from infra.cost_prices import HOURS_A_MONTH, Price
-from infra.cost_tasks import share_of_week
-from infra.settings_tasks import WorkingHours
+from infra.config.settings_tasks import WorkingHours
+from infra.cost import prices
+from infra.cost.estimate import MODEL_METRICS, Estimate, estimate
+from infra.cost.prices import HOURS_A_MONTH, Price
+from infra.cost.tasks import share_of_week
 from model_service.serving import emf
 from tests.unit.recorder import Recording, run_main
 from tests.unit.test_config import settings_of
@@ -175,9 +175,7 @@ def test_the_lines_add_up_and_the_dearest_comes_first() -> None:
 
 def test_every_price_has_a_page_a_unit_and_a_month_in_the_past() -> None:
     values = [
-        item
-        for value in vars(cost_prices).values()
-        for item in (value.values() if isinstance(value, dict) else [value])
+        item for value in vars(prices).values() for item in (value.values() if isinstance(value, dict) else [value])
     ]
     found = [value for value in values if isinstance(value, Price)]
     assert len(found) >= 18
@@ -189,5 +187,5 @@ def test_every_price_has_a_page_a_unit_and_a_month_in_the_past() -> None:
 
 
 def test_an_hourly_price_is_paid_all_month_and_a_monthly_one_once() -> None:
-    assert cost_prices.BALANCER.monthly == pytest.approx(0.0225 * HOURS_A_MONTH)
-    assert cost_prices.DASHBOARD.monthly == 3.0
+    assert prices.BALANCER.monthly == pytest.approx(0.0225 * HOURS_A_MONTH)
+    assert prices.DASHBOARD.monthly == 3.0

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from infra.endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
-from infra.settings import EndpointSettings
+from infra.config.settings import EndpointSettings
+from infra.endpoint.load_balanced_endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
 from tests.unit.recorder import Recording, run
 
 ENDPOINT = EndpointSettings(

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pulumi
 import pytest
 
-from infra.checks_edge import plain_http_warning
-from infra.endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
+from infra.config.checks_edge import plain_http_warning
+from infra.config.settings import EndpointSettings
+from infra.endpoint.listeners import TLS_POLICY
+from infra.endpoint.load_balanced_endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
 from infra.errors import ConfigError
-from infra.listeners import TLS_POLICY
-from infra.settings import EndpointSettings
 from tests.unit.answers import ACCOUNT, Aws
 from tests.unit.recorder import Recording, run
 from tests.unit.test_endpoint import ENDPOINT, endpoint

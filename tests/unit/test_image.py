@@ -6,8 +6,8 @@ from typing import Any
 
 import pulumi
 
-from infra.image import ModelImage, ModelImageArgs
-from infra.settings import ImageSettings
+from infra.config.settings import ImageSettings
+from infra.image.model_image import ModelImage, ModelImageArgs
 from tests.unit.answers import FOREIGN_DIGEST
 from tests.unit.recorder import Recording, run, run_main
 

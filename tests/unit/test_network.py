@@ -6,10 +6,10 @@ from typing import Any
 import pulumi
 import pytest
 
+from infra.config.settings import NatGateways, NetworkSettings
 from infra.errors import ConfigError
-from infra.network import Network, NetworkArgs
-from infra.private_endpoints import services_for
-from infra.settings import NatGateways, NetworkSettings
+from infra.network.network import Network, NetworkArgs
+from infra.network.private_endpoints import services_for
 from tests.unit.answers import Aws
 from tests.unit.recorder import Recording, run
 

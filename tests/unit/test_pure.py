@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from infra.fargate_sizes import MEMORY_MIB_BY_CPU, check_fargate_size, nearest_memory_mib
-from infra.image_reference import EcrRepository, image_tag, parse_image_uri
+from infra.image.reference import EcrRepository, image_tag, parse_image_uri
 from infra.naming import base_name, child_name, repository_name, shorten
 from infra.registry import lifecycle_policy
-from infra.roles import execution_policy
+from infra.service.fargate_sizes import MEMORY_MIB_BY_CPU, check_fargate_size, nearest_memory_mib
+from infra.service.roles import execution_policy
 
 DIGEST = "sha256:" + "0" * 64
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from infra.config.settings import RegistrySettings
 from infra.registry import Registry, RegistryArgs
-from infra.settings import RegistrySettings
 from tests.unit.recorder import Recording, run
 
 REGISTRY = RegistrySettings(

@@ -10,10 +10,10 @@ import pytest
 from botocore.exceptions import NoCredentialsError
 from botocore.stub import Stubber
 
-from infra import rollback
 from infra.aws_clients import provider_client
 from infra.errors import ProgramError
-from infra.failure import Clients, explain
+from infra.service import rollback
+from infra.service.failure import Clients, explain
 from tests.unit.answers import Aws
 from tests.unit.recorder import run, run_main
 

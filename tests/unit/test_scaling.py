@@ -5,8 +5,8 @@ from dataclasses import replace
 import pulumi
 import pytest
 
-from infra.autoscaling import autoscale
-from infra.settings_tasks import Floor, ScalingSettings, WorkingHours
+from infra.config.settings_tasks import Floor, ScalingSettings, WorkingHours
+from infra.service.autoscaling import autoscale
 from tests.unit.recorder import Recording, run
 from tests.unit.test_service import SCALING, SERVICE, service
 

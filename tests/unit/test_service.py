@@ -9,11 +9,11 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from infra.container import container_definitions
+from infra.config.settings import ServiceSettings
+from infra.config.settings_tasks import CapacitySettings, ScalingSettings
 from infra.errors import ProgramError
-from infra.service import FargateService, FargateServiceArgs
-from infra.settings import ServiceSettings
-from infra.settings_tasks import CapacitySettings, ScalingSettings
+from infra.service.container import container_definitions
+from infra.service.fargate_service import FargateService, FargateServiceArgs
 from tests.unit.recorder import Recording, run
 
 SCALING = ScalingSettings(

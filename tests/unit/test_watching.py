@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from infra.settings_operations import WatchingSettings
-from infra.watching import EndpointWatch, EndpointWatchArgs, ServiceWatch, ServiceWatchArgs
-from infra.watching_alarms import FEWEST_REQUESTS, endpoint_alarms, model_alarms, service_alarms
+from infra.config.settings_operations import WatchingSettings
+from infra.watching.alarms import FEWEST_REQUESTS, endpoint_alarms, model_alarms, service_alarms
+from infra.watching.watch import EndpointWatch, EndpointWatchArgs, ServiceWatch, ServiceWatchArgs
 from model_service.serving import emf
 from tests.unit.recorder import Recording, run, run_main
 

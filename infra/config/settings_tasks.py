@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from infra.fargate_sizes import check_fargate_size
+from infra.service.fargate_sizes import check_fargate_size
 
 LaunchType = Literal["FARGATE", "EC2"]
 

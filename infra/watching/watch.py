@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.endpoint import LoadBalancedEndpoint
-from infra.image import ModelImage
-from infra.service import FargateService
-from infra.settings_operations import WatchingSettings
-from infra.watching_alarms import Alarm, Dimensions, endpoint_alarms, model_alarms, service_alarms
-from infra.watching_dashboard import dashboard_body
+from infra.config.settings_operations import WatchingSettings
+from infra.endpoint.load_balanced_endpoint import LoadBalancedEndpoint
+from infra.image.model_image import ModelImage
+from infra.service.fargate_service import FargateService
+from infra.watching.alarms import Alarm, Dimensions, endpoint_alarms, model_alarms, service_alarms
+from infra.watching.dashboard import dashboard_body
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,10 @@
 """The part of the configuration that says where the stack stands and how the world gets in."""
 
-from infra import checks, checks_edge
-from infra.config_values import ConfigValues, set_command
+from infra.config import checks, checks_edge
+from infra.config.settings import EndpointSettings, NatGateways, NetworkMode, NetworkSettings, ServiceSettings
+from infra.config.values import ConfigValues, set_command
 from infra.errors import ConfigError
-from infra.private_endpoints import services_for
-from infra.settings import EndpointSettings, NatGateways, NetworkMode, NetworkSettings, ServiceSettings
+from infra.network.private_endpoints import services_for
 
 
 def network_settings(values: ConfigValues, service: ServiceSettings) -> NetworkSettings:

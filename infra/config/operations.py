@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping
 
-from infra.config_values import ConfigValues, set_command
+from infra.config.settings_operations import BudgetSettings, WatchingSettings
+from infra.config.values import ConfigValues, set_command
 from infra.contract import METRICS_NAMESPACE
 from infra.errors import ConfigError
-from infra.settings_operations import BudgetSettings, WatchingSettings
 
 
 def watching_settings(values: ConfigValues) -> WatchingSettings:

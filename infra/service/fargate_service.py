@@ -7,15 +7,15 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from infra.autoscaling import autoscale
-from infra.capacity import service_capacity
-from infra.container import container_definitions
+from infra.config.settings import CpuArchitecture, ServiceSettings
 from infra.contract import CONTAINER_NAME, CONTAINER_PORT
-from infra.roles import exec_policy
-from infra.rollback import explain_failures, running_task_definition
-from infra.settings import CpuArchitecture, ServiceSettings
-from infra.task import TaskArgs, define_task
-from infra.task_network import task_security_group
+from infra.service.autoscaling import autoscale
+from infra.service.capacity import service_capacity
+from infra.service.container import container_definitions
+from infra.service.roles import exec_policy
+from infra.service.rollback import explain_failures, running_task_definition
+from infra.service.task import TaskArgs, define_task
+from infra.service.task_network import task_security_group
 
 DEPLOYMENT_TIMEOUT: Final = "20m"
 

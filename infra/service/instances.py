@@ -9,9 +9,9 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from infra.roles import POLICY_VERSION
-from infra.settings import CpuArchitecture
-from infra.task_network import https_out
+from infra.config.settings import CpuArchitecture
+from infra.service.roles import POLICY_VERSION
+from infra.service.task_network import https_out
 
 IMAGES: Final[Mapping[CpuArchitecture, str]] = {
     "X86_64": "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from infra.fargate_sizes import check_fargate_size
-from infra.settings_operations import BudgetSettings, WatchingSettings
-from infra.settings_tasks import BatchTaskSettings, CapacitySettings, ScalingSettings
+from infra.config.settings_operations import BudgetSettings, WatchingSettings
+from infra.config.settings_tasks import BatchTaskSettings, CapacitySettings, ScalingSettings
+from infra.service.fargate_sizes import check_fargate_size
 
 NetworkMode = Literal["default", "existing", "new"]
 CpuArchitecture = Literal["X86_64", "ARM64"]

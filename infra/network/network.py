@@ -8,9 +8,9 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_awsx as awsx
 
+from infra.config.settings import NatGateways, NetworkSettings
 from infra.errors import ConfigError
-from infra.private_endpoints import private_endpoints
-from infra.settings import NatGateways, NetworkSettings
+from infra.network.private_endpoints import private_endpoints
 
 AVAILABILITY_ZONES: Final = 2
 """The fewest that a load balancer takes. Source:

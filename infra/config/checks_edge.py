@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from infra.config_values import set_command
+from infra.config.values import set_command
 from infra.errors import ConfigError
 
 FIREWALL_RATE: Final = (10, 2_000_000_000)

@@ -5,7 +5,7 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from infra.config_values import set_command
+from infra.config.values import set_command
 from infra.errors import ConfigError
 
 RECORD_TTL_SECONDS: Final = 60

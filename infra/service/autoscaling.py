@@ -6,7 +6,7 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from infra.settings_tasks import ScalingSettings, WorkingHours
+from infra.config.settings_tasks import ScalingSettings, WorkingHours
 
 SCALE_OUT_COOLDOWN_SECONDS: Final = 30
 SCALE_IN_COOLDOWN_SECONDS: Final = 300

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from infra.config_values import ConfigValues, set_command
+from infra.config.values import ConfigValues, set_command
 from infra.errors import ConfigError
 
 _SCHEDULE: Final = re.compile(r"(cron\([^()]+\)|rate\(\d+ (minute|hour|day)s?\)|at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\))")

@@ -7,14 +7,14 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from infra.access_logs import LOG_PREFIX, access_log_bucket
-from infra.certificate import hosted_zone_id, point_at, validated_certificate
-from infra.checks_edge import plain_http_warning
+from infra.config.checks_edge import plain_http_warning
+from infra.config.settings import EndpointSettings
 from infra.contract import CONTAINER_PORT, READY_PATH
-from infra.firewall import guard
-from infra.listeners import HTTP_PORT, HTTPS_PORT, listen
+from infra.endpoint.access_logs import LOG_PREFIX, access_log_bucket
+from infra.endpoint.certificate import hosted_zone_id, point_at, validated_certificate
+from infra.endpoint.firewall import guard
+from infra.endpoint.listeners import HTTP_PORT, HTTPS_PORT, listen
 from infra.naming import LOAD_BALANCER_NAME_LIMIT, child_name
-from infra.settings import EndpointSettings
 
 IDLE_TIMEOUT_SECONDS: Final = 60
 

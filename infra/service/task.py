@@ -7,10 +7,10 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
+from infra.config.settings import CpuArchitecture
+from infra.config.settings_tasks import LaunchType
 from infra.naming import child_name
-from infra.roles import execution_policy, task_trust_policy
-from infra.settings import CpuArchitecture
-from infra.settings_tasks import LaunchType
+from infra.service.roles import execution_policy, task_trust_policy
 
 ROLE_NAME_LIMIT: Final = 64
 """Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html ("IAM and AWS STS quotas")"""

@@ -10,12 +10,12 @@ import pulumi_aws as aws
 import pulumi_docker as docker
 import pulumi_docker_build as docker_build
 
-from infra.build_context import BuildContext
+from infra.config.settings import CpuArchitecture, ImageSettings
 from infra.contract import ARTIFACT_FOLDER
 from infra.errors import ProgramError
-from infra.image_push import explain_taken_tag
-from infra.image_reference import ImageReference, image_tag, parse_image_uri
-from infra.settings import CpuArchitecture, ImageSettings
+from infra.image.build_context import BuildContext
+from infra.image.push import explain_taken_tag
+from infra.image.reference import ImageReference, image_tag, parse_image_uri
 from model_service.version import ArtifactError, read_model_version
 
 BUILD_SECRETS: Final = ("ca-bundle", "pip-conf")

@@ -7,7 +7,7 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from infra.settings_operations import BudgetSettings
+from infra.config.settings_operations import BudgetSettings
 
 WARN_PERCENT: Final = 80
 OWNER_TAGS: Final = ("project", "stack")

@@ -9,12 +9,12 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from infra.container import batch_container_definitions
+from infra.config.settings_tasks import BatchTaskSettings
 from infra.naming import child_name
-from infra.roles import s3_policy, scheduler_policy, scheduler_trust_policy
-from infra.service import FargateService, FargateServiceArgs
-from infra.settings_tasks import BatchTaskSettings
-from infra.task import ROLE_NAME_LIMIT, Task, TaskArgs, define_task
+from infra.service.container import batch_container_definitions
+from infra.service.fargate_service import FargateService, FargateServiceArgs
+from infra.service.roles import s3_policy, scheduler_policy, scheduler_trust_policy
+from infra.service.task import ROLE_NAME_LIMIT, Task, TaskArgs, define_task
 
 SCHEDULE_NAME_LIMIT: Final = 64
 """Source: https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html ("CreateSchedule")"""

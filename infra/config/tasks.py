@@ -4,12 +4,9 @@ import json
 import re
 from typing import Final
 
-from infra import checks
-from infra.config_objects import objects, refuse_twins
-from infra.config_values import ConfigValues, set_command
-from infra.errors import ConfigError
-from infra.fargate_sizes import check_fargate_size
-from infra.settings_tasks import (
+from infra.config import checks
+from infra.config.objects import objects, refuse_twins
+from infra.config.settings_tasks import (
     BatchTaskSettings,
     CapacitySettings,
     Floor,
@@ -17,6 +14,9 @@ from infra.settings_tasks import (
     ScalingSettings,
     WorkingHours,
 )
+from infra.config.values import ConfigValues, set_command
+from infra.errors import ConfigError
+from infra.service.fargate_sizes import check_fargate_size
 
 TASK_EXAMPLE: Final = json.dumps({"name": "score", "command": ["python3", "-m", "batch"], "schedule": "rate(1 day)"})
 FLOOR_EXAMPLE: Final = json.dumps({"name": "morning", "schedule": "cron(0 7 ? * MON-FRI *)", "fewest": 4})

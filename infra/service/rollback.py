@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.aws_clients import provider_client
 from infra.errors import ProgramError
-from infra.failure import explain
+from infra.service.failure import explain
 
 MEND = (
     "The version before still answers. Mend the cause and deploy again; "

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from infra import cost_prices as prices
-from infra.cost_prices import Price
-from infra.fargate_sizes import GIB
-from infra.instances import ROOT_VOLUME_GIB
-from infra.settings import Settings
-from infra.settings_tasks import WorkingHours
+from infra.config.settings import Settings
+from infra.config.settings_tasks import WorkingHours
+from infra.cost import prices
+from infra.cost.prices import Price
+from infra.service.fargate_sizes import GIB
+from infra.service.instances import ROOT_VOLUME_GIB
 
 CPU_UNITS_A_VCPU: Final = 1024
 LOG_GB_A_TASK: Final = 0.25

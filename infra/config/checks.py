@@ -9,10 +9,10 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
-from infra.config_values import set_command
+from infra.config.values import set_command
 from infra.contract import RESERVED_ENVIRONMENT
 from infra.errors import ConfigError
-from infra.image_reference import parse_image_uri
+from infra.image.reference import parse_image_uri
 
 LOG_RETENTION_DAYS: Final = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from infra import cost_prices as prices
-from infra.cost_tasks import CostLine, missing_prices, priced, task_lines
-from infra.firewall import MANAGED_RULES
-from infra.network import AVAILABILITY_ZONES
-from infra.settings import Settings
-from infra.watching_alarms import endpoint_alarms, model_alarms, service_alarms
+from infra.config.settings import Settings
+from infra.cost import prices
+from infra.cost.tasks import CostLine, missing_prices, priced, task_lines
+from infra.endpoint.firewall import MANAGED_RULES
+from infra.network.network import AVAILABILITY_ZONES
+from infra.watching.alarms import endpoint_alarms, model_alarms, service_alarms
 
 IMAGE_GB: Final = 0.1
 """One more image in the registry: what it does not share with the one before, compressed."""

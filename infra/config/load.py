@@ -5,20 +5,21 @@ from pathlib import Path
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
-from infra import checks, naming
-from infra.config_edge import endpoint_settings, network_settings
-from infra.config_operations import budget_settings, watching_settings
-from infra.config_tasks import batch_task_settings, capacity_settings, scaling_settings
-from infra.config_values import ConfigValues, set_command
-from infra.errors import ConfigError
-from infra.fargate_sizes import MEMORY_MIB_BY_CPU, check_fargate_size, nearest_memory_mib
-from infra.settings import (
+from infra import naming
+from infra.config import checks
+from infra.config.edge import endpoint_settings, network_settings
+from infra.config.operations import budget_settings, watching_settings
+from infra.config.settings import (
     CpuArchitecture,
     ImageSettings,
     RegistrySettings,
     ServiceSettings,
     Settings,
 )
+from infra.config.tasks import batch_task_settings, capacity_settings, scaling_settings
+from infra.config.values import ConfigValues, set_command
+from infra.errors import ConfigError
+from infra.service.fargate_sizes import MEMORY_MIB_BY_CPU, check_fargate_size, nearest_memory_mib
 
 
 def load_settings() -> Settings:

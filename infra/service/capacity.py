@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.instances import InstancesArgs, instance_provider
-from infra.settings import CpuArchitecture
-from infra.settings_tasks import CapacitySettings
+from infra.config.settings import CpuArchitecture
+from infra.config.settings_tasks import CapacitySettings
+from infra.service.instances import InstancesArgs, instance_provider
 
 
 @dataclass(frozen=True, kw_only=True)

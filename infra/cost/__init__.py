@@ -1,0 +1,1 @@
+"""What a stack costs a month: dated prices, an estimate, a budget."""

@@ -1,0 +1,1 @@
+"""`LoadBalancedEndpoint`: load balancer, target group, listeners, certificate, logs, firewall."""

@@ -1,0 +1,1 @@
+"""`ModelImage`: built from its content, or somebody else's, and run by digest."""

@@ -1,0 +1,1 @@
+"""`Network`: the default VPC, a given one, or a new one."""

@@ -1,0 +1,1 @@
+"""`FargateService` and tasks that end: task definition, roles, capacity, scaling, rollback."""
