@@ -59,8 +59,8 @@ class ServiceState:
     @property
     def expected_score(self) -> float | None:
         """The mean predicted rating, in stars, of what training recommended; None when it did not say."""
-        ranking = self.model.artifact.metadata.metrics.get("ranking", {}) if self.model else {}
-        value = ranking.get("mean_score") if isinstance(ranking, dict) else None
+        served = self.model.artifact.metadata.metrics.get("served_scores", {}) if self.model else {}
+        value = served.get("mean") if isinstance(served, dict) else None
         return float(value) if isinstance(value, int | float) else None
 
     def become_worker(self, worker: int) -> None:

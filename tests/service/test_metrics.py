@@ -10,10 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model_service.artifact import Artifact
 from model_service.serving.cpus import available_cpus, default_workers
 from model_service.serving.emf import Reporter, embedded_metrics
 from model_service.serving.metrics import Metrics, Reading
 from model_service.serving.prometheus import exposition
+from model_service.serving.settings import Settings
+from model_service.serving.state import ServiceState
+from tests.service.conftest import Trained
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from([200, 304, 404, 500]), st.floats(0, 100)), max_size=100))
@@ -189,3 +193,9 @@ def test_metadata_that_cannot_be_reached_changes_nothing(tmp_path: Path) -> None
 
 def test_a_part_of_a_cpu_still_gets_a_worker() -> None:
     assert [default_workers(cpus) for cpus in (0.25, 1.0, 1.9, 2.0, 16.0)] == [1, 1, 1, 2, 16]
+
+
+def test_drift_is_held_against_what_training_served(trained: Trained, artifact: Artifact) -> None:
+    state = ServiceState()
+    state.load(Settings(artifact_dir=trained.folder))
+    assert state.expected_score == artifact.metadata.metrics["served_scores"]["mean"]
