@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from deploy.engines import PROJECT_DIR
 from deploy.errors import DeployError
 from deploy.events import Event, OnEvent, Result
+from deploy.project import PROJECT_DIR
 from local.docker_engine import buildkit_cli
 from local.errors import LocalError
 from local.settings import load_settings

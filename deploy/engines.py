@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import Any, Protocol
 
 from deploy.errors import DeployError
 from deploy.events import OnEvent, Result
-
-PROJECT_DIR = Path(__file__).resolve().parent.parent
-LOCAL_STACK = "local"
+from deploy.project import LOCAL_STACK, check_stack
 
 
 class Engine(Protocol):
@@ -30,12 +27,7 @@ def choose_engine(stack: str, *, config: dict[str, Any], backend: str | None) ->
 
     Raises `DeployError` for an unknown stack, or one that needs the CLI where there is none.
     """
-    known = sorted(path.name.split(".")[1] for path in PROJECT_DIR.glob("Pulumi.*.yaml"))
-    if stack not in known:
-        raise DeployError(
-            f"There is no stack {stack!r}. There are: {', '.join(known)}. "
-            f"For another one, write Pulumi.{stack}.yaml after the pattern of Pulumi.dev.yaml."
-        )
+    check_stack(stack)
     if shutil.which("pulumi"):
         from deploy.pulumi_cli import PulumiCli
 

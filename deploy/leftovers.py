@@ -10,8 +10,8 @@ import boto3
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy.engines import LOCAL_STACK, PROJECT_DIR
 from deploy.errors import DeployError
+from deploy.project import LOCAL_STACK, PROJECT_DIR, check_stack
 from infra.naming import base_name
 
 Clients = Callable[[str], Any]
@@ -155,10 +155,7 @@ def _gone(clients: Clients, one: Leftover) -> bool:
 
 
 def _stack_file(stack: str) -> tuple[str, dict[str, Any]]:
-    file = PROJECT_DIR / f"Pulumi.{stack}.yaml"
-    if not file.exists():
-        known = ", ".join(sorted(path.name.split(".")[1] for path in PROJECT_DIR.glob("Pulumi.*.yaml")))
-        raise DeployError(f"There is no stack {stack!r}, for want of a {file.name}. There are: {known}.")
+    file = check_stack(stack)
     project = yaml.safe_load((PROJECT_DIR / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
     return str(project), dict((yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("config") or {})
 

@@ -14,9 +14,9 @@ from pulumi import automation
 from pulumi.automation.errors import InvalidVersionError
 
 from deploy.engine_events import OPERATIONS, Seen
-from deploy.engines import LOCAL_STACK, PROJECT_DIR
 from deploy.errors import DeployError
 from deploy.events import OnEvent, Result
+from deploy.project import LOCAL_STACK, PROJECT_DIR
 from deploy.stack_file import config_file, keeping_stack_file
 
 Work = Callable[[automation.Stack, str], Any]
