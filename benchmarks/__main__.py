@@ -82,7 +82,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
         sizes=sizes,
         contenders=tuple(options.only or [one.key for one in CONTENDERS]),
         rounds=options.rounds or (1 if options.quick else 3),
-        seconds=1.0 if options.quick else 4.0,
+        seconds=1.0 if options.quick else 3.0,
         overload_seconds=5.0 if options.quick else 30.0,
         overload_sizes=sizes[-1:] if options.quick else sizes,
         kernel_rounds=3 if options.quick else 9,

@@ -24,7 +24,7 @@ _CHECKED = 5  # users whose answers are compared
 _KEPT = 512  # users who were asked for before, where that is measured
 _WALKED = 4096  # users in the walk otherwise
 _WARM_SECONDS = 1.0
-_ALONE_SECONDS = 2.0
+_ALONE_SECONDS = 1.0
 
 
 def users_of(size: Size, count: int) -> list[int]:
@@ -79,7 +79,7 @@ def _measure(
     load = run_wrk(server.port, requests, connections=connections, seconds=max(seconds, contender.seconds))
     if load.failed:
         raise BenchmarkError(f"{load.failed} of {load.requests} requests failed under load")
-    alone = run_wrk(server.port, requests, connections=1, seconds=_ALONE_SECONDS)
+    alone = run_wrk(server.port, requests, connections=1, seconds=max(_ALONE_SECONDS, contender.seconds / 2))
     return Measurement(
         size=size.name,
         contender=contender.key,

@@ -43,9 +43,8 @@ class Journal:
         lines = list(_lines(path)) if path.is_file() and not fresh else []
         if lines and lines[0] == plan:
             journal.records = lines[1:]
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(plan) + "\n")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(json.dumps(line) + "\n" for line in [plan, *journal.records]))
         return journal
 
     def add(self, kind: str, content: dict[str, Any]) -> None:

@@ -1,0 +1,140 @@
+"""Medians, ratios and the page made of them."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.claims import ratios
+from benchmarks.plot import draw
+from benchmarks.report import markdown, number
+from benchmarks.summary import Ratio, Row, median, rows
+from tests.benchmarks.make import failure, kernel, measurement, overload
+
+_MACHINE = {
+    "processor": "A processor",
+    "cores": 2,
+    "memory_gib": 4.0,
+    "system": "Linux 6",
+    "load_before": 0.1,
+    "commit": "abc1234",
+    "versions": {"Python": "3.11.2"},
+}
+
+
+def _values(found: list[Ratio]) -> dict[str, Ratio]:
+    return {ratio.claim: ratio for ratio in found}
+
+
+def test_a_row_is_the_median_of_the_rounds_that_succeeded() -> None:
+    rounds = [measurement("ray", rate, number=at) for at, rate in enumerate((100.0, 900.0, 300.0))]
+    (row,) = rows([*rounds, failure("ray", number=3)])
+    assert (row.requests_per_second, row.rounds, row.error) == (300.0, 3, None)
+
+
+def test_a_contender_that_never_succeeded_is_reported_with_the_reason() -> None:
+    (row,) = rows([failure("ray"), failure("ray", number=1)])
+    assert row.error == "it exited with status 3: no such module"
+
+
+def test_the_median_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="nothing"):
+        median([])
+
+
+def test_ratios_are_taken_within_a_size_and_held_against_their_limits() -> None:
+    table = rows(
+        [
+            measurement("ours-kept", 9_500),
+            measurement("constant-asgi", 10_000),
+            measurement("ours-computed", 9_000),
+            measurement("mlserver", 2_000),
+            measurement("litserve", 500),
+            measurement("mlserver", 10, size="62000"),
+        ]
+    )
+    found = _values(ratios(table, [], []))
+    assert found["1,682 films: kept over raw ASGI's constant"].met is True
+    assert found["1,682 films: computed over mlserver"].value == 4.5
+    assert found["1,682 films: computed over mlserver"].met is False
+    assert found["1,682 films: computed over litserve"].met is True
+    assert found["1,682 films: computed over bentoml"].met is None
+
+
+def test_the_best_peer_is_the_one_that_leaves_the_least() -> None:
+    table = rows(
+        [
+            measurement("ours-computed", 3_000, size="62000"),
+            measurement("mlserver", 600, size="62000"),
+            measurement("ray", 100, size="62000"),
+        ]
+    )
+    assert _values(ratios(table, [], []))["62,000 films: computed over the best peer"].value == 5.0
+
+
+def test_memory_is_counted_beyond_the_weights() -> None:
+    table = rows([measurement("ours-computed", 1_000, size="1000000", mb=400.0)])
+    found = _values(ratios(table, [], []))
+    ratio = next(ratio for claim, ratio in found.items() if claim.startswith("1,000,000 films: resident MB"))
+    assert ratio.value == pytest.approx(400.0 - 278.8, abs=1)
+    assert ratio.met is False
+
+
+@pytest.mark.parametrize(
+    ("changes", "claim"),
+    [
+        ({"statuses": {"0": 1, "200": 10}}, "neither 200 nor 503"),
+        ({"statuses": {"200": 10, "500": 1}}, "neither 200 nor 503"),
+        ({"latencies": {"200": {"p50_ms": 1.0, "p99_ms": 251.0}}}, "p99 of the 200s"),
+        ({"alone_after_ms": {"p50": 1.3, "p99": 2.0}}, "a second after"),
+    ],
+)
+def test_each_way_of_bearing_overload_badly_is_seen(changes: dict[str, object], claim: str) -> None:
+    missed = [ratio.claim for ratio in ratios([], [], [overload(**changes)]) if not ratio.met]
+    assert len(missed) == 1
+    assert claim in missed[0]
+
+
+def test_overload_borne_well_misses_nothing() -> None:
+    assert all(ratio.met for ratio in ratios([], [], [overload()]))
+
+
+def test_the_page_tells_machine_numbers_and_failures() -> None:
+    table = rows([measurement("ours-kept", 23_456.7), failure("ray"), measurement("constant-asgi", 20_000)])
+    found = ratios(table, [kernel()], [overload()])
+    result = {
+        "date": "today",
+        "command": "python -m benchmarks",
+        "machine": _MACHINE,
+        "rounds": 3,
+        "seconds": 3.0,
+        "kernels": [kernel()],
+        "overload": [overload()],
+        "failures": ["scoring alone: killed"],
+    }
+    page = markdown(result, table, found, "results.png")
+    assert "| **ours**, asked before (answers kept) | 23,457 | 1.00 | 2.00 |" in page
+    assert "Not measured: Ray Serve: it exited with status 3: no such module" in page
+    assert "| 1,682 films: kept over raw ASGI's constant | 1.17 | ≥ 0.9 | yes |" in page
+    assert "| ours: one by one | 12.0 | 1.20 |" in page
+    assert "Failed: scoring alone: killed" in page
+    assert "A processor, 2 cores" in page
+    columns = {line.count("|") for line in page.splitlines() if line.startswith(("| **ours", "| Ray", "| raw ASGI"))}
+    assert columns == {9}
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(26_812.4, "26,812"), (123.4, "123"), (12.34, "12.3"), (0.718, "0.72"), (0.0, "0.00")]
+)
+def test_numbers_keep_three_digits(value: float, told: str) -> None:
+    assert number(value) == told
+
+
+def test_the_plot_shows_every_size_and_leaves_failures_out(tmp_path: Path) -> None:
+    table = rows([measurement("ours-kept", 100), failure("ray"), measurement("ours-kept", 50, size="62000")])
+    draw(table, tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_there_is_no_plot_of_nothing(tmp_path: Path) -> None:
+    draw([Row(size="1682", contender="ray", label="Ray", kind="peer", rounds=0, error="no")], tmp_path / "plot.png")
+    assert not (tmp_path / "plot.png").exists()

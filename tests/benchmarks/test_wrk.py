@@ -1,0 +1,42 @@
+"""What is told to wrk and what it tells."""
+
+import re
+
+import pytest
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.http_client import encode_request
+from benchmarks.wrk import lua_table, parse_wrk
+
+_OUTPUT = """Running 4s test @ http://127.0.0.1:1/
+Requests/sec:   2500.00
+{"requests": 10000, "duration_us": 4000000, "p50_us": 1500, "p99_us": 4200, "max_us": 9000, "failed_status": 2, \
+"connect_errors": 0, "read_errors": 1, "write_errors": 0, "timeouts": 3}
+"""
+
+
+def test_rates_and_times_come_out_in_seconds_and_milliseconds() -> None:
+    load = parse_wrk(_OUTPUT)
+    assert (load.requests_per_second, load.p50_ms, load.p99_ms, load.max_ms) == (2500.0, 1.5, 4.2, 9.0)
+
+
+def test_every_kind_of_failure_counts() -> None:
+    assert parse_wrk(_OUTPUT).failed == 6
+
+
+def test_output_without_a_summary_is_an_error_that_shows_it() -> None:
+    with pytest.raises(BenchmarkError, match="unable to connect"):
+        parse_wrk("unable to connect to 127.0.0.1:1 Connection refused\n")
+
+
+def test_lua_gets_the_bytes_that_were_meant() -> None:
+    requests = [encode_request("/?uid=7", None), encode_request("/é", b'{"title": "a \\"b\\"\n"}'), b"\x001\xff9"]
+    literals = re.findall(r'^"(.*)",?$', lua_table(requests), re.MULTILINE)
+    assert [_lua_bytes(literal) for literal in literals] == requests
+
+
+def _lua_bytes(literal: str) -> bytes:
+    """A Lua string as Lua reads it; only decimal escapes are understood, a bare quote is refused."""
+    parts = re.findall(r'\\(\d{3})|([^\\"])', literal)
+    assert sum(4 if number else 1 for number, _ in parts) == len(literal)
+    return b"".join(bytes([int(number)]) if number else plain.encode("ascii") for number, plain in parts)
