@@ -2,14 +2,17 @@
 
 Each number is the median over interleaved rounds of the time for one answer in ms. The bound is the time to read the
 item factors once, by the fastest of several ways to read them, on one and on all cores: the lowest is taken.
+Of a large catalogue the approximate index is built, where its library is installed, and measured in the same rounds.
 """
 
+import importlib.util
 import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,11 +20,17 @@ from numpy.typing import NDArray
 
 from benchmarks.summary import median
 from model_service.artifact import Artifact, load_artifact
+from model_service.index import build_index
 from model_service.serving.recommender import Recommender, TopRequest
+from model_service.serving.scoring.index_file import FilmIndex, IndexFileError, read_index
 
 TOP = 10
 TOGETHER = 32
+APPROXIMATE = "ours, approximate index: one by one"
 _WARM_ROUNDS = 1
+_INDEX_ABOVE = 500_000  # films
+_RECALL_USERS = 1000
+_IN_A_ROW = 25  # answers from the index, each to another user: together about the time of one of numpy's
 
 
 def stream_ways(factors: NDArray[np.float32]) -> dict[str, Callable[[], object]]:
@@ -69,8 +78,11 @@ class Plain:
         return best[np.argsort(-scores[best], kind="stable")]
 
 
-def measure_kernels(artifact: Artifact, rounds: int) -> dict[str, Any]:
-    """Medians in ms for one answer, ratios, and whether ours and numpy's best films are the same."""
+def measure_kernels(artifact: Artifact, rounds: int, index: FilmIndex | None = None) -> dict[str, Any]:
+    """Medians in ms for one answer, ratios, and whether ours and numpy's best films are the same.
+
+    `index` is measured beside them where it is given.
+    """
     recommender, plain = Recommender(artifact), Plain(artifact)
     ids = artifact.weights.user_ids
     users = _walk(len(ids))
@@ -90,10 +102,14 @@ def measure_kernels(artifact: Artifact, rounds: int) -> dict[str, Any]:
         "ours: one by one": (lambda: ours(1), 1),
         f"ours: {TOGETHER} together": (lambda: ours(TOGETHER), TOGETHER),
     }
+    approximate = Recommender(artifact, index) if index else None
+    if approximate:
+        subjects[APPROXIMATE] = (lambda: approximate.recommend(int(ids[next(users)]), TOP), 1)
     times: dict[str, list[float]] = {name: [] for name in subjects}
     for number in range(rounds + _WARM_ROUNDS):
         for name, (call, answers) in subjects.items():
-            elapsed = timed(call, repeats=3 if answers == 1 else 1) / answers
+            repeats = _IN_A_ROW if name == APPROXIMATE else 3 if answers == 1 else 1
+            elapsed = timed(call, repeats=repeats) / answers
             if number >= _WARM_ROUNDS:
                 times[name].append(elapsed)
     medians = {name: median(values) for name, values in times.items()}
@@ -108,6 +124,24 @@ def measure_kernels(artifact: Artifact, rounds: int) -> dict[str, Any]:
         "together_over_numpy": medians[f"numpy: argpartition, {TOGETHER} together"]
         / medians[f"ours: {TOGETHER} together"],
         "same_films": _same(recommender, plain, ids),
+        "approximate": _approximate(recommender, approximate, artifact, medians) if approximate else None,
+    }
+
+
+def _approximate(
+    exact: Recommender, approximate: Recommender, artifact: Artifact, medians: dict[str, float]
+) -> dict[str, Any]:
+    """How many times numpy's answers its are, and over users in even steps its recall and the seen films it told."""
+    ids, hits, wanted, seen = artifact.weights.user_ids, 0, 0, 0
+    for user in range(0, len(ids), max(1, len(ids) // _RECALL_USERS)):
+        told = {*approximate.recommend(int(ids[user]), TOP).rows}
+        best = {*exact.recommend(int(ids[user]), TOP).rows}
+        hits, wanted = hits + len(told & best), wanted + len(best)
+        seen += len(told & {*exact.seen(user).tolist()})
+    return {
+        "over_numpy": medians["numpy: argpartition, one by one"] / medians[APPROXIMATE],
+        "recall_at_10": hits / wanted,
+        "seen_films_told": seen,
     }
 
 
@@ -135,5 +169,27 @@ def _same(recommender: Recommender, plain: Plain, ids: NDArray[np.int64]) -> boo
     return True
 
 
+def _index(folder: Path, artifact: Artifact) -> FilmIndex | None:
+    """The index of a large catalogue, built when there is none that fits; None without the library."""
+    films, factors = artifact.weights.item_factors.shape
+    if films < _INDEX_ABOVE or importlib.util.find_spec("faiss") is None:
+        return None
+
+    def read() -> FilmIndex:
+        return read_index(folder, model_version=artifact.metadata.model_version, films=films, factors=factors)
+
+    try:
+        return read()
+    except IndexFileError:
+        build_index(folder)
+        return read()
+
+
+def main(folder: Path, rounds: int) -> None:
+    """Print the measurements as JSON."""
+    artifact = load_artifact(folder)
+    print(json.dumps(measure_kernels(artifact, rounds, _index(folder, artifact))))
+
+
 if __name__ == "__main__":
-    print(json.dumps(measure_kernels(load_artifact(sys.argv[1]), int(sys.argv[2]))))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from model_service.artifact import Artifact
 from model_service.serving.scoring.engine import make_engine
 from model_service.serving.scoring.fold_in import Person, fold_in
+from model_service.serving.scoring.index_file import FilmIndex
 from model_service.serving.scoring.query import Mask, Query, Ranked, Rows
 from model_service.serving.scoring.score import exact_scores
 from model_service.serving.scoring.similar import Neighbours
@@ -47,15 +48,16 @@ class Recommender:
 
     Scores are those of the model, r̂ = μ + b_u + b_i + p_u · q_i; films are ranked by b_i + p_u · q_i as
     `exact_scores` defines it, equal ones by row, and scores are clipped to the rating scale only when they are told.
+    With an `index` of this artifact a user may miss a film, but never gets a seen one or another score.
     """
 
-    def __init__(self, artifact: Artifact) -> None:
+    def __init__(self, artifact: Artifact, index: FilmIndex | None = None) -> None:
         self._weights = weights = artifact.weights
         self.items = artifact.items
         self._scale = artifact.scale
         self._hyperparameters = artifact.metadata.hyperparameters
         self._mean = float(weights.global_mean[0])
-        self._engine = make_engine(weights.item_factors, weights.item_bias)
+        self._engine = make_engine(weights.item_factors, weights.item_bias, index)
         self._neighbours = Neighbours(weights.item_factors)
         self._popular = self._rank_popular(np.ones(len(self.items), np.bool_))
         self.version = artifact.metadata.short_version

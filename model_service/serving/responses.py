@@ -126,6 +126,17 @@ USER_RESPONSES: Responses = {
     **_READ_PROBLEMS,
 }
 _ANY = {"type": "object"}
+_INDEX = {
+    "type": "object",
+    "required": ["library", "recall_at_10"],
+    "properties": {
+        "library": {"type": "string"},
+        "recall_at_10": {"type": "number", "minimum": 0, "maximum": 1},
+        "measured_users": {"type": "integer"},
+        "lists": {"type": "integer"},
+        "probes": {"type": "integer"},
+    },
+}
 MODEL_RESPONSES: Responses = {
     200: answer(
         "What is known of the model.",
@@ -140,6 +151,7 @@ MODEL_RESPONSES: Responses = {
             metrics=_ANY,
             libraries=_ANY,
             engine={"type": "string"},
+            index={"anyOf": [{"const": "exact"}, _INDEX]},
         ),
     ),
     503: NOT_READY,

@@ -31,6 +31,8 @@ class Settings:
     workers: WORKERS, 1 to 64 processes; 0, the default, for one for each whole CPU that the task may use.
     keep_mib: KEEP_MIB, 0 to 4096: memory for answers that are kept, in each worker; 0 keeps none.
     most_waiting: MOST_WAITING, 1 to 100000: requests that may wait to be computed before others are turned away.
+    approximate_above: APPROXIMATE_ABOVE, 0 to 1000000000: a model of more films than this answers from its approximate
+        index (`python -m model_service.index` builds it); 0, the default, answers exactly whatever the size.
     access_log_every: ACCESS_LOG_EVERY, 0 to 1000000: of the recommendations that succeed, one in so many is logged,
         0 for none; whatever else is asked and every error is logged each time.
     metrics_namespace: METRICS_NAMESPACE, the CloudWatch namespace to write metrics for once a minute; None for none.
@@ -46,6 +48,7 @@ class Settings:
     workers: int = 0
     keep_mib: int = 16
     most_waiting: int = 1000
+    approximate_above: int = 0
     access_log_every: int = 100
     metrics_namespace: str | None = None
     service_name: str = "recommender"
@@ -64,6 +67,7 @@ class Settings:
             workers=_number(given, "WORKERS", int, cls.workers, 0, 64),
             keep_mib=_number(given, "KEEP_MIB", int, cls.keep_mib, 0, 4096),
             most_waiting=_number(given, "MOST_WAITING", int, cls.most_waiting, 1, 100_000),
+            approximate_above=_number(given, "APPROXIMATE_ABOVE", int, cls.approximate_above, 0, 1_000_000_000),
             access_log_every=_number(given, "ACCESS_LOG_EVERY", int, cls.access_log_every, 0, 1_000_000),
             metrics_namespace=_name(given, "METRICS_NAMESPACE", None),
             service_name=_name(given, "SERVICE_NAME", cls.service_name) or cls.service_name,

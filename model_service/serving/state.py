@@ -12,6 +12,7 @@ from model_service.serving.errors import RequestError
 from model_service.serving.loading import Loading
 from model_service.serving.metrics import Counters, Metrics
 from model_service.serving.recommender import Recommender
+from model_service.serving.scoring.index_file import FilmIndex, IndexFileError, read_index
 from model_service.serving.search import TitleIndex
 from model_service.serving.settings import Settings
 from model_service.serving.titles import keep_items
@@ -29,6 +30,7 @@ class Model:
     recommender: Recommender
     titles: TitleIndex
     answers: Answers
+    index: FilmIndex | None = None
 
     @property
     def version(self) -> str:
@@ -85,7 +87,12 @@ class ServiceState:
                 f"{artifact.metadata.short_version}; build the image with that artifact or change MODEL_VERSION"
             )
             return
-        recommender = Recommender(dataclasses.replace(artifact, items=keep_items(artifact.items)))
+        try:
+            index = _index(artifact, settings)
+        except IndexFileError as error:
+            self._refuse(str(error))
+            return
+        recommender = Recommender(dataclasses.replace(artifact, items=keep_items(artifact.items)), index)
         titles = TitleIndex(artifact.items, artifact.weights.item_counts)
         answers = Answers(
             recommender,
@@ -95,7 +102,7 @@ class ServiceState:
             most_waiting=settings.most_waiting,
         )
         answers.queue.warm_up([Question(int(uid), 10) for uid in artifact.weights.user_ids[:_WARM_UP_USERS]])
-        self.model = Model(artifact=artifact, recommender=recommender, titles=titles, answers=answers)
+        self.model = Model(artifact=artifact, recommender=recommender, titles=titles, answers=answers, index=index)
         milliseconds = round((time.perf_counter() - started) * 1000)
         extra = {"model_version": self.version, "load_milliseconds": milliseconds, "engine": recommender.engine}
         _log.info("model loaded", extra=extra)
@@ -115,3 +122,12 @@ class ServiceState:
     def _refuse(self, problem: str) -> None:
         self.problem = problem
         _log.error("no model, not ready", extra={"problem": problem})
+
+
+def _index(artifact: Artifact, settings: Settings) -> FilmIndex | None:
+    """The approximate index, None where answers are exact; raises IndexFileError where it is wanted and not usable."""
+    films, factors = artifact.weights.item_factors.shape
+    if not 0 < settings.approximate_above < films:
+        return None
+    version = artifact.metadata.model_version
+    return read_index(settings.artifact_dir, model_version=version, films=films, factors=factors)

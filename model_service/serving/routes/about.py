@@ -5,7 +5,7 @@ from fastapi import FastAPI, Request, Response
 from model_service.serving import prometheus, responses
 from model_service.serving.errors import RequestError
 from model_service.serving.routes.common import json_response
-from model_service.serving.state import ServiceState
+from model_service.serving.state import Model, ServiceState
 
 _BALANCER_HEADER = "x-forwarded-for"
 
@@ -43,6 +43,7 @@ def add(app: FastAPI, state: ServiceState) -> None:
                 "metrics": metadata.metrics,
                 "libraries": metadata.libraries,
                 "engine": found.recommender.engine,
+                "index": _index(found),
             }
         )
 
@@ -58,3 +59,12 @@ def add(app: FastAPI, state: ServiceState) -> None:
         if _BALANCER_HEADER in request.headers:
             raise RequestError(404, "GET /metrics is answered within the network only, not through a load balancer")
         return Response(prometheus.exposition(state.metrics.read(), state.version), media_type=prometheus.CONTENT_TYPE)
+
+
+def _index(model: Model) -> dict[str, object] | str:
+    """Where answers to users come from: "exact", or which index, with its measured recall."""
+    if model.index is None:
+        return "exact"
+    about = model.index.about
+    names = ("library", "recall_at_10", "measured_users", "lists", "probes")
+    return {name: getattr(about, name) for name in names}

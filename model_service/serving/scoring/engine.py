@@ -5,6 +5,8 @@ import logging
 import numpy as np
 from numpy.typing import NDArray
 
+from model_service.serving.scoring.approximate import ApproximateEngine
+from model_service.serving.scoring.index_file import FilmIndex
 from model_service.serving.scoring.native import NativeEngine, NativeError
 from model_service.serving.scoring.plain import PlainEngine
 from model_service.serving.scoring.query import Engine
@@ -12,11 +14,17 @@ from model_service.serving.scoring.query import Engine
 _log = logging.getLogger(__name__)
 
 
-def make_engine(factors: NDArray[np.float32], bias: NDArray[np.float32]) -> Engine:
+def make_engine(factors: NDArray[np.float32], bias: NDArray[np.float32], index: FilmIndex | None = None) -> Engine:
     """The fastest engine there is on this machine for films with `factors` (I, k) and `bias` (I,).
 
-    Without the compiled library, the same answers come from numpy, later.
+    Exact, unless there is an `index` of these films. Without the compiled library, the same answers come from numpy,
+    later.
     """
+    exact = _exact(factors, bias)
+    return exact if index is None else ApproximateEngine(exact, index, factors, bias)
+
+
+def _exact(factors: NDArray[np.float32], bias: NDArray[np.float32]) -> Engine:
     try:
         return NativeEngine(factors, bias)
     except NativeError as problem:
