@@ -169,7 +169,9 @@ def test_a_vector_that_is_not_finite_is_refused(indexed: Path, value: float) -> 
 
 def test_a_catalogue_of_a_few_films_can_be_indexed(tmp_path: Path) -> None:
     _make(tmp_path / "small", films=70)
-    assert build_index(tmp_path / "small").recall_at_10 == 1.0
+    about = build_index(tmp_path / "small", recall=1.0)
+    assert 1 <= about.probes <= about.lists < 70
+    assert about.recall_at_10 >= 0.95
 
 
 def test_answers_are_exact_unless_a_size_is_set_and_passed(indexed: Path) -> None:
