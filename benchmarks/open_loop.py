@@ -1,7 +1,8 @@
 """Requests at a fixed rate, whether or not the earlier ones were answered: what a crowd does, and wrk does not.
 
-A latency is counted from the moment at which the request was due, so that a service that holds the client up is not
-flattered. Runs in a process of its own: `python -m benchmarks.open_loop PORT RATE SECONDS USERS`, results as JSON.
+A latency is counted from the moment of sending; how late that was is told beside it, since on a machine with few
+processors the crowd itself may not keep pace. Runs in a process of its own:
+`python -m benchmarks.open_loop PORT RATE SECONDS USERS`, results as JSON.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ class _Caller(asyncio.Protocol):
     def __init__(self, crowd: "Crowd") -> None:
         self._crowd = crowd
         self._transport: asyncio.WriteTransport | None = None
-        self._due = 0.0
+        self._sent = 0.0
         self._busy = False
         self._received = b""
         self._wanted = 0
@@ -36,10 +37,10 @@ class _Caller(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
 
-    def send(self, request: bytes, due: float) -> None:
-        """Send `request`, which should have been sent at `due`."""
+    def send(self, request: bytes) -> None:
+        """Send `request` now."""
         assert self._transport is not None  # noqa: S101 connected before it is used
-        self._due, self._busy = due, True
+        self._sent, self._busy = time.perf_counter(), True
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -55,10 +56,10 @@ class _Caller(asyncio.Protocol):
             return
         status, closing = int(self._received[9:12]), b"connection: close" in self._received[: self._wanted].lower()
         self._received, self._wanted, self._busy = b"", 0, False
-        self._crowd.answered(self, status, self._due, reusable=not closing)
+        self._crowd.answered(self, status, self._sent, reusable=not closing)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._crowd.lost(self, self._busy, self._due)
+        self._crowd.lost(self, self._busy)
 
 
 class Crowd:
@@ -71,6 +72,7 @@ class Crowd:
         self._sent = self._pending = 0
         self._statuses: Counter[int] = Counter()  # 0: the connection broke
         self._latencies: dict[int, array[float]] = {}
+        self._lags: array[float] = array("d")
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> dict[str, Any]:
@@ -80,7 +82,8 @@ class Crowd:
             due = int(now * self._rate)
             while self._sent < due and self._idle:
                 caller = self._idle.pop()
-                caller.send(self._requests[self._sent % len(self._requests)], begun + self._sent / self._rate)
+                caller.send(self._requests[self._sent % len(self._requests)])
+                self._lags.append((time.perf_counter() - begun - self._sent / self._rate) * 1e3)
                 self._sent, self._pending = self._sent + 1, self._pending + 1
             missing = min(due - self._sent - self._opening, 64, _MOST_CONNECTIONS - self._open - self._opening)
             for _ in range(missing):
@@ -95,15 +98,15 @@ class Crowd:
         self._statuses[0] += self._pending
         return self._told()
 
-    def answered(self, caller: _Caller, status: int, due: float, *, reusable: bool) -> None:
+    def answered(self, caller: _Caller, status: int, sent: float, *, reusable: bool) -> None:
         """An answer has come."""
         self._pending -= 1
         self._statuses[status] += 1
-        self._latencies.setdefault(status, array("d")).append((time.perf_counter() - due) * 1e3)
+        self._latencies.setdefault(status, array("d")).append((time.perf_counter() - sent) * 1e3)
         if reusable:
             self._idle.append(caller)
 
-    def lost(self, caller: _Caller, busy: bool, due: float) -> None:
+    def lost(self, caller: _Caller, busy: bool) -> None:
         """A connection is gone; with `busy`, a request of it was never answered."""
         self._open -= 1
         if busy:
@@ -135,6 +138,7 @@ class Crowd:
         return {
             "offered_per_second": self._rate,
             "sent_per_second": self._sent / self._seconds,
+            "lag_ms": dict(zip(("p50", "p99"), np.percentile(self._lags or [0.0], (50, 99)).tolist(), strict=True)),
             "connections": self._open,
             "statuses": statuses,
             "latencies": percentiles,
