@@ -1,0 +1,109 @@
+"""The deployer's policy lets the program make all that it makes, and says where a right cannot be narrowed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docs.rights import RIGHTS
+from tests.unit.answers import Aws
+from tests.unit.conftest import project  # noqa: F401 (a fixture)
+from tests.unit.recorder import run_main
+from tests.unit.test_program import VARIANTS, ZONES
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+BASE, OPTIONS = "deployer-policy.json", "deployer-policy-options.json"
+POLICY_CHARACTERS = 6_144
+"""A managed policy, white space not counted. Source: "IAM and AWS STS quotas" (docs.aws.amazon.com)."""
+
+
+def statements(*names: str) -> Iterator[dict[str, Any]]:
+    for name in names:
+        yield from json.loads((DOCS / name).read_text())["Statement"]
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def allowed(*names: str) -> list[str]:
+    return [action for statement in statements(*names) for action in listed(statement["Action"])]
+
+
+def missing(actions: set[str], *names: str) -> set[str]:
+    return {action for action in actions if not any(fnmatchcase(action, pattern) for pattern in allowed(*names))}
+
+
+def types_of(variant: str) -> set[str]:
+    stack, config = VARIANTS[variant]
+    recorded = run_main(stack, config=config, aws=Aws(zones=ZONES, hosted_zones={"example.com": "ZEXAMPLE"}))
+    return {resource.type for resource in recorded if resource.type.startswith(("aws:", "awsx:"))}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.usefixtures("project")
+def test_it_allows_what_every_kind_of_resource_that_the_program_registers_takes(variant: str) -> None:
+    types = types_of(variant)
+    assert types - set(RIGHTS) == set(), "say in tests/docs/rights.py which actions these take"
+    assert missing({action for type_ in types for action in RIGHTS[type_]}, BASE, OPTIONS) == set()
+
+
+@pytest.mark.usefixtures("project")
+def test_the_first_file_is_enough_for_dev() -> None:
+    assert missing({action for type_ in types_of("dev") for action in RIGHTS[type_]}, BASE) == set()
+
+
+@pytest.mark.usefixtures("project")
+def test_no_kind_of_resource_is_listed_that_the_program_never_registers() -> None:
+    assert set(RIGHTS) - {type_ for variant in VARIANTS for type_ in types_of(variant)} == set()
+
+
+def test_it_can_look_for_what_a_destroy_left_behind() -> None:
+    asked = {"tag:GetResources", "cloudwatch:ListDashboards", "ec2:DescribeNatGateways", "ec2:DescribeInstances"}
+    assert missing(asked | {"ecs:DescribeServices"}, BASE) == set()
+
+
+@pytest.mark.parametrize("name", [BASE, OPTIONS])
+def test_it_fits_into_a_managed_policy(name: str) -> None:
+    assert len("".join((DOCS / name).read_text().split())) <= POLICY_CHARACTERS
+
+
+def test_no_service_is_allowed_as_a_whole() -> None:
+    assert [action for action in allowed(BASE, OPTIONS) if action.endswith(":*") or "*" in action.split(":")[0]] == []
+
+
+def test_what_writes_is_narrowed_to_this_project_but_where_aws_has_no_way_to() -> None:
+    wide = {
+        statement["Sid"]
+        for statement in statements(BASE, OPTIONS)
+        if listed(statement["Resource"]) == ["*"] and "Condition" not in statement
+    }
+    cannot_be_named_before_they_are = {"SecurityGroups", "NewNetwork", "Machines", "Certificate"}
+    take_no_resource = {"Look", "TaskDefinitions", "Scaling"}
+    assert wide == cannot_be_named_before_they_are | take_no_resource
+
+
+def test_the_deployer_hands_roles_to_the_services_that_run_things_alone() -> None:
+    passing = [one for one in statements(BASE, OPTIONS) if "iam:PassRole" in listed(one["Action"])]
+    assert passing
+    for statement in passing:
+        assert all(":role/recommender-" in resource for resource in listed(statement["Resource"]))
+        assert statement["Condition"]["StringEquals"]["iam:PassedToService"]
+
+
+def test_its_own_role_is_not_among_those_that_it_may_change() -> None:
+    page = (DOCS / "aws-account.md").read_text()
+    workflows = "".join(path.read_text() for path in (DOCS.parent / ".github" / "workflows").glob("*.yml"))
+    own = {f"arn:aws:iam::111122223333:role/{name}" for name in ("deploy-recommender-dev", "look-at-recommender")}
+    assert "role/deploy-recommender-" in workflows
+    assert "role/look-at-recommender" in workflows
+    assert "deploy-recommender-dev" in page
+    changing = [one for one in statements(BASE, OPTIONS) if any(a.startswith("iam:") for a in listed(one["Action"]))]
+    for statement in changing:
+        for pattern in listed(statement["Resource"]):
+            assert not any(fnmatchcase(arn, pattern) for arn in own), statement["Sid"]
