@@ -1,5 +1,6 @@
 """The approximate index: what it may miss, what it may not, and when it is refused or not asked."""
 
+import importlib
 import re
 import shutil
 from dataclasses import replace
@@ -12,7 +13,6 @@ from model_service.artifact import Artifact, Weights, load_artifact, write_artif
 from model_service.catalogue import Item
 from model_service.index import build_index, main
 from model_service.serving.recommender import Recommender, TopRequest
-from model_service.serving.scoring import index_file
 from model_service.serving.scoring.approximate import ApproximateEngine
 from model_service.serving.scoring.engine import make_engine
 from model_service.serving.scoring.index_file import ABOUT_FILE, INDEX_FILE, FilmIndex, IndexFileError, read_index
@@ -226,7 +226,7 @@ def test_without_the_library_the_message_says_how_to_get_it(
         raise ImportError(f"No module named {name!r}")
 
     artifact = load_artifact(copy)
-    monkeypatch.setattr(index_file.importlib, "import_module", missing)
+    monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(IndexFileError, match=r"--build-arg EXTRAS=approximate.*APPROXIMATE_ABOVE=0 answers exactly"):
         _index(copy, artifact)
     with pytest.raises(SystemExit, match="faiss-cpu"):
