@@ -88,10 +88,8 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def copied(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A copy of every file that git knows or would add; nothing is up yet."""
-    folder = tmp_path_factory.mktemp("e2e") / "recommender"
+def copy_project(folder: Path) -> Project:
+    """Copy every file that git knows or would add to a folder; nothing is up yet."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=PROJECT,
@@ -104,6 +102,12 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Project:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(PROJECT / name, folder / name)
     return Project(folder=folder, aws_port=_free_port(), endpoint_port=_free_port())
+
+
+@pytest.fixture(scope="session")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The copy that the tests share."""
+    return copy_project(tmp_path_factory.mktemp("e2e") / "recommender")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,97 @@
+"""What can be known of the notebook without running it; tests/e2e/test_notebook.py runs it."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+import deploy
+
+PROJECT = Path(__file__).resolve().parents[2]
+PATH = PROJECT / "notebooks" / "deploy.ipynb"
+OURS = ("deploy", "local", "model_service")
+
+
+def cells() -> list[Any]:
+    return list(nbformat.read(PATH, as_version=4).cells)  # type: ignore[no-untyped-call]
+
+
+def code() -> ast.Module:
+    return ast.parse("\n".join(cell.source for cell in cells() if cell.cell_type == "code"))
+
+
+def imported() -> dict[str, Any]:
+    """Every name that the notebook takes from this project, and what it is; what is not there raises."""
+    found: dict[str, Any] = {}
+    for node in ast.walk(code()):
+        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in OURS:
+            module = importlib.import_module(str(node.module))
+            found |= {alias.asname or alias.name: getattr(module, alias.name) for alias in node.names}
+    return found
+
+
+def calls() -> Iterator[ast.Call]:
+    yield from (node for node in ast.walk(code()) if isinstance(node, ast.Call))
+
+
+def test_text_stands_before_every_cell_of_code() -> None:
+    kinds = [cell.cell_type for cell in cells()]
+    assert kinds[0] == "markdown"
+    assert [index for index, kind in enumerate(kinds) if kind == "code" and kinds[index - 1] != "markdown"] == []
+    assert all(cell.source.strip() for cell in cells())
+
+
+def test_it_is_kept_without_outputs() -> None:
+    nbformat.validate(nbformat.read(PATH, as_version=4))  # type: ignore[no-untyped-call]
+    assert [cell.id for cell in cells() if cell.get("outputs") or cell.get("execution_count")] == []
+
+
+def test_no_cell_uses_a_name_that_no_cell_before_it_makes() -> None:
+    check = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "check",
+        "--isolated",
+        "--select",
+        "F",
+        "--output-format",
+        "concise",
+        str(PATH),
+    ]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_it_takes_from_this_project_is_there() -> None:
+    assert {"prepare", "train", "generate_ratings", "Recommender", "down"} <= set(imported())
+
+
+def test_it_calls_deploy_by_names_that_it_offers() -> None:
+    used = {
+        node.attr
+        for node in ast.walk(code())
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "deploy"
+    }
+    assert {"preview", "up"} <= used <= set(deploy.__all__)
+
+
+@pytest.mark.parametrize("prefix", ["", "deploy."])
+def test_it_calls_this_projects_functions_with_arguments_that_they_take(prefix: str) -> None:
+    known = {f"deploy.{name}": getattr(deploy, name) for name in deploy.__all__} if prefix else imported()
+    checked = 0
+    for call in calls():
+        called = known.get(ast.unparse(call.func))
+        if called is not None:
+            inspect.signature(called).bind(*call.args, **{str(word.arg): word.value for word in call.keywords})
+            checked += 1
+    assert checked >= 3
