@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
@@ -25,8 +26,8 @@ def execute(notebook: Path, output: Path, *, cell_seconds: int) -> str | None:
     document = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
         document,
+        km=AsyncKernelManager(kernel_name="python3", transport="ipc"),  # over files that only this user may read
         timeout=cell_seconds,
-        kernel_name="python3",
         record_timing=False,
         resources={"metadata": {"path": str(PROJECT_DIR)}},
         on_cell_start=lambda cell, cell_index: _announce(cell, cell_index, len(document.cells)),
@@ -38,11 +39,24 @@ def execute(notebook: Path, output: Path, *, cell_seconds: int) -> str | None:
         problem = _COLOUR.sub("", str(error))
     finally:
         for cell in document.cells:
-            for shown in cell.get("outputs", []):
-                if shown.output_type == "stream":
-                    shown.text = settled(shown.text)
+            if cell.cell_type == "code":
+                cell.outputs = settled_outputs(cell.outputs)
         nbformat.write(document, output)  # type: ignore[no-untyped-call]
     return problem
+
+
+def settled_outputs(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """The outputs with neighbouring pieces of a stream joined and settled: a progress bar comes in many."""
+    kept: list[nbformat.NotebookNode] = []
+    for shown in outputs:
+        if kept and shown.output_type == "stream" == kept[-1].output_type and shown.name == kept[-1].name:
+            kept[-1].text += shown.text
+        else:
+            kept.append(shown)
+    for shown in kept:
+        if shown.output_type == "stream":
+            shown.text = settled(shown.text)
+    return kept
 
 
 def settled(text: str) -> str:
