@@ -12,7 +12,7 @@ from model_service.serving.metrics import Counters
 from model_service.serving.scoring.fold_in import Person
 
 MOST_TOGETHER: Final = 64
-_MOST_WAITING_SECONDS: Final = 0.05
+_MOST_WAITING_SECONDS: Final = 0.08
 _LEAST_PLACES: Final = 8
 _AWAY_SECONDS: Final = 0.3e-3  # a handover to a thread and back costs about 0.1 ms
 _SMOOTHING: Final = 0.2
@@ -41,7 +41,7 @@ class Answering(Protocol):
 class Queue:
     """Questions that wait for the recommender, each with everybody who asked it.
 
-    Room is there for as many as can be answered within 0.05 s, at the speed seen of late, and never for more than
+    Room is there for as many as can be answered within 0.08 s, at the speed seen of late, and never for more than
     `most`. Where a single answer takes longer than 0.3 ms, passes run in a thread: the process goes on
     answering others.
     """
