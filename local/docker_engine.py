@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import docker
@@ -26,20 +25,8 @@ HOW_TO_GET_ONE = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class DockerEngine:
-    """A running engine, and the command-line client that can build with BuildKit on it."""
-
-    client: docker.DockerClient
-    cli: Path
-
-    def environment(self) -> dict[str, str]:
-        """The environment for `cli`, which turns BuildKit on in clients that do not use it by themselves."""
-        return {**os.environ, "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
-
-
-def ensure_docker(state_dir: Path, step: Step) -> DockerEngine:
-    """Return a running engine; as root, install the distribution's and start it when there is none.
+def ensure_docker(state_dir: Path, step: Step) -> docker.DockerClient:
+    """Return a running engine that can build; as root, install the distribution's and start it when there is none.
 
     Raises `LocalError` with the commands to run when this user may not do that.
     """
@@ -52,7 +39,8 @@ def ensure_docker(state_dir: Path, step: Step) -> DockerEngine:
         step.note("started")
     else:
         step.note(f"there already, version {client.version()['Version']}")
-    return DockerEngine(client=client, cli=buildkit_cli())
+    buildkit_cli()
+    return client
 
 
 def daemon(state_dir: Path) -> Daemon:
@@ -142,6 +130,11 @@ def buildkit_cli() -> Path:
         "The docker client cannot build with BuildKit. "
         "Run: sudo apt-get install docker-buildx (Debian 12: docker.io), then `make up` again."
     )
+
+
+def buildkit_environment() -> dict[str, str]:
+    """The environment that turns BuildKit on in clients that do not use it by themselves."""
+    return {**os.environ, "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
 
 
 def _has_buildkit(cli: Path) -> bool:

@@ -47,7 +47,7 @@ def ensure_emulator(settings: LocalSettings, step: Step) -> None:
         command,
         {
             "GATEWAY_PORT": str(settings.aws_port),
-            "MINISTACK_HOSTNAME": f"recommender-{settings.aws_port}",
+            "MINISTACK_HOSTNAME": _hostname(settings.aws_port),
             "S3_DATA_DIR": str(scratch / "s3"),
             "TMPDIR": str(scratch),
             "PYTHONPATH": str(PROJECT_DIR),
@@ -68,10 +68,14 @@ def stop_emulator(settings: LocalSettings) -> bool:
     return daemon(settings).stop()
 
 
+def task_label(aws_port: int) -> str:
+    """The Docker label of the containers that the emulator on this port starts as tasks."""
+    return f"ministack.instance={_hostname(aws_port)}:{aws_port}"
+
+
 def remove_task_containers(client: docker.DockerClient, settings: LocalSettings) -> int:
     """Remove the containers that this emulator started as tasks, and return how many there were."""
-    label = f"ministack.instance=recommender-{settings.aws_port}:{settings.aws_port}"
-    containers = client.containers.list(all=True, filters={"label": label})
+    containers = client.containers.list(all=True, filters={"label": task_label(settings.aws_port)})
     for container in containers:
         container.remove(force=True, v=True)
     return len(containers)
@@ -92,6 +96,11 @@ def remove_pushed_images(client: docker.DockerClient, settings: LocalSettings) -
         except docker.errors.ImageNotFound:
             continue
     return len(names)
+
+
+def _hostname(aws_port: int) -> str:
+    """By which MiniStack tells its containers from those of another emulator on this machine."""
+    return f"recommender-{aws_port}"
 
 
 def _command(settings: LocalSettings) -> list[str]:

@@ -34,11 +34,11 @@ def prepare(settings: LocalSettings | None = None) -> dict[str, Any]:
     """
     settings = settings or load_settings()
     with step("Docker engine") as now:
-        engine = ensure_docker(settings.state_dir, now)
+        docker = ensure_docker(settings.state_dir, now)
     with step("Emulated AWS") as now:
         emulated_aws.ensure_emulator(settings, now)
     with step("Base image") as now:
-        base_image = ensure_base_image(engine.client, now)
+        base_image = ensure_base_image(docker, now)
     return stack_config(settings, base_image)
 
 

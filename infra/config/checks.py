@@ -104,14 +104,14 @@ def readable_file(key: str, value: str) -> Path | None:
     return path
 
 
-def slow_start(key: str, seconds: int) -> int:
-    """0, or within what a target group takes."""
-    low, high = SLOW_START_SECONDS
-    if seconds and not low <= seconds <= high:
+def off_or_within(key: str, value: int, allowed: tuple[int, int]) -> int:
+    """0, or within what AWS takes, both ends included."""
+    low, high = allowed
+    if value and not low <= value <= high:
         raise ConfigError(
-            key=key, problem=f'is "{seconds}"; allowed: 0 (off) or {low} to {high}', command=set_command(key, low)
+            key=key, problem=f'is "{value}"; allowed: 0 (off) or {low} to {high}', command=set_command(key, low)
         )
-    return seconds
+    return value
 
 
 def max_count(key: str, count: int, desired_count: int) -> int:

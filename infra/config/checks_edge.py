@@ -87,16 +87,6 @@ def certificate_arn(key: str, value: str, domain: str, public_url: str) -> str:
     return value
 
 
-def firewall_rate(key: str, value: int) -> int:
-    """0, or as many requests as a rate rule of WAF takes."""
-    low, high = FIREWALL_RATE
-    if value and not low <= value <= high:
-        raise ConfigError(
-            key=key, problem=f'is "{value}"; allowed: 0 (off) or {low} to {high}', command=set_command(key, low)
-        )
-    return value
-
-
 def ipv6(key: str, wanted: bool, mode: str, cidrs: Sequence[str]) -> bool:
     """False; or true with subnets of one's own, and with an IPv6 range that may come in."""
     if wanted and mode != "existing":

@@ -78,8 +78,8 @@ def endpoint_settings(values: ConfigValues, *, production: bool) -> EndpointSett
         internal=values.truth("internal"),
         ipv6=values.truth("ipv6"),
         access_log_days=values.whole_number("accessLogDays", low=0, high=3653),
-        firewall_rate=checks_edge.firewall_rate("firewallRate", firewall_rate),
+        firewall_rate=checks.off_or_within("firewallRate", firewall_rate, checks_edge.FIREWALL_RATE),
         deregistration_delay_seconds=values.whole_number("deregistrationDelaySeconds", low=0, high=3600),
-        slow_start_seconds=checks.slow_start("slowStartSeconds", slow_start),
+        slow_start_seconds=checks.off_or_within("slowStartSeconds", slow_start, checks.SLOW_START_SECONDS),
         deletion_protection=production,
     )

@@ -66,6 +66,11 @@ def exists(ask: Callable[[], Any]) -> bool:
         raise
 
 
+def unless_missing(call: Callable[..., Any], **arguments: Any) -> None:
+    """Call what deletes something; that it is gone already is no error."""
+    exists(lambda: call(**arguments))
+
+
 def tag_list(tags: dict[str, str] | None, *, key: str = "Key", value: str = "Value") -> list[dict[str, str]]:
     """Tags as most AWS APIs take them."""
     return [{key: name, value: text} for name, text in sorted((tags or {}).items())]

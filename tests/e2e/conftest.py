@@ -15,6 +15,7 @@ from typing import Any
 import docker
 import pytest
 
+from local.emulated_aws import task_label
 from local.engine.aws import client
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -40,13 +41,19 @@ class Project:
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `python -m ARGUMENTS` in the copy; with `check`, its output is in the failure."""
+        return self.python("-m", *arguments, check=check)
+
+    def python(
+        self, *arguments: str, check: bool = True, seconds: float = UP_SECONDS
+    ) -> subprocess.CompletedProcess[str]:
+        """Run Python with `arguments` in the copy; with `check`, its output is in the failure."""
         done = subprocess.run(
-            [sys.executable, "-m", *arguments],
+            [sys.executable, *arguments],
             cwd=self.folder,
             env=self.environment(),
             capture_output=True,
             text=True,
-            timeout=UP_SECONDS,
+            timeout=seconds,
             check=False,
         )
         if check and done.returncode:
@@ -59,25 +66,13 @@ class Project:
 
     def deploy(self, code: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run Python code that uses `deploy` in the copy."""
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=self.folder,
-            env=self.environment(),
-            capture_output=True,
-            text=True,
-            timeout=UP_SECONDS,
-            check=False,
-        )
-        if check and done.returncode:
-            pytest.fail(f"ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
-        return done
+        return self.python("-c", code, check=check)
 
     def task_containers(self) -> list[Any]:
         """The running containers of this copy's tasks."""
-        label = f"ministack.instance=recommender-{self.aws_port}:{self.aws_port}"
         engine = docker.from_env()
         try:
-            return list(engine.containers.list(filters={"label": label}))
+            return list(engine.containers.list(filters={"label": task_label(self.aws_port)}))
         finally:
             engine.close()
 

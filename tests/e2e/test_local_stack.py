@@ -98,9 +98,8 @@ def test_a_version_that_never_gets_ready_is_rolled_back_and_fails_with_its_last_
     broken = json.dumps({"environment": ["ARTIFACT_DIR=/nowhere"], "healthCheckGraceSeconds": 3})
     code = (
         "import json, sys, deploy\n"
-        "from local.settings import load_settings\n"
-        "from local.up import stack_config\n"
-        f"config = stack_config(load_settings(), {_base_image()!r}) | json.loads({broken!r})\n"
+        "from local.up import prepare\n"
+        f"config = prepare() | json.loads({broken!r})\n"
         "try:\n    deploy.up('local', config=config)\n"
         "except deploy.DeployError as error:\n    sys.exit(str(error))\n"
     )
@@ -115,16 +114,6 @@ def test_a_version_that_never_gets_ready_is_rolled_back_and_fails_with_its_last_
     assert {one.id for one in _wait_for_tasks(project, 2)} == tasks
     printed = project.run("local", "up").stdout
     assert "Endpoint:" in printed
-
-
-def _base_image() -> str:
-    """The base image that `make up` chose, from the engine's images."""
-    engine = docker.from_env()
-    try:
-        tags = [tag for image in engine.images.list() for tag in image.tags]
-    finally:
-        engine.close()
-    return next(tag for tag in tags if tag.startswith(("recommender-base:", "python:3.12-slim")))
 
 
 def test_the_openapi_page_is_served(project: Project) -> None:

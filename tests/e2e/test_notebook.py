@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,16 +30,7 @@ def copy(tmp_path: Path) -> Iterator[Project]:
 def test_every_cell_runs_and_leaves_its_outputs_and_pictures_and_the_stack_is_gone(copy: Project) -> None:
     source = copy.folder / "notebooks" / "deploy.ipynb"
     before, outcome = source.read_bytes(), copy.folder / "executed.ipynb"
-    done = subprocess.run(
-        [sys.executable, "notebooks/execute.py", "--output", str(outcome)],
-        cwd=copy.folder,
-        env=copy.environment(),
-        capture_output=True,
-        text=True,
-        timeout=NOTEBOOK_SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    copy.python("notebooks/execute.py", "--output", str(outcome), seconds=NOTEBOOK_SECONDS)
     assert source.read_bytes() == before
     cells = [cell for cell in nbformat.read(outcome, as_version=4).cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))

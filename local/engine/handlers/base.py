@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from local.engine.aws import Aws
@@ -10,27 +11,27 @@ Inputs = dict[str, Any]
 Outputs = dict[str, Any]
 
 
-class Handler:
+class Handler(ABC):
     """One resource type of the emulated AWS. `create` also takes over a resource that an interrupted run left."""
 
     replace_on: ClassVar[frozenset[str]] = frozenset()
     """Inputs that AWS cannot change in place: a change makes a new resource, and the old one goes at the end."""
 
+    @abstractmethod
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         """Make the resource under the physical name `name` unless the inputs name it; return its id and outputs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
         """Change the resource in place and return its outputs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
         """Whether the resource is still there."""
-        raise NotImplementedError
 
+    @abstractmethod
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
         """Remove the resource; one that is gone is no error."""
-        raise NotImplementedError
 
 
 class Recorded(Handler):

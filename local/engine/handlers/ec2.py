@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
-from local.engine.aws import Aws, exists, missing, present, tag_list
+from local.engine.aws import Aws, exists, present, tag_list, unless_missing
 from local.engine.handlers.base import Handler, Inputs, Outputs
 
 
@@ -43,7 +43,7 @@ class SecurityGroup(Handler):
         return exists(lambda: aws.client("ec2").describe_security_groups(GroupIds=[id_])["SecurityGroups"])
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        _unless_missing(aws.client("ec2").delete_security_group, GroupId=id_)
+        unless_missing(aws.client("ec2").delete_security_group, GroupId=id_)
 
 
 class SecurityGroupRule(Handler):
@@ -88,7 +88,7 @@ class SecurityGroupRule(Handler):
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
         ec2 = aws.client("ec2")
         close = ec2.revoke_security_group_ingress if self._ingress else ec2.revoke_security_group_egress
-        _unless_missing(close, GroupId=outputs["securityGroupId"], IpPermissions=[_permission(outputs)])
+        unless_missing(close, GroupId=outputs["securityGroupId"], IpPermissions=[_permission(outputs)])
 
 
 def _permission(inputs: Inputs) -> dict[str, Any]:
@@ -106,14 +106,6 @@ def _permission(inputs: Inputs) -> dict[str, Any]:
             "UserIdGroupPairs": [{"GroupId": group, **text}] if group else None,
         }
     )
-
-
-def _unless_missing(call: Any, **arguments: Any) -> None:
-    try:
-        call(**arguments)
-    except ClientError as error:
-        if not missing(error):
-            raise
 
 
 HANDLERS: dict[str, Handler] = {

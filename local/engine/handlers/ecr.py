@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from local.engine.aws import Aws, exists, tag_list
+from local.engine.aws import Aws, exists, tag_list, unless_missing
 from local.engine.handlers.base import Handler, Inputs, Outputs
 
 
@@ -76,7 +76,7 @@ class LifecyclePolicy(Handler):
         return exists(lambda: aws.client("ecr").get_lifecycle_policy(repositoryName=id_))
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        _ignore_missing(aws.client("ecr").delete_lifecycle_policy, repositoryName=id_)
+        unless_missing(aws.client("ecr").delete_lifecycle_policy, repositoryName=id_)
 
 
 class RepositoryPolicy(Handler):
@@ -95,11 +95,7 @@ class RepositoryPolicy(Handler):
         return exists(lambda: aws.client("ecr").get_repository_policy(repositoryName=id_))
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        _ignore_missing(aws.client("ecr").delete_repository_policy, repositoryName=id_)
-
-
-def _ignore_missing(call: Any, **arguments: Any) -> None:
-    exists(lambda: call(**arguments))
+        unless_missing(aws.client("ecr").delete_repository_policy, repositoryName=id_)
 
 
 HANDLERS: dict[str, Handler] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar
 
-from local.engine.aws import Aws, exists, present, tag_list
+from local.engine.aws import Aws, present, tag_list, unless_missing
 from local.engine.handlers.base import Handler, Inputs, Outputs
 
 
@@ -33,7 +33,7 @@ class Cluster(Handler):
         return any(cluster["status"] == "ACTIVE" for cluster in found)
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        exists(lambda: aws.client("ecs").delete_cluster(cluster=id_))
+        unless_missing(aws.client("ecs").delete_cluster, cluster=id_)
 
 
 class ClusterCapacityProviders(Handler):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from local.docker_engine import buildkit_environment
 from local.engine.aws import Aws
 from local.engine.handlers.base import Handler, Inputs, Outputs
 
@@ -88,9 +87,12 @@ def _secret_files(secrets: dict[str, str]) -> Iterator[list[str]]:
 
 def _docker(aws: Aws, arguments: list[str]) -> None:
     """Run the docker client, pass its progress on line by line, and fail with its last words."""
-    environment: dict[str, Any] = {**os.environ, "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
     process = subprocess.Popen(
-        [aws.docker_cli, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        [aws.docker_cli, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=buildkit_environment(),
     )
     assert process.stdout is not None  # noqa: S101 - a pipe was asked for
     lines: list[str] = []
