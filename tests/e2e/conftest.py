@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -12,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import docker
 import pytest
 
+from local import docker_engine
 from local.emulated_aws import task_label
 from local.engine.aws import client
+from local.errors import LocalError
 
 PROJECT = Path(__file__).resolve().parents[2]
 UP_SECONDS = 900
@@ -69,12 +71,20 @@ class Project:
         return self.python("-c", code, check=check)
 
     def task_containers(self) -> list[Any]:
-        """The running containers of this copy's tasks."""
-        engine = docker.from_env()
-        try:
+        """The running containers of this copy's tasks; none where no engine runs."""
+        if not engine_answers():
+            return []
+        with contextlib.closing(docker_engine.connect()) as engine:
             return list(engine.containers.list(filters={"label": task_label(self.aws_port)}))
-        finally:
-            engine.close()
+
+
+def engine_answers() -> bool:
+    """Whether there is a Docker engine: `make down` stops one that `make up` started."""
+    try:
+        docker_engine.connect().close()
+    except LocalError:
+        return False
+    return True
 
 
 def _free_port() -> int:

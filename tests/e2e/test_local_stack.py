@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
 import urllib.request
+from pathlib import Path
 from typing import Any
 
-import docker
 import pytest
 
-from tests.e2e.conftest import Project
+from local import docker_engine
+from local.console import step
+from tests.e2e.conftest import Project, engine_answers
 from tests.e2e.traffic import Traffic
 
 pytestmark = pytest.mark.e2e
@@ -126,16 +129,23 @@ def test_the_tasks_ports_are_on_loopback_only(project: Project) -> None:
         assert not [binding for bindings in container.ports.values() for binding in bindings or []]
 
 
-def test_down_leaves_nothing_of_this_project(project: Project) -> None:
+def test_down_leaves_nothing_of_this_project(project: Project, tmp_path: Path) -> None:
+    own_engine = docker_engine.daemon(project.folder / ".local").running() is not None
     project.run("local", "down")
-    engine = docker.from_env()
-    try:
-        prefix = f"localhost:{project.aws_port}/"
-        names = [tag for image in engine.images.list() for tag in image.tags + (image.attrs["RepoDigests"] or [])]
-        assert [name for name in names if name.startswith((prefix, "recommender-base:"))] == []
-    finally:
-        engine.close()
     assert project.task_containers() == []
     assert not (project.folder / ".local").exists()
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(project.url, timeout=2)
+    assert engine_answers() is not own_engine
+    assert _images_left(project, tmp_path) == []
+
+
+def _images_left(project: Project, state_dir: Path) -> list[str]:
+    """The copy's image names that the Docker engine still knows; one that `down` stopped is started to be asked."""
+    try:
+        with step("Docker engine") as now, contextlib.closing(docker_engine.ensure_docker(state_dir, now)) as engine:
+            images = engine.images.list()
+            names = [name for image in images for name in image.tags + (image.attrs["RepoDigests"] or [])]
+    finally:
+        docker_engine.daemon(state_dir).stop()
+    return [name for name in names if name.startswith((f"localhost:{project.aws_port}/", "recommender-base:"))]
