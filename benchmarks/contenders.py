@@ -83,7 +83,7 @@ def _ours(key: str, label: str, *, asked_before: bool, **variables: str) -> Cont
         kind="ours",
         environment=None,
         command=_module("model_service.serving"),
-        variables={"WORKERS": "1", **variables},
+        variables={"WORKERS": "1", "SCORING_THREADS": "1", **variables},
         asked_before=asked_before,
     )
 

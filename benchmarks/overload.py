@@ -1,8 +1,5 @@
 """Twice the load that our service can take: is it told so at once, and is it over when the load is?"""
 
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,15 +8,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.contenders import Contender
-from benchmarks.errors import BenchmarkError
 from benchmarks.http_client import Connection
 from benchmarks.measure import CONNECTIONS, start, users_of
-from benchmarks.paths import ROOT
 from benchmarks.sizes import Size
-from benchmarks.wrk import run_wrk
+from benchmarks.wrk import run_crowd, run_wrk
 
 FACTOR = 2.0
 _CAPACITY_SECONDS = 4.0
+_CONNECTIONS = 1000  # as many as a process of ours holds: beyond, connections are refused, not requests
 _CALM_SECONDS = 1.0
 _SINGLE_REQUESTS = 200
 
@@ -31,14 +27,14 @@ def measure_overload(contender: Contender, size: Size, artifact: Path, *, second
         most = run_wrk(server.port, requests, connections=CONNECTIONS, seconds=_CAPACITY_SECONDS)
         time.sleep(_CALM_SECONDS)
         before = one_by_one(server.port, requests)
-        seen = _crowd(server.port, rate=FACTOR * most.requests_per_second, seconds=seconds, users=size.users)
+        offered = FACTOR * most.requests_per_second
+        seen = run_crowd(server.port, requests, per_second=offered, connections=_CONNECTIONS, seconds=seconds)
         time.sleep(_CALM_SECONDS)
         after = one_by_one(server.port, requests)
         resident = server.resident_mb()
     return {
         "size": size.name,
         "takes_per_second": most.requests_per_second,
-        "seconds": seconds,
         "alone_before_ms": before,
         "alone_after_ms": after,
         "resident_mb": resident,
@@ -56,12 +52,3 @@ def one_by_one(port: int, requests: Sequence[bytes]) -> dict[str, float]:
             times.append((time.perf_counter() - started) * 1e3)
     p50, p99 = np.percentile(times, (50, 99)).tolist()
     return {"p50": p50, "p99": p99}
-
-
-def _crowd(port: int, *, rate: float, seconds: float, users: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.open_loop", str(port), f"{rate:.1f}", str(seconds), str(users)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds + 60, check=False)
-    if done.returncode:
-        raise BenchmarkError(f"the crowd failed: {done.stderr.strip()[-300:]}")
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result

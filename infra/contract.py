@@ -10,5 +10,7 @@ HEALTH_COMMAND: Final = ("CMD", "python3", "-S", "-m", "model_service.serving.he
 ARTIFACT_FOLDER: Final = "artifact"
 METRICS_NAMESPACE: Final = "Recommender"
 """Of the metrics that the model writes into its log, by the dimensions Service and ModelVersion."""
-RESERVED_ENVIRONMENT: Final = frozenset({"LOG_LEVEL", "METRICS_NAMESPACE", "MODEL_VERSION", "PORT", "SERVICE_NAME"})
+RESERVED_ENVIRONMENT: Final = frozenset(
+    {"APPROXIMATE_ABOVE", "LOG_LEVEL", "METRICS_NAMESPACE", "MODEL_VERSION", "PORT", "SERVICE_NAME"}
+)
 """Variables that the program sets itself."""

@@ -82,6 +82,7 @@ def _image(values: ConfigValues, staging: Path) -> ImageSettings:
         build_on_preview=values.truth("buildOnPreview"),
         cpu_architecture=values.choice("cpuArchitecture", architectures),
         base_image=values.text("baseImage"),
+        approximate_above=values.whole_number("approximateAbove", low=0, high=1_000_000_000),
         ca_bundle=checks.readable_file("caBundle", values.text("caBundle")),
         pip_conf=checks.readable_file("pipConf", values.text("pipConf")),
         staging=staging,

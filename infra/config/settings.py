@@ -86,6 +86,7 @@ class ImageSettings:
     uri: an image with a tag or a digest; then nothing is built and no Docker is needed.
     model_version: with `uri`, the version of the model in it; empty: read off a tag made here.
     base_image: Python base image; empty: the Dockerfile's own.
+    approximate_above: films from which on answers come from the artifact's approximate index; 0: never.
     ca_bundle: PEM file that the build, and nothing else, trusts.
     pip_conf: configuration of pip for the build alone.
     staging: folder, made anew each time, for the copy of the context that is built.
@@ -96,6 +97,7 @@ class ImageSettings:
     build_on_preview: bool
     cpu_architecture: CpuArchitecture
     base_image: str
+    approximate_above: int
     ca_bundle: Path | None
     pip_conf: Path | None
     staging: Path

@@ -16,7 +16,8 @@ from infra.errors import ProgramError
 from infra.image.build_context import BuildContext
 from infra.image.push import explain_taken_tag
 from infra.image.reference import ImageReference, image_tag, parse_image_uri
-from model_service.version import ArtifactError, read_model_version
+from model_service.serving.scoring.index_file import IndexFileError, read_about
+from model_service.version import ArtifactError, read_metadata, read_model_version
 
 BUILD_SECRETS: Final = ("ca-bundle", "pip-conf")
 """What the Dockerfile may mount while it builds; never in the image, nor a reason to build it again."""
@@ -61,7 +62,7 @@ class ModelImage(pulumi.ComponentResource):
     def __init__(self, name: str, args: ModelImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("recommender:infra:ModelImage", name, None, opts)
         if args.settings.uri:
-            self._resolve(name, parse_image_uri(args.settings.uri), args.settings.model_version)
+            self._resolve(name, parse_image_uri(args.settings.uri), args.settings)
         else:
             self._build(name, args)
         self.register_outputs(
@@ -71,7 +72,10 @@ class ModelImage(pulumi.ComponentResource):
     def _build(self, name: str, args: ModelImageArgs) -> None:
         settings = args.settings
         version = _model_version(args.context / ARTIFACT_FOLDER)
-        build_args = {"MODEL_VERSION": version}
+        approximate = _approximate_environment(settings)
+        if approximate:
+            _check_index(args.context / ARTIFACT_FOLDER, settings.approximate_above)
+        build_args = {"MODEL_VERSION": version, **({"EXTRAS": "approximate"} if approximate else {})}
         if settings.base_image:
             build_args["PYTHON_IMAGE"] = settings.base_image
         platform = PLATFORMS[settings.cpu_architecture]
@@ -106,11 +110,11 @@ class ModelImage(pulumi.ComponentResource):
         self.uri = pulumi.Output.concat(args.repository_url, "@", image.digest)
         self.tag = pulumi.Output.from_input(tag)
         self.model_version = pulumi.Output.from_input(version)
-        self.environment = {"MODEL_VERSION": version}
+        self.environment = {"MODEL_VERSION": version, **approximate}
         self.repository_arns = [pulumi.Output.from_input(args.repository_arn)]
 
-    def _resolve(self, name: str, reference: ImageReference, given_version: str) -> None:
-        version = given_version or reference.model_version
+    def _resolve(self, name: str, reference: ImageReference, settings: ImageSettings) -> None:
+        version = settings.model_version or reference.model_version
         if reference.digest:
             self.digest = pulumi.Output.from_input(reference.digest)
         else:
@@ -118,7 +122,7 @@ class ModelImage(pulumi.ComponentResource):
         self.uri = pulumi.Output.concat(reference.name, "@", self.digest)
         self.tag = pulumi.Output.from_input(reference.tag)
         self.model_version = pulumi.Output.from_input(version or "unknown")
-        self.environment = {"MODEL_VERSION": version} if version else {}
+        self.environment = {**({"MODEL_VERSION": version} if version else {}), **_approximate_environment(settings)}
         self.repository_arns = _ecr_arns(self, reference)
 
 
@@ -129,6 +133,24 @@ def _model_version(artifact: Path) -> str:
         raise ProgramError(
             f"There is no model to deploy in {artifact}: {error}\nTo mend it: make train "
             "(or run an image that has one: pulumi config set imageUri REGISTRY/NAME:TAG)"
+        ) from None
+
+
+def _approximate_environment(settings: ImageSettings) -> dict[str, str]:
+    return {"APPROXIMATE_ABOVE": str(settings.approximate_above)} if settings.approximate_above else {}
+
+
+def _check_index(artifact: Path, above: int) -> None:
+    """Raise `ProgramError` for a model that would look for an index which the image would not have."""
+    metadata = read_metadata(artifact)
+    if int(metadata.data["items"]) <= above:
+        return
+    try:
+        read_about(artifact, model_version=metadata.model_version)
+    except IndexFileError as error:
+        raise ProgramError(
+            f"approximateAbove is {above} and the model has {metadata.data['items']} films, but {error}\n"
+            "To mend it: python -m model_service.index (or pulumi config rm approximateAbove)"
         ) from None
 
 

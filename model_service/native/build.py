@@ -1,7 +1,8 @@
 """Compile topn.c: `python -m model_service.native.build`, or this file alone with `ziglang` installed.
 
-The compiler is $CC, `cc`, or the one that the PyPI package `ziglang` brings along. No library is linked, so that the
-result runs on every processor of its architecture and beside every C library.
+The compiler is $CC, the one that the PyPI package `ziglang` brings along (a clang, whose code was a fifth faster than
+gcc 12's), or `cc`. No library is linked, so that the result runs on every processor of its architecture and beside
+every C library.
 """
 
 import importlib.util
@@ -42,10 +43,10 @@ def build(library: Path = LIBRARY) -> Path:
 def _compiler() -> list[str]:
     if os.environ.get("CC"):
         return shlex.split(os.environ["CC"])
-    if shutil.which("cc"):
-        return ["cc"]
     if importlib.util.find_spec("ziglang"):
         return [sys.executable, "-m", "ziglang", "cc", "-mcpu=baseline"]
+    if shutil.which("cc"):
+        return ["cc"]
     raise BuildError("no C compiler: install one (Debian: apt-get install gcc) or `pip install ziglang`, or set CC")
 
 

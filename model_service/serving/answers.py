@@ -32,14 +32,18 @@ class Answers:
         self._counters = counters
 
     async def recommend(self, question: Question) -> Answer:
-        """The answer to `question`; kept from now on where the question has a target; raises OverloadedError."""
+        """The answer to `question`; raises OverloadedError."""
         answer = await self.queue.ask(question)
+        self.given(question, answer)
+        return answer
+
+    def given(self, question: Question, answer: Answer) -> None:
+        """Count an answer that was computed, and keep it from now on where the question has a target."""
         if answer.cold_start:
             self._counters.cold_start()
         elif isinstance(question.who, int) and question == Question(question.who, question.n):
             self.kept.keep(_target(question.who, question.n), answer)
         self._counters.told(answer.scores, answer.score_sum, kept=False)
-        return answer
 
     def _answer(self, questions: Sequence[Question]) -> list[Answer]:
         found = self._recommender.recommend_many([self._request(question) for question in questions])

@@ -23,8 +23,8 @@ def available_cpus(environment: Mapping[str, str], cgroup: Path = Path("/sys/fs/
     return min(limit for limit in limits if limit)
 
 
-def default_workers(cpus: float) -> int:
-    """One process for each whole CPU, at least one."""
+def whole_cpus(cpus: float) -> int:
+    """One process, or thread, for each whole CPU; at least one."""
     return max(1, math.floor(cpus))
 
 

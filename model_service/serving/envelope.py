@@ -3,7 +3,7 @@
 import logging
 import time
 
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from model_service.serving.request_id import request_id
@@ -11,7 +11,7 @@ from model_service.serving.state import ServiceState
 
 _log = logging.getLogger("model_service.access")
 PROBES = ("/health", "/ready", "/metrics")
-_FAILED = JSONResponse({"success": False, "error": "the service failed; its log says why"}, 500)
+FAILED = b'{"success":false,"error":"the service failed; its log says why"}'
 
 
 class Envelope:
@@ -45,7 +45,7 @@ class Envelope:
             _log.exception("a request failed", extra={"path": scope["path"]})
             if begun:
                 raise
-            await _FAILED(scope, receive, send_with_headers)
+            await Response(FAILED, 500, media_type="application/json")(scope, receive, send_with_headers)
         finally:
             seconds = time.perf_counter() - started
             if scope["path"] not in PROBES:

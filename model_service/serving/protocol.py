@@ -1,26 +1,39 @@
-"""uvicorn's HTTP protocol, with limits on slow clients and a way around ASGI for answers that are kept.
+"""uvicorn's HTTP protocol, with limits on slow clients and a way around ASGI for plain questions.
 
-A kept answer is written as soon as its request's head has been parsed: no task, no scope walked, no headers checked
-anew. httptools parses as before, and every request that is not exactly such a one goes the ordinary way.
+`GET /?uid=20` is answered as soon as its head has been parsed where the answer is kept, and by the queue where it has
+to be computed: no task, no scope walked, no headers checked anew. httptools parses as before, and every request that is
+not exactly such a one goes the ordinary way.
 """
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any, Final, cast
 
+import orjson
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from model_service.serving.front import Front, has_body
+from model_service.serving.envelope import FAILED
+from model_service.serving.errors import OverloadedError
+from model_service.serving.front import Front, plain_question
+from model_service.serving.kept import Answer
+from model_service.serving.pending import Pending
 from model_service.serving.request_id import request_id
+from model_service.serving.state import Model
 
 MOST_CONNECTIONS: Final = 1000
 KEEP_ALIVE_SECONDS: Final = 75.0  # longer than the load balancer's idle timeout, 60 s, so that it never loses a race
 HEAD_SECONDS: Final = 10.0
 UNREAD_SECONDS: Final = 30.0
 
-_OK_DATE: Final = b"HTTP/1.1 200 OK\r\ndate: "
+_OK: Final = b"HTTP/1.1 200 OK\r\ndate: "
+_OVERLOADED: Final = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ndate: "
+_OVERLOADED_BODY: Final = orjson.dumps({"success": False, "error": OverloadedError().message})
+_FAILED: Final = b"HTTP/1.1 500 Internal Server Error\r\ndate: "
+_CLOSE: Final = b"\r\nconnection: close"
+_BODY_HEADERS: Final = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
 _LAST: Final = b"content-type: application/json\r\nconnection: close\r\n"
 _FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n" + _LAST
 _FULL_BODY: Final = b'{"success":false,"error":"too many connections are open; ask again in a second"}'
@@ -62,35 +75,85 @@ class Protocol(HttpToolsProtocol):
         started, self._begun = self._begun, 0.0
         if self._one_too_many:
             self._turn_away()
-        elif not self._answer_kept(started):
+        elif not self._answer_plain(started):
             super().on_headers_complete()
 
-    def _answer_kept(self, started: float) -> bool:
-        """Write the answer, if this request has one that is kept and nothing else is to be written before it."""
+    def _answer_plain(self, started: float) -> bool:
+        """Answer, now or when it has been computed, if this is a plain question and nothing else is to be written."""
         state = self._front.state
         model = state.model
-        if model is None or (answer := model.answers.kept.find(self.url)) is None:
+        if model is None:
             return False
+        answer = model.answers.kept.find(self.url)
+        question = plain_question(self.url) if answer is None else None
         before = self.cycle
         if (
-            (before is not None and not before.response_complete)
+            (answer is None and question is None)
+            or (before is not None and not before.response_complete)
             or self.flow.write_paused
             or state.draining
             or self.parser.get_method() != b"GET"
             or self.parser.get_http_version() != "1.1"
             or not self.parser.should_keep_alive()
-            or has_body(self.headers)
+            or any(name in _BODY_HEADERS for name, _ in self.headers)
         ):
             return False
-        name = request_id(self.headers)
-        date = self.server_state.default_headers[0][1]
-        self.transport.write(b"".join((_OK_DATE, date, b"\r\n", answer.head, name, answer.tail)))
         self._answered = True
-        self.server_state.total_requests += 1
-        state.counters.told(answer.scores, answer.score_sum, kept=True)
-        self._used = time.monotonic()
-        self._front.answered(self._used - started, name)
+        name = request_id(self.headers)
+        if answer is not None:
+            state.counters.told(answer.scores, answer.score_sum, kept=True)
+            self._finish(200, started, name, (_OK, self._date, b"\r\n", answer.head, name, answer.tail))
+        elif question is not None:
+            self._enter(model, Pending(self, question, name=name, started=started))
         return True
+
+    def _enter(self, model: Model, pending: Pending) -> None:
+        """Have `tell` or `give_up` called, at once when the queue is full."""
+        self.cycle = cast(Any, pending)
+        try:
+            model.answers.queue.enter(pending.question, pending)
+        except OverloadedError as error:
+            self.give_up(pending, error)
+
+    def tell(self, pending: Pending, answer: Answer) -> None:
+        """Write the answer to a question that waited."""
+        model = self._front.state.model
+        if model is not None:
+            model.answers.given(pending.question, answer)
+        self._end(pending, 200, _OK, (answer.head, pending.name, answer.tail))
+
+    def give_up(self, pending: Pending, error: BaseException) -> None:
+        """Write that there is no answer: 503 because of the load, 500 and a line in the log otherwise."""
+        overloaded = isinstance(error, OverloadedError)
+        if not overloaded:
+            self._front.failed(error)
+        body = _OVERLOADED_BODY if overloaded else FAILED
+        version = self._front.state.version.encode()
+        head = (
+            b"content-type: application/json\r\ncontent-length: %d\r\nx-model-version: %s\r\nx-request-id: %s\r\n\r\n"
+        )
+        parts = (head % (len(body), version, pending.name), body)
+        self._end(pending, 503 if overloaded else 500, _OVERLOADED if overloaded else _FAILED, parts)
+
+    def _end(self, pending: Pending, status: int, begin: bytes, parts: Sequence[bytes]) -> None:
+        pending.response_complete = True
+        if self.transport.is_closing():
+            return
+        close = b"" if pending.keep_alive else _CLOSE
+        self._finish(status, pending.started, pending.name, (begin, self._date, close, b"\r\n", *parts))
+        if not pending.keep_alive:
+            self.transport.close()
+        elif self.pipeline:
+            super().on_response_complete()  # begins the next one
+
+    def _finish(self, status: int, started: float, name: bytes, parts: Sequence[bytes]) -> None:
+        self.transport.write(b"".join(parts))
+        self._used = time.monotonic()
+        self._front.answered(status, self._used - started, name)
+
+    @property
+    def _date(self) -> bytes:
+        return self.server_state.default_headers[0][1]
 
     def on_body(self, body: bytes) -> None:
         if not self._answered:
@@ -137,7 +200,7 @@ class Protocol(HttpToolsProtocol):
         self._answered = True
         self._front.state.counters.overloaded()
         self._front.state.counters.answered(503, 0.0)
-        self._last_words(_FULL, _FULL_BODY)
+        self._last_words(_FULL + b"x-request-id: %s\r\n" % request_id(self.headers), _FULL_BODY)
 
     def _last_words(self, head: bytes, body: bytes) -> None:
         if self.transport.is_closing():

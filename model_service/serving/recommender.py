@@ -48,16 +48,17 @@ class Recommender:
 
     Scores are those of the model, r̂ = μ + b_u + b_i + p_u · q_i; films are ranked by b_i + p_u · q_i as
     `exact_scores` defines it, equal ones by row, and scores are clipped to the rating scale only when they are told.
-    With an `index` of this artifact a user may miss a film, but never gets a seen one or another score.
+    With an `index` of this artifact a user may miss a film, but never gets a seen one or another score. Of a large
+    catalogue, up to `threads` threads share each pass over the factors.
     """
 
-    def __init__(self, artifact: Artifact, index: FilmIndex | None = None) -> None:
+    def __init__(self, artifact: Artifact, index: FilmIndex | None = None, *, threads: int = 1) -> None:
         self._weights = weights = artifact.weights
         self.items = artifact.items
         self._scale = artifact.scale
         self._hyperparameters = artifact.metadata.hyperparameters
         self._mean = float(weights.global_mean[0])
-        self._engine = make_engine(weights.item_factors, weights.item_bias, index)
+        self._engine = make_engine(weights.item_factors, weights.item_bias, index, threads=threads)
         self._neighbours = Neighbours(weights.item_factors)
         self._popular = self._rank_popular(np.ones(len(self.items), np.bool_))
         self.version = artifact.metadata.short_version

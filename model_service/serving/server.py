@@ -11,7 +11,7 @@ from types import FrameType
 import uvicorn
 
 from model_service.serving.app import create_app
-from model_service.serving.cpus import available_cpus, default_workers
+from model_service.serving.cpus import available_cpus, whole_cpus
 from model_service.serving.emf import Reporter
 from model_service.serving.front import Front
 from model_service.serving.loading import Loading
@@ -85,7 +85,8 @@ def serve(settings: Settings, loading: Loading) -> int:
 
     The model is loaded once and mapped; workers are forked after that, share its pages, and listen on one port.
     """
-    workers = settings.workers or default_workers(available_cpus(os.environ))
+    cpus = whole_cpus(available_cpus(os.environ))
+    workers = settings.workers or cpus
     try:
         _listen(settings, shared=False).close()  # a port that is shared with a stranger would not be refused
         listeners = [_listen(settings, shared=workers > 1) for _ in range(workers)]
@@ -96,7 +97,7 @@ def serve(settings: Settings, loading: Loading) -> int:
         )
         return 1
     state = ServiceState(metrics=Metrics(workers))
-    state.load(settings, loading)
+    state.load(settings, loading, threads=settings.scoring_threads or cpus)
     front = Front(create_app(settings, state), state, log_every=settings.access_log_every)
     reporter = _reporter(settings, state)
     _log.info("serving", extra={"host": settings.host, "port": settings.port, "workers": workers})

@@ -29,6 +29,8 @@ class Settings:
         ready when its artifact has another version.
     drain_seconds: DRAIN_SECONDS, 0 to 100: how long to go on serving, not ready, between SIGTERM and the end.
     workers: WORKERS, 1 to 64 processes; 0, the default, for one for each whole CPU that the task may use.
+    scoring_threads: SCORING_THREADS, 1 to 64, of each worker, which share a pass over the factors of a large catalogue;
+        0, the default, for one for each whole CPU that the task may use.
     keep_mib: KEEP_MIB, 0 to 4096: memory for answers that are kept, in each worker; 0 keeps none.
     most_waiting: MOST_WAITING, 1 to 100000: requests that may wait to be computed before others are turned away.
     approximate_above: APPROXIMATE_ABOVE, 0 to 1000000000: a model of more films than this answers from its approximate
@@ -46,6 +48,7 @@ class Settings:
     model_version: str | None = None
     drain_seconds: float = 0.0
     workers: int = 0
+    scoring_threads: int = 0
     keep_mib: int = 16
     most_waiting: int = 1000
     approximate_above: int = 0
@@ -65,6 +68,7 @@ class Settings:
             model_version=_model_version(given.get("MODEL_VERSION")),
             drain_seconds=_number(given, "DRAIN_SECONDS", float, cls.drain_seconds, 0.0, _MOST_DRAIN_SECONDS),
             workers=_number(given, "WORKERS", int, cls.workers, 0, 64),
+            scoring_threads=_number(given, "SCORING_THREADS", int, cls.scoring_threads, 0, 64),
             keep_mib=_number(given, "KEEP_MIB", int, cls.keep_mib, 0, 4096),
             most_waiting=_number(given, "MOST_WAITING", int, cls.most_waiting, 1, 100_000),
             approximate_above=_number(given, "APPROXIMATE_ABOVE", int, cls.approximate_above, 0, 1_000_000_000),

@@ -69,8 +69,8 @@ class ServiceState:
         """Count as the worker with this number, from 0."""
         self.counters.become(self.metrics.counters(worker))
 
-    def load(self, settings: Settings, loading: Loading | None = None) -> None:
-        """Load and verify the artifact, or take the one that is `loading` since earlier.
+    def load(self, settings: Settings, loading: Loading | None = None, *, threads: int = 1) -> None:
+        """Load and verify the artifact, or take the one that is `loading` since earlier; score with `threads`.
 
         A problem is kept and logged, not raised, so that the process stays up.
         """
@@ -92,7 +92,8 @@ class ServiceState:
         except IndexFileError as error:
             self._refuse(str(error))
             return
-        recommender = Recommender(dataclasses.replace(artifact, items=keep_items(artifact.items)), index)
+        kept = dataclasses.replace(artifact, items=keep_items(artifact.items))
+        recommender = Recommender(kept, index, threads=threads)
         titles = TitleIndex(artifact.items, artifact.weights.item_counts)
         answers = Answers(
             recommender,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_service.artifact import Artifact
-from model_service.serving.cpus import available_cpus, default_workers
+from model_service.serving.cpus import available_cpus, whole_cpus
 from model_service.serving.emf import Reporter, embedded_metrics
 from model_service.serving.metrics import Metrics, Reading
 from model_service.serving.prometheus import exposition
@@ -192,7 +192,7 @@ def test_metadata_that_cannot_be_reached_changes_nothing(tmp_path: Path) -> None
 
 
 def test_a_part_of_a_cpu_still_gets_a_worker() -> None:
-    assert [default_workers(cpus) for cpus in (0.25, 1.0, 1.9, 2.0, 16.0)] == [1, 1, 1, 2, 16]
+    assert [whole_cpus(cpus) for cpus in (0.25, 1.0, 1.9, 2.0, 16.0)] == [1, 1, 1, 2, 16]
 
 
 def test_drift_is_held_against_what_training_served(trained: Trained, artifact: Artifact) -> None:

@@ -1,7 +1,9 @@
 """Every engine gives what scoring every film gives, to the last bit."""
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +16,14 @@ from numpy.typing import NDArray
 from model_service.native.build import BuildError, build
 from model_service.serving.scoring import engine, native, plain
 from model_service.serving.scoring.native import NativeEngine, NativeError
+from model_service.serving.scoring.parallel import ParallelEngine
 from model_service.serving.scoring.plain import PlainEngine
 from model_service.serving.scoring.query import Engine, Query
 from model_service.serving.scoring.score import exact_scores
 from model_service.serving.scoring.similar import Neighbours
 
 Floats = NDArray[np.float32]
-ENGINES = ("numpy", "native", "native portable")
+ENGINES = ("numpy", "native", "native portable", "native in parts")
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +35,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make(request: pytest.FixtureRequest, library: Path) -> Callable[[Floats, Floats], Engine]:
     if request.param == "numpy":
         return PlainEngine
-    return lambda factors, bias: NativeEngine(factors, bias, library=library, portable="portable" in request.param)
+    native_engine = partial(NativeEngine, library=library, portable="portable" in request.param)
+    return partial(ParallelEngine, make=native_engine, threads=3) if "parts" in request.param else native_engine
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -182,18 +186,25 @@ def test_without_the_library_numpy_answers(tmp_path: Path, monkeypatch: pytest.M
     assert engine.make_engine(np.ones((1, 1), np.float32), np.ones(1, np.float32)).name == "numpy"
 
 
+def test_threads_share_only_what_is_worth_it(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "NativeEngine", partial(NativeEngine, library=library))
+    monkeypatch.setattr(engine, "_WORTH_A_THREAD", 100)
+    names = [
+        engine.make_engine(np.ones((films, 1), np.float32), np.ones(films, np.float32), threads=2).name
+        for films in (199, 200, 300)
+    ]
+    assert names == ["native", "native, 2 threads", "native, 2 threads"]
+
+
 def test_a_library_with_another_interface_is_refused(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "_ABI", 99)
     with pytest.raises(NativeError, match="has interface 2, wanted is 99"):
         NativeEngine(np.ones((1, 1), np.float32), np.ones(1, np.float32), library=library)
 
 
-def test_the_compiler_that_comes_with_python_builds_the_same_library(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_systems_compiler_builds_the_same_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.delenv("CC", raising=False)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("ZIG_GLOBAL_CACHE_DIR", str(tmp_path / "cache"))
     case = _large(films=500, k=5, users=3)
     found = NativeEngine(case.factors, case.bias, library=build(tmp_path / "made" / "topn.so")).top(case.queries)
     assert [answer.rows.tolist() for answer in found] == [_brute_force(case, query)[0] for query in case.queries]

@@ -18,6 +18,9 @@ with warnings.catch_warnings():
     LOADED = (pulumi_aws.ec2.Vpc, pulumi_aws.s3.Bucket, pulumi_awsx.ec2.Vpc)
 
 
+FILMS = 40
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder, made the current one, with the service's Dockerfile, some code and an artifact that verifies."""
@@ -36,5 +39,5 @@ def write_artifact(folder: Path, weights: bytes) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "model.safetensors").write_bytes(weights)
     files = {"model.safetensors": hashlib.sha256(weights).hexdigest()}
-    metadata = Metadata(files=files, data={}, hyperparameters={}, metrics={}, libraries={})
+    metadata = Metadata(files=files, data={"items": FILMS}, hyperparameters={}, metrics={}, libraries={})
     (folder / "metadata.json").write_bytes(metadata.to_bytes())

@@ -83,7 +83,7 @@ def test_values_arrive_typed() -> None:
 
 REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
     "unknown key": ({"desiredCont": 3}, 'did you mean "desiredCount"', "pulumi config rm desiredCont"),
-    "far from any key": ({"zzz": 3}, "allowedCidrs, baseImage", "pulumi config rm zzz"),
+    "far from any key": ({"zzz": 3}, "allowedCidrs, approximateAbove, baseImage", "pulumi config rm zzz"),
     "word": ({"network": "private"}, "allowed: default, existing, new", "pulumi config set network "),
     "architecture": ({"cpuArchitecture": "arm"}, "X86_64, ARM64", "pulumi config set cpuArchitecture ARM64"),
     "truth": ({"production": "yes"}, "allowed: true, false", "pulumi config set production"),

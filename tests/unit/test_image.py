@@ -5,10 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+import pytest
 
 from infra.config.settings import ImageSettings
+from infra.errors import ProgramError
 from infra.image.model_image import ModelImage, ModelImageArgs
+from model_service.serving.scoring.index_file import ABOUT_FILE, INDEX_FILE, AboutIndex
+from model_service.version import read_metadata
 from tests.unit.answers import FOREIGN_DIGEST
+from tests.unit.conftest import FILMS
 from tests.unit.recorder import Recording, run, run_main
 
 
@@ -19,6 +24,7 @@ def image_settings(project: Path, **changes: Any) -> ImageSettings:
         build_on_preview=False,
         cpu_architecture="X86_64",
         base_image="",
+        approximate_above=0,
         ca_bundle=None,
         pip_conf=None,
         staging=Path(".build/test/context"),
@@ -74,6 +80,38 @@ def test_the_base_image_is_a_build_argument_and_changes_the_tag(project: Path) -
     assert "PYTHON_IMAGE" not in plain["buildArgs"]
     assert other["buildArgs"]["PYTHON_IMAGE"] == "python:3.13"
     assert other["tags"] != plain["tags"]
+
+
+def test_an_index_is_asked_for_in_the_image_and_in_the_task_and_has_to_be_there(project: Path) -> None:
+    artifact = project / "model_service" / "artifact"
+    metadata = read_metadata(artifact)
+    about = AboutIndex(
+        model_version=metadata.model_version,
+        checksum="",
+        library="",
+        lists=1,
+        probes=1,
+        longest=1.0,
+        recall_at_10=1.0,
+        measured_users=1,
+    )
+    plain = image(image_settings(project)).one("docker-build:index:Image").inputs
+    assert "EXTRAS" not in plain["buildArgs"]
+    small = image(image_settings(project, approximate_above=FILMS))
+    assert small.one("docker-build:index:Image").inputs["buildArgs"]["EXTRAS"] == "approximate"
+    with pytest.raises(ProgramError, match=r"no approximate index.*\n.*python -m model_service.index"):
+        image(image_settings(project, approximate_above=FILMS - 1))
+    (artifact / ABOUT_FILE).write_bytes(replace(about, model_version="0" * 64).to_bytes())
+    with pytest.raises(ProgramError, match="is of model 000000000000"):
+        image(image_settings(project, approximate_above=FILMS - 1))
+    (artifact / ABOUT_FILE).write_bytes(about.to_bytes())
+    (artifact / INDEX_FILE).write_bytes(b"index")
+    large = image(image_settings(project, approximate_above=FILMS - 1))
+    assert large.exports["environment"]["APPROXIMATE_ABOVE"] == str(FILMS - 1)
+    staged = project / large.one("docker-build:index:Image").inputs["context"]["location"]
+    assert (staged / "artifact" / INDEX_FILE).is_file()
+    given = image(image_settings(project, approximate_above=5, uri=f"ghcr.io/films/app@{FOREIGN_DIGEST}"))
+    assert given.exports["environment"] == {"APPROXIMATE_ABOVE": "5"}
 
 
 def test_the_staged_folder_is_what_is_built(project: Path) -> None:

@@ -6,7 +6,6 @@ from model_service.serving import responses
 from model_service.serving.bodies import Rating, Wanted, parse, schema
 from model_service.serving.body import read_body
 from model_service.serving.errors import RequestError, shown
-from model_service.serving.front import FAILURE
 from model_service.serving.query import parse_query
 from model_service.serving.routes.common import check_genre, row_of
 from model_service.serving.scoring.fold_in import Person
@@ -23,8 +22,6 @@ def add(app: FastAPI, state: ServiceState) -> None:
         body = await read_body(request)
         query = parse_query(request.scope["query_string"], body)
         model = state.loaded()
-        if isinstance(failure := request.scope.get(FAILURE), Exception):
-            raise failure
         rows = (model.recommender.item_row(one) for one in query.exclude)
         exclude = tuple(row for row in rows if row is not None)
         genre = await check_genre(state, model, query.genre)

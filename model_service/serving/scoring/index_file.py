@@ -55,13 +55,7 @@ def read_index(folder: Path, *, model_version: str, films: int, factors: int) ->
 
     Raises IndexFileError when it, or the library, is missing, changed or of another model.
     """
-    remedy = f"`python -m model_service.index --artifact {folder}` builds it; APPROXIMATE_ABOVE=0 answers exactly"
-    about = _read_about(folder / ABOUT_FILE, remedy)
-    if about.model_version != model_version:
-        raise IndexFileError(
-            f"the approximate index in {folder} is of model {about.model_version[:SHORT_DIGITS]}, "
-            f"the artifact is {model_version[:SHORT_DIGITS]}; {remedy}"
-        )
+    about, remedy = read_about(folder, model_version=model_version), _remedy(folder)
     try:
         checksum = sha256_file(folder / INDEX_FILE)
     except ArtifactError:
@@ -79,6 +73,20 @@ def read_index(folder: Path, *, model_version: str, films: int, factors: int) ->
     if (found.ntotal, found.d) != (films, stored_width(factors)):
         raise IndexFileError(f"{folder / INDEX_FILE} has {found.ntotal} films, the artifact {films}; {remedy}")
     return FilmIndex(found=found, about=about)
+
+
+def read_about(folder: Path, *, model_version: str) -> AboutIndex:
+    """What belongs to the index in `folder`, without its bytes and without the library.
+
+    Raises IndexFileError when it is missing or of another model than `model_version`, 64 hex digits.
+    """
+    about = _read_about(folder / ABOUT_FILE, _remedy(folder))
+    if about.model_version != model_version:
+        raise IndexFileError(
+            f"the approximate index in {folder} is of model {about.model_version[:SHORT_DIGITS]}, "
+            f"the artifact is {model_version[:SHORT_DIGITS]}; {_remedy(folder)}"
+        )
+    return about
 
 
 def stored_width(factors: int) -> int:
@@ -101,6 +109,10 @@ def load_library() -> Any:
 def library_version() -> str:
     """The library as `approximate.json` names it."""
     return f"faiss-cpu {load_library().__version__}"
+
+
+def _remedy(folder: Path) -> str:
+    return f"`python -m model_service.index --artifact {folder}` builds it; APPROXIMATE_ABOVE=0 answers exactly"
 
 
 def _read_about(path: Path, remedy: str) -> AboutIndex:

@@ -51,6 +51,7 @@ class NativeEngine:
         self._factors, self._bias = np.ascontiguousarray(factors), np.ascontiguousarray(bias)
         self._films, self._k = len(factors), factors.shape[1]
         self._bounds = np.zeros(3)  # Bounds of topn.c
+        self._file = _mapped_file(self._factors)
         self._packed = self._pack()
         self._answered = 0
         self._scratch_bytes = int(self._library.topn_scratch_bytes(self._k))
@@ -77,8 +78,8 @@ class NativeEngine:
         self._answered += len(queries)
         if self._answered >= _RELEASE_AFTER:
             self._answered = 0
-            if self._factors.nbytes >= _LARGE_BYTES:
-                _release(self._factors)
+            if self._file is not None and len(self._file) >= _LARGE_BYTES:
+                _release(self._file)
         return [_answer(out[end - _answer_words(n) : end], n) for n, end in zip(counts, ends, strict=True)]
 
     def _pack(self) -> NDArray[np.uint8]:
@@ -91,7 +92,8 @@ class NativeEngine:
             into = packed[first // _LANES * block_bytes :]
             addresses = _address(factors), _address(bias), len(factors), self._k, _address(into), _address(self._bounds)
             self._library.topn_pack(*addresses)
-            _release(self._factors)
+            if self._file is not None:
+                _release(self._file)
         return packed
 
 
@@ -131,10 +133,15 @@ def _load(path: Path) -> ctypes.CDLL:
     return library
 
 
-def _release(array: NDArray[np.float32]) -> None:
-    """Tell the system that the pages behind a view of a mapped file can go; they come back when they are read."""
+def _mapped_file(array: NDArray[np.float32]) -> mmap.mmap | None:
+    """The mapped file that `array` is a view of, if it is one."""
     base: object = array
     while isinstance(base, np.ndarray):
         base = base.base
-    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)
+    return base if isinstance(base, mmap.mmap) else None
+
+
+def _release(file: mmap.mmap) -> None:
+    """Tell the system that the pages of a mapped file can go; they come back when they are read."""
+    if hasattr(mmap, "MADV_DONTNEED"):
+        file.madvise(mmap.MADV_DONTNEED)
