@@ -15,7 +15,7 @@ from benchmarks.wrk import run_crowd, run_wrk
 
 FACTOR = 2.0
 _CAPACITY_SECONDS = 4.0
-_CONNECTIONS = 1000  # as many as a process of ours holds: beyond, connections are refused, not requests
+_CONNECTIONS = 2000  # as many as a process of ours holds: beyond, connections are refused, not requests
 _CALM_SECONDS = 1.0
 _SINGLE_REQUESTS = 200
 
