@@ -23,7 +23,7 @@ from model_service.serving.pending import Pending
 from model_service.serving.request_id import request_id
 from model_service.serving.state import Model
 
-MOST_CONNECTIONS: Final = 1000
+MOST_CONNECTIONS: Final = 2000
 KEEP_ALIVE_SECONDS: Final = 75.0  # longer than the load balancer's idle timeout, 60 s, so that it never loses a race
 HEAD_SECONDS: Final = 10.0
 UNREAD_SECONDS: Final = 30.0

@@ -1,5 +1,6 @@
 """uvicorn, set up for a container behind a load balancer: one process, or one for each CPU."""
 
+import asyncio
 import logging
 import os
 import signal
@@ -7,9 +8,11 @@ import socket
 import sys
 import time
 from types import FrameType
+from typing import cast
 
 import uvicorn
 
+from model_service.serving.accepting import Acceptor
 from model_service.serving.app import create_app
 from model_service.serving.cpus import available_cpus, whole_cpus
 from model_service.serving.emf import Reporter
@@ -48,6 +51,13 @@ class DrainingServer(uvicorn.Server):
         self._reporter = reporter
         self._watched_by = watched_by
         self._end: float | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=[])
+        self.servers = [cast(asyncio.Server, Acceptor(listener, self._protocol)) for listener in sockets or ()]
+
+    def _protocol(self) -> asyncio.Protocol:
+        return Protocol(self.config, self.server_state, self.lifespan.state)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         first = not self._state.draining
