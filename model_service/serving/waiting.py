@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from typing import Final, NamedTuple, Protocol
 
 from model_service.serving.errors import OverloadedError
@@ -15,9 +16,8 @@ from model_service.serving.scoring.fold_in import Person
 MOST_TOGETHER: Final = 64
 _MOST_WAITING_SECONDS: Final = 0.08
 _LEAST_PLACES: Final = 8
-_AWAY_SECONDS: Final = 0.3e-3  # a handover to a thread and back costs about 0.1 ms
+_AWAY_SECONDS: Final = 0.6e-3  # shorter passes are sooner done than handed over: threads take turns of 5 ms
 _SMOOTHING: Final = 0.2
-_IN_A_ROW_SECONDS: Final = 0.01  # of passes before the process looks again for what has come
 
 
 class Question(NamedTuple):
@@ -54,11 +54,10 @@ class Waiter(Protocol):
 
 
 class Queue:
-    """Questions that wait for the recommender, each with everybody who asked it.
+    """Questions that wait for the recommender.
 
-    Room is there for as many as can be answered within 0.08 s, at the speed seen of late, and never for more than
-    `most`. Where a single answer takes longer than 0.3 ms, passes run in a thread: the process goes on
-    answering others.
+    Room is there for as many as are answered within 0.08 s at the speed seen of late, and never for more than `most`.
+    Where a single answer takes longer than 0.6 ms, passes run in a thread: the process goes on answering others.
     """
 
     def __init__(self, answering: Answering, counters: Counters, *, most: int) -> None:
@@ -67,7 +66,6 @@ class Queue:
         self._most = most
         self._waiting: dict[Question, list[Waiter]] = {}
         self._busy = False
-        self._before: tuple[float, int] | None = None  # when the pass before this one began, and how many it answered
         self._seconds_each = 0.0
         self._away = False
         self._thread = ThreadPoolExecutor(1, "scoring")
@@ -79,19 +77,19 @@ class Queue:
 
     def _quickest(self, questions: Sequence[Question]) -> float:
         """Seconds for a pass, the least of three: whatever else the machine does makes it longer, never shorter."""
-        seconds = []
-        for _ in range(3):
-            started = time.perf_counter()
-            self._answering(questions)
-            seconds.append(time.perf_counter() - started)
-        return min(seconds)
+        return min(self._timed(questions)[1] for _ in range(3))
+
+    def _timed(self, questions: Sequence[Question]) -> tuple[list[Answer], float]:
+        """The answers of a pass and the seconds that it took."""
+        started = time.perf_counter()
+        return self._answering(questions), time.perf_counter() - started
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     @property
     def places(self) -> int:
-        """How many different questions may wait at this moment."""
+        """How many different questions may wait at the speed seen of late."""
         return max(_LEAST_PLACES, min(self._most, int(_MOST_WAITING_SECONDS / max(self._seconds_each, 1e-9))))
 
     async def ask(self, question: Question) -> Answer:
@@ -121,56 +119,45 @@ class Queue:
     def _next(self) -> None:
         """Begin the next pass; every request that has been read by now is part of it.
 
-        Passes here go on for a while before more requests are read: under overload those who wait would otherwise be
-        answered 64 for each time that everybody else is turned away.
+        In this thread, one pass follows the other until nobody waits, and only then more requests are read: under
+        overload they would otherwise be answered 64 for each time that everybody else is turned away.
         """
-        began = time.perf_counter()
-        while self._waiting and time.perf_counter() - began < _IN_A_ROW_SECONDS:
-            taken = {question: self._waiting.pop(question) for question in list(self._waiting)[:MOST_TOGETHER]}
-            questions, started = list(taken), time.perf_counter()
-            if self._before is not None:
-                self._learn(started - self._before[0], self._before[1])
-            self._before = started, len(taken)
+        while self._waiting:
+            questions = list(islice(self._waiting, MOST_TOGETHER))
+            taken = [self._waiting.pop(question) for question in questions]
             if self._away:
-                pending = asyncio.get_running_loop().run_in_executor(self._thread, self._answering, questions)
-                pending.add_done_callback(partial(self._come_back, taken))
+                passing = asyncio.get_running_loop().run_in_executor(self._thread, self._timed, questions)
+                passing.add_done_callback(partial(self._come_back, taken))
                 return
             try:
-                self._tell(taken, self._answering(questions))
+                answers, seconds = self._timed(questions)
             except Exception as error:
                 self._fail(taken, error)
-        self._go_on()
+            else:
+                self._tell(taken, answers, seconds)
+        self._busy = False
 
-    def _come_back(self, taken: Mapping[Question, list[Waiter]], done: asyncio.Future[list[Answer]]) -> None:
-        """A pass in the thread has ended."""
-        error = done.exception()
+    def _come_back(self, taken: Sequence[list[Waiter]], passed: asyncio.Future[tuple[list[Answer], float]]) -> None:
+        """A pass in the other thread has ended."""
+        error = passed.exception()
         if error is None:
-            self._tell(taken, done.result())
+            self._tell(taken, *passed.result())
         else:
             self._fail(taken, error)
-        self._go_on()
+        self._next()
 
-    def _tell(self, taken: Mapping[Question, list[Waiter]], answers: Sequence[Answer]) -> None:
+    def _tell(self, taken: Sequence[list[Waiter]], answers: Sequence[Answer], seconds: float) -> None:
         self._counters.batch()
-        for waiters, answer in zip(taken.values(), answers, strict=True):
+        self._learn(seconds, len(taken))
+        for waiters, answer in zip(taken, answers, strict=True):
             for waiter in waiters:
                 if not waiter.done():
                     waiter.set_result(answer)
 
-    def _fail(self, taken: Mapping[Question, list[Waiter]], error: BaseException) -> None:
-        for waiter in (one for waiters in taken.values() for one in waiters if not one.done()):
+    def _fail(self, taken: Sequence[list[Waiter]], error: BaseException) -> None:
+        for waiter in (one for waiters in taken for one in waiters if not one.done()):
             waiter.set_exception(error)
 
-    def _go_on(self) -> None:
-        """See to those who came meanwhile."""
-        self._busy = bool(self._waiting)
-        if self._busy:
-            asyncio.get_running_loop().call_soon(self._next)
-        elif self._before is not None:
-            self._learn(time.perf_counter() - self._before[0], self._before[1])
-            self._before = None
-
     def _learn(self, seconds: float, answers: int) -> None:
-        """It took so long for so many; under load that is from one pass to the next, all else that is done included."""
         weight = _SMOOTHING * answers / MOST_TOGETHER  # a few together take longer each, and say little of many
         self._seconds_each += weight * (seconds / answers - self._seconds_each)
