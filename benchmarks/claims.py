@@ -29,6 +29,7 @@ def ratios(rows: Sequence[Row], kernels: Sequence[dict[str, Any]], overloads: Se
                 at_most=1.3,
             ),
             Ratio(claim=f"{films}: 32 together over batched numpy", value=kernel["together_over_numpy"], at_least=3.5),
+            *_approximate(kernel["approximate"], films),
         ]
     for overload in overloads:
         found += _overload(overload, f"{SIZES[overload['size']].films:,} films")
@@ -85,6 +86,19 @@ def _own(table: dict[tuple[str, str], Row], size: str, films: str) -> list[Ratio
             value=row.resident_mb - SIZES[size].weights_mb if row else None,
             at_most=80,
         ),
+    ]
+
+
+def _approximate(found: dict[str, Any] | None, films: str) -> list[Ratio]:
+    """None where the index was not measured, since its library is not there."""
+
+    def of(name: str) -> float | None:
+        return float(found[name]) if found else None
+
+    return [
+        Ratio(claim=f"{films}, index: one by one over numpy", value=of("over_numpy"), at_least=20),
+        Ratio(claim=f"{films}, index: recall@10", value=of("recall_at_10"), at_least=0.98),
+        Ratio(claim=f"{films}, index: seen films told", value=of("seen_films_told"), at_most=0),
     ]
 
 

@@ -83,7 +83,8 @@ def measure_kernels(artifact: Artifact, rounds: int, index: FilmIndex | None = N
 
     `index` is measured beside them where it is given.
     """
-    recommender, plain = Recommender(artifact), Plain(artifact)
+    threads = len(os.sched_getaffinity(0))
+    recommender, plain = Recommender(artifact, threads=threads), Plain(artifact)
     ids = artifact.weights.user_ids
     users = _walk(len(ids))
 
@@ -102,7 +103,7 @@ def measure_kernels(artifact: Artifact, rounds: int, index: FilmIndex | None = N
         "ours: one by one": (lambda: ours(1), 1),
         f"ours: {TOGETHER} together": (lambda: ours(TOGETHER), TOGETHER),
     }
-    approximate = Recommender(artifact, index) if index else None
+    approximate = Recommender(artifact, index, threads=threads) if index else None
     if approximate:
         subjects[APPROXIMATE] = (lambda: approximate.recommend(int(ids[next(users)]), TOP), 1)
     times: dict[str, list[float]] = {name: [] for name in subjects}

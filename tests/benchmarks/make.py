@@ -37,6 +37,7 @@ def overload(**changes: object) -> dict[str, object]:
         "seconds": 30.0,
         "offered_per_second": 5000.0,
         "sent_per_second": 4999.0,
+        "late_ms": {"p50_ms": 0.1, "p99_ms": 3.0, "max_ms": 9.0},
         "statuses": {"200": 74_000, "503": 75_970},
         "latencies": {"200": {"p50_ms": 90.0, "p99_ms": 120.0}, "503": {"p50_ms": 1.0, "p99_ms": 4.0}},
         "alone_before_ms": {"p50": 1.0, "p99": 2.0},
@@ -56,4 +57,5 @@ def kernel() -> dict[str, object]:
         "alone_over_stream": 1.2,
         "together_over_numpy": 4.0,
         "same_films": True,
+        "approximate": {"over_numpy": 22.0, "recall_at_10": 0.99, "seen_films_told": 0},
     }

@@ -94,6 +94,38 @@ def test_each_way_of_bearing_overload_badly_is_seen(changes: dict[str, object], 
     assert claim in missed[0]
 
 
+@pytest.mark.parametrize(
+    ("found", "missed"),
+    [
+        ({"over_numpy": 20.0, "recall_at_10": 0.98, "seen_films_told": 0}, []),
+        ({"over_numpy": 19.0, "recall_at_10": 0.97, "seen_films_told": 1}, ["over numpy", "recall@10", "seen films"]),
+    ],
+)
+def test_the_index_has_to_be_quick_right_and_silent_of_seen_films(found: dict[str, float], missed: list[str]) -> None:
+    told = [ratio.claim for ratio in ratios([], [kernel() | {"approximate": found}], []) if not ratio.met]
+    assert len(told) == len(missed)
+    assert all(part in claim for part, claim in zip(missed, told, strict=True))
+
+
+def test_an_index_that_was_not_measured_claims_nothing() -> None:
+    found = [one for one in ratios([], [kernel() | {"approximate": None}], []) if "index" in one.claim]
+    assert [one.value for one in found] == [None] * 3
+
+
+def test_where_no_request_was_answered_the_page_has_no_time() -> None:
+    result = {
+        "date": "",
+        "command": "",
+        "machine": _MACHINE,
+        "rounds": 1,
+        "seconds": 1.0,
+        "kernels": [],
+        "failures": [],
+    }
+    page = markdown({**result, "overload": [overload(latencies={}, statuses={})]}, [], [], None)
+    assert "p99 of the 200s unknown (there were none), of the 503s unknown (there were none)" in page
+
+
 def test_overload_borne_well_misses_nothing() -> None:
     assert all(ratio.met for ratio in ratios([], [], [overload()]))
 

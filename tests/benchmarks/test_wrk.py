@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.http_client import encode_request
-from benchmarks.wrk import lua_table, parse_wrk
+from benchmarks.wrk import lua_table, parse_load, told_by_crowd
 
 _OUTPUT = """Running 4s test @ http://127.0.0.1:1/
 Requests/sec:   2500.00
@@ -16,17 +16,28 @@ Requests/sec:   2500.00
 
 
 def test_rates_and_times_come_out_in_seconds_and_milliseconds() -> None:
-    load = parse_wrk(_OUTPUT)
+    load = parse_load(_OUTPUT)
     assert (load.requests_per_second, load.p50_ms, load.p99_ms, load.max_ms) == (2500.0, 1.5, 4.2, 9.0)
 
 
 def test_every_kind_of_failure_counts() -> None:
-    assert parse_wrk(_OUTPUT).failed == 6
+    assert parse_load(_OUTPUT).failed == 6
 
 
 def test_output_without_a_summary_is_an_error_that_shows_it() -> None:
     with pytest.raises(BenchmarkError, match="unable to connect"):
-        parse_wrk("unable to connect to 127.0.0.1:1 Connection refused\n")
+        parse_load("unable to connect to 127.0.0.1:1 Connection refused\n")
+
+
+def test_what_a_crowd_saw_is_told_by_status() -> None:
+    log = "late 0\nlate 2000\n200 1000\nlate 4000\n200 3000\n503 500\n"
+    seen = told_by_crowd({"duration_us": 2_000_000, "broken": 0}, log)
+    assert seen["statuses"] == {"200": 2, "503": 1}
+    assert seen["sent_per_second"] == 1.5
+    assert seen["late_ms"]["p50_ms"] == 2.0
+    assert seen["latencies"]["200"] == {"p50_ms": 2.0, "p99_ms": 2.98, "max_ms": 3.0}
+    assert seen["latencies"]["503"]["max_ms"] == 0.5
+    assert told_by_crowd({"duration_us": 1, "broken": 3}, log)["statuses"]["0"] == 3
 
 
 def test_lua_gets_the_bytes_that_were_meant() -> None:
