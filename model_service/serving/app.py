@@ -10,13 +10,13 @@ from starlette.exceptions import HTTPException
 from model_service.serving import description
 from model_service.serving.envelope import Envelope
 from model_service.serving.errors import RequestError
-from model_service.serving.routes import about, items, predict, recommendations, users
+from model_service.serving.routes import about, docs, items, predict, recommendations, users
 from model_service.serving.routes.common import json_response
 from model_service.serving.settings import Settings
 from model_service.serving.state import ServiceState
 from model_service.serving.ui import routes as ui
 
-_ROUTES = (recommendations, predict, items, users, about, ui)
+_ROUTES = (recommendations, predict, items, users, about, docs, ui)
 
 
 def create_app(settings: Settings, state: ServiceState | None = None) -> FastAPI:
@@ -30,7 +30,12 @@ def create_app(settings: Settings, state: ServiceState | None = None) -> FastAPI
         yield
 
     app = FastAPI(
-        title=description.TITLE, description=description.SUMMARY, version="1", lifespan=lifespan, redoc_url=None
+        title=description.TITLE,
+        description=description.SUMMARY,
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
     app.add_middleware(Envelope, state=state)
     app.add_exception_handler(RequestError, _tell_problem)

@@ -107,3 +107,14 @@ def test_a_phone_shows_everything_without_scrolling_sideways(
         assert liked["y"] > recommended["y"] + recommended["height"]
         picture = page.screenshot(path=tmp_path / "phone.png", full_page=True)
         assert len(picture) > 20_000
+
+
+def test_the_openapi_page_is_drawn_from_the_service_alone(project: Project, browser: Browser) -> None:
+    asked: list[str] = []
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{project.url}/docs")
+        expect(page.get_by_role("link", name="/recommendations")).to_be_visible()
+    elsewhere = [url for url in asked if not url.startswith((project.url, "data:", "blob:"))]
+    assert elsewhere == []

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -209,7 +210,12 @@ def test_the_description_tells_parameters_examples_and_errors(client: Client) ->
         assert set(operation["responses"]) == {"200", "400", "408", "413", "422", "503"}
         assert "cold_start" in json.dumps(operation["responses"]["200"])
     assert "503" in description["paths"]["/ready"]["get"]["responses"]
-    assert client.get("/docs").status_code == 200
+    page = client.get("/docs").text
+    assert "://" not in page, "it would load something from elsewhere"
+    loaded = re.findall(r"(?:src|href)=\"(.+?)\"", page)
+    assert len(loaded) == 3
+    for path in loaded:
+        assert len(client.get(f"/{path}").content) > 100
 
 
 def _assert_told(answer: Response, status: int, message: str) -> None:
