@@ -1,5 +1,6 @@
 """Rating files of any size as three arrays: read in pieces, with a progress bar for the large ones."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,9 @@ from model_service.data.ratings import DataError
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
 
+_FIELDS = ("user", "film", "rating", "time")
+_BAD_VALUE = re.compile(r"column #(\d+): Row #(\d+): CSV conversion error to (\w+): invalid value '(.*)'", re.DOTALL)
+_BAD_LINE = re.compile(r"Row #(\d+): Expected \d+ columns, got (\d+)")
 _PIECE_BYTES = 1 << 24
 _SILENT_BELOW = 1 << 24  # bytes that are read before a bar could be seen
 
@@ -34,7 +38,7 @@ def read_columns(file: Path, *, separator: str, header: bool) -> Columns:
                 kept.append(column.to_numpy(zero_copy_only=False).copy())
     except ArrowInvalid as error:
         if "Empty CSV file" not in str(error):
-            raise DataError(f"{file} cannot be read: {error}") from None
+            raise DataError(f"{file}: {_in_words(str(error), separator)}") from None
     if not sum(map(len, pieces[0])):
         raise DataError(f"{file} holds no ratings")
     users, items, values = (_joined(kept) for kept in pieces)
@@ -45,9 +49,7 @@ def _batches(file: Path, separator: str, header: bool) -> Iterator["RecordBatch"
     import pyarrow as pa
     from pyarrow import csv
 
-    names = ["user", "item", "value", "time"]
-    if len(separator) == 2:  # a::b is three columns to a reader that knows separators of one character
-        names = ["user", "", "item", "", "value", "", "time"]
+    names = _names(separator)
     size = file.stat().st_size
     with (
         file.open("rb") as raw,
@@ -66,8 +68,8 @@ def _batches(file: Path, separator: str, header: bool) -> Iterator["RecordBatch"
             ),
             parse_options=csv.ParseOptions(delimiter=separator[0], quote_char=False),
             convert_options=csv.ConvertOptions(
-                include_columns=["user", "item", "value"],
-                column_types={"user": pa.int64(), "item": pa.int64(), "value": pa.float32()},
+                include_columns=list(_FIELDS[:3]),
+                column_types=dict(zip(_FIELDS, (pa.int64(), pa.int64(), pa.float32()), strict=False)),
                 null_values=[],
             ),
         ) as reader,
@@ -76,6 +78,26 @@ def _batches(file: Path, separator: str, header: bool) -> Iterator["RecordBatch"
             bar.update(min(raw.tell(), size) - bar.n)
             yield batch
         bar.update(size - bar.n)
+
+
+def _names(separator: str) -> list[str]:
+    """The columns of a line; a::b is three of them to a reader that knows separators of one character."""
+    between = [""] * (len(separator) - 1)
+    return [name for field in _FIELDS for name in (field, *between)][: len(_FIELDS) * len(separator) - len(between)]
+
+
+def _in_words(problem: str, separator: str) -> str:
+    """What pyarrow says of a line, with the names that people know; lines count from 1."""
+    shown = {"\t": "tab stops"}.get(separator, separator)
+    if value := _BAD_VALUE.search(problem):
+        column, line, kind, text = value.groups()
+        wanted = "a whole number" if kind.startswith("int") else "a number"
+        return f"line {line}: the {_names(separator)[int(column)]} is {text[:40]!r}, which is not {wanted}"
+    if bad := _BAD_LINE.search(problem):
+        line, columns = bad.groups()
+        count = (int(columns) - 1) // len(separator) + 1
+        return f"line {line} has {count} of the 4 fields user, film, rating and time, separated by {shown}"
+    return f"it cannot be read: {problem}"
 
 
 def _joined(pieces: list[NDArray[Any]]) -> NDArray[Any]:

@@ -38,6 +38,7 @@ def read_movielens(folder: Path | str) -> Ratings:
 
 def _read_100k(rating_file: Path, item_file: Path) -> Ratings:
     def item(fields: list[str]) -> Item:
+        _check_count(fields, 5 + len(_GENRES_100K.split("|")), "|")
         flags = zip(_GENRES_100K.split("|"), fields[5:], strict=True)
         genres = tuple(name for name, flag in flags if flag == "1")
         released = fields[2].rsplit("-", 1)[-1]
@@ -58,7 +59,7 @@ def _read_dat(rating_file: Path, item_file: Path) -> Ratings:
     except UnicodeDecodeError:
         text = raw.decode("latin-1")
     lines = (line.split("::") for line in _lines(text))
-    catalogue = _items(item_file, lines, _item_with_genres)
+    catalogue = _items(item_file, lines, lambda fields: _item_with_genres(fields, "::"))
     columns = read_columns(rating_file, separator="::", header=False)
     halves = bool((columns[2] % 1 == 0.5).any())
     return _ratings(columns, catalogue, _HALF_STARS if halves else _STARS, f"MovieLens {'10M' if halves else '1M'}")
@@ -68,7 +69,7 @@ def _read_csv(rating_file: Path, item_file: Path) -> Ratings:
     with item_file.open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         next(rows, None)
-        catalogue = _items(item_file, rows, _item_with_genres)
+        catalogue = _items(item_file, rows, lambda fields: _item_with_genres(fields, ","))
     columns = read_columns(rating_file, separator=",", header=True)
     return _ratings(columns, catalogue, _HALF_STARS, "MovieLens CSV")
 
@@ -86,17 +87,27 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _items(file: Path, lines: Iterable[list[str]], item: Callable[[list[str]], Item]) -> tuple[Item, ...]:
-    items: list[Item] = []
-    try:
-        for fields in lines:
-            items.append(item(fields))
-    except (ValueError, IndexError) as error:
-        raise DataError(f"{file}: film {len(items) + 1} cannot be read ({error})") from None
-    return tuple(items)
+    items: dict[int, Item] = {}
+    for number, fields in enumerate(lines, 1):
+        try:
+            film = item(fields)
+        except (ValueError, IndexError) as error:
+            raise DataError(f"{file}: film {number} cannot be read: {error}") from None
+        if film.id in items:
+            raise DataError(f"{file}: film {number} has the id {film.id}, which an earlier one has; leave one of them")
+        items[film.id] = film
+    return tuple(items.values())
 
 
-def _item_with_genres(fields: list[str]) -> Item:
-    number, title, genres = fields[:3]
+def _check_count(fields: list[str], wanted: int, separator: str) -> None:
+    if len(fields) != wanted:
+        found = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
+        raise ValueError(f"{found}, where {wanted} are wanted, separated by {separator}")
+
+
+def _item_with_genres(fields: list[str], separator: str) -> Item:
+    _check_count(fields, 3, separator)
+    number, title, genres = fields
     names = tuple(name for name in genres.split("|") if name and not name.startswith("("))
     return Item(id=int(number), title=title.strip(), genres=names, year=_year(title))
 

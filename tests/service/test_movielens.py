@@ -89,13 +89,16 @@ def _spoilt(folder: Path, name: str, text: str) -> Ratings:
     ("name", "text", "message"),
     [
         ("ratings.dat", "", r"ratings\.dat holds no ratings"),
-        ("ratings.dat", "1::2::good::1\n", r"ratings\.dat cannot be read: .*#1.*'good'"),
+        ("ratings.dat", "1::2::good::1\n", r"ratings\.dat: line 1: the rating is 'good', which is not a number"),
         ("ratings.dat", "1::2::6::1\n", r"rating 1 is 6; allowed are 1 to 5"),
         ("ratings.dat", "1::2::nan::1\n", r"rating 1 is nan; allowed are 1 to 5"),
         ("ratings.dat", "1::5::3::1\n", r"film 5 was rated but has no title"),
         ("ratings.dat", "1::2::3::1\n1::9::3::1\n1::2::4::1\n", r"user 1 rated film 2 more than once"),
-        ("movies.dat", "2::Fine (1990)::Drama\n9\n", r"movies\.dat: film 2 cannot be read"),
-        ("movies.dat", "two::Fine (1990)::Drama\n", r"movies\.dat: film 1 cannot be read .*two"),
+        ("ratings.dat", "1::2::3::1\n1::9\n", r"ratings\.dat: line 2 has 2 of the 4 fields user, film, .* by ::"),
+        ("ratings.dat", "1::2::3::1\nx::9::3::1\n", r"line 2: the user is 'x', which is not a whole number"),
+        ("movies.dat", "2::Fine (1990)::Drama\n9\n", r"film 2 cannot be read: 1 field, where 3 are wanted, separated"),
+        ("movies.dat", "2::Fine (1990)::Drama\n2::Same (1990)::Drama\n", r"film 2 has the id 2, which an earlier one"),
+        ("movies.dat", "two::Fine (1990)::Drama\n", r"movies\.dat: film 1 cannot be read: .*two"),
     ],
 )
 def test_a_spoilt_release_is_refused_with_the_place(name: str, text: str, message: str, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from model_service.serving.scoring.fold_in import Person
 from model_service.serving.state import Model, ServiceState
 from model_service.serving.waiting import Question
 
-_EXAMPLE = '{"ratings": [{"title": "The Silent Orchard (1987)", "stars": 5}], "n": 10}'
+_EXAMPLE = '{"ratings": [{"id": 1, "stars": 5}, {"id": 2, "stars": 1}], "n": 10}'
 
 
 def add(app: FastAPI, state: ServiceState) -> None:
