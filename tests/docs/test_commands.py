@@ -15,14 +15,16 @@ PROJECT = Path(__file__).resolve().parents[2]
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in (PROJECT / "README.md", *PROJECT.glob("docs/*.md"))}
 OF_THE_CLI_ALONE = {("configure", ""), ("configure", "sso"), ("sso", "login"), ("logs", "tail")}
 """Commands of the AWS CLI that are no operations of AWS's API."""
+API_NAMES = {"s3api": "s3"}
 FLAGS_OF_THE_CLI = {"--profile", "--region", "--query", "--output", "--no-cli-pager"}
 
 
 def code(page: str) -> Iterator[str]:
     """Every command in a console block, without its remark, and everything in backticks on a line."""
-    for block in re.findall(r"^```console\n(.+?)^```", page, flags=re.MULTILINE | re.DOTALL):
+    for block in re.findall(r"^ *```console\n(.+?)^ *```", page, flags=re.MULTILINE | re.DOTALL):
         whole = block.replace("\\\n", " ")
-        yield from (line[2:].split(" #")[0].strip() for line in whole.splitlines() if line.startswith("$ "))
+        lines = (line.strip() for line in whole.splitlines())
+        yield from (line[2:].split(" #")[0].strip() for line in lines if line.startswith("$ "))
     yield from re.findall(r"(?<!`)`([^`\n]+)`(?!`)", page)
 
 
@@ -58,7 +60,9 @@ def test_every_command_of_the_aws_cli_is_one_that_it_has_with_these_words(comman
     service, operation = (*named, "")[:2]
     if (service, operation) in OF_THE_CLI_ALONE:
         return
-    client = boto3.client(service, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="a")  # type: ignore[call-overload]
+    client = boto3.client(
+        API_NAMES.get(service, service), region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="a"
+    )  # type: ignore[call-overload]
     operations = {xform_name(name).replace("_", "-"): name for name in client.meta.service_model.operation_names}
     assert operation in operations
     shape = client.meta.service_model.operation_model(operations[operation]).input_shape
