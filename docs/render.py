@@ -1,7 +1,8 @@
-"""Writes the README's tables from what they describe: `python docs/render.py`, or with `--check` only compares.
+"""Writes the documents' tables from what they describe: `make docs`; with `--check` it only compares.
 
 The configuration table comes from `Pulumi.yaml`, the stacks' column of differences from `Pulumi.<stack>.yaml`, the
-commands from the Makefile. Each stands between two comments, `<!-- NAME -->` and `<!-- /NAME -->`.
+commands from the Makefile, the costs from the program's own estimate. Each stands between two comments,
+`<!-- NAME -->` and `<!-- /NAME -->`.
 """
 
 from __future__ import annotations
@@ -9,12 +10,22 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))  # run as a script, it finds the modules of its own folder only
+
+COSTED: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "`dev`": ("dev", {}),
+    "`prod`": ("prod", {}),
+    "`prod` with `natGateways: single`": ("prod", {"natGateways": "single"}),
+}
+"""What the table of costs has a row for: a stack, and what is set beside its file."""
+LINES_SHOWN = 3
 
 
 def configuration() -> str:
@@ -47,31 +58,85 @@ def commands() -> str:
     )
 
 
-TABLES = {"configuration": configuration, "stacks": stacks, "commands": commands}
+def costs() -> str:
+    """A row for each of `COSTED` with its estimate, and when the prices behind it were compared with AWS's."""
+    from infra.cost import prices
+    from infra.cost.estimate import estimate
+
+    rows = ["| stack | a month | at its busiest | most of it |", "|---|---:|---:|---|"]
+    for name, (stack, config) in COSTED.items():
+        told = estimate(_settings(stack, config))
+        most = "; ".join(f"{line.monthly_usd:.2f} for {line.what}" for line in told.lines[:LINES_SHOWN])
+        rows.append(f"| {name} | {told.monthly_usd:.2f} | {told.busy_usd:.2f} | {most} |")
+    seen = sorted(price.seen for price in _prices(vars(prices).values()))
+    dated = f"US dollars, list prices of {prices.REGION}, compared with AWS's pages from {seen[0]} to {seen[-1]}."
+    return "\n".join([*rows, "", dated])
 
 
-def rendered(text: str) -> str:
-    """The text with each table written anew; raises LookupError when a table's comments are missing."""
-    for name, table in TABLES.items():
+DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "README.md": {"configuration": configuration, "stacks": stacks, "commands": commands},
+    "docs/aws-account.md": {"costs": costs},
+}
+"""The documents with tables to write, and how each table is made."""
+
+
+def rendered(document: str, text: str) -> str:
+    """The document's text with each table written anew; raises LookupError when a table's comments are missing."""
+    for name, table in DOCUMENTS[document].items():
         block = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", flags=re.DOTALL)
         if not block.search(text):
-            raise LookupError(f"README.md has no <!-- {name} --> … <!-- /{name} --> to write the table into")
+            raise LookupError(f"{document} has no <!-- {name} --> … <!-- /{name} --> to write the table into")
         written = table()
         text = block.sub(lambda match, written=written: f"{match[1]}{written}\n{match[2]}", text)  # type: ignore[misc]
     return text
 
 
 def main() -> int:
-    """Write the README, or with `--check` say whether it is up to date."""
-    readme = PROJECT / "README.md"
-    old = readme.read_text()
-    new = rendered(old)
-    if "--check" in sys.argv[1:]:
-        if new != old:
-            print("README.md is not up to date: make docs", file=sys.stderr)
-        return int(new != old)
-    readme.write_text(new)
-    return 0
+    """Write the documents, or with `--check` say which are not up to date: status 1 when one is not."""
+    stale = 0
+    for document in DOCUMENTS:
+        path = PROJECT / document
+        old = path.read_text(encoding="utf-8")
+        new = rendered(document, old)
+        if new == old:
+            continue
+        if "--check" in sys.argv[1:]:
+            print(f"{document} is not up to date: make docs", file=sys.stderr)
+            stale = 1
+        else:
+            path.write_text(new, encoding="utf-8")
+    return stale
+
+
+def _settings(stack: str, config: Mapping[str, str]) -> Any:
+    """The settings that the program has in a stack with the default values and its file, and `config` over them."""
+    import pulumi
+
+    from infra.config.load import load_settings
+
+    project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
+    layers = [
+        {key: spec["default"] for key, spec in project["config"].items()},
+        yaml.safe_load((PROJECT / f"Pulumi.{stack}.yaml").read_text())["config"],
+        config,
+    ]
+    full = {key if ":" in key else f"{project['name']}:{key}": value for one in layers for key, value in one.items()}
+    pulumi.runtime.configure(pulumi.runtime.Settings(project=project["name"], stack=stack))
+    pulumi.runtime.set_all_config({key: _plain(value) for key, value in full.items()})
+    return load_settings()
+
+
+def _prices(values: Any) -> Iterator[Any]:
+    """Every price of the table, those inside its dictionaries and machines too."""
+    from infra.cost.prices import Machine, Price
+
+    for value in values:
+        if isinstance(value, Price):
+            yield value
+        elif isinstance(value, Machine):
+            yield value.price
+        elif isinstance(value, dict):
+            yield from _prices(value.values())
 
 
 def _value(value: Any) -> str:

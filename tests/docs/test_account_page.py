@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 import shlex
 from pathlib import Path
@@ -11,21 +13,25 @@ import yaml
 
 import deploy
 from deploy.__main__ import main
+from tests.service.client import Client
+from tests.unit.conftest import project  # noqa: F401 (a fixture)
+from tests.unit.recorder import run_main
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = (PROJECT / "docs" / "aws-account.md").read_text(encoding="utf-8")
 KEYS = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
 PULUMI = {
-    "version", "login", "install", "stack select", "stack output", "stack rm", "config set", "preview", "up", "destroy",
-    "cancel", "refresh",
+    "version", "login", "install", "stack ls", "stack select", "stack output", "stack rm", "config set", "preview",
+    "up", "destroy", "cancel", "refresh",
 }  # fmt: skip
 """Of the Pulumi CLI, what the page may send a reader to."""
 
 
 def consoles() -> list[str]:
     """Every command of the console blocks, without its remark."""
-    blocks = re.findall(r"^```console\n(.+?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
-    return [line[2:].split(" #")[0].strip() for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+    blocks = re.findall(r"^ *```console\n(.+?)^ *```", PAGE, flags=re.MULTILINE | re.DOTALL)
+    lines = [line.strip() for block in blocks for line in block.splitlines()]
+    return [line[2:].split(" #")[0].strip() for line in lines if line.startswith("$ ")]
 
 
 def exported() -> set[str]:
@@ -75,7 +81,7 @@ def test_every_call_of_deploy_is_one_that_there_is() -> None:
 
 
 def test_the_command_for_leftovers_takes_the_words_that_it_is_given(capsys: pytest.CaptureFixture[str]) -> None:
-    [command] = [command for command in consoles() if "-m deploy" in command]
+    [command] = [command for command in consoles() if "-m deploy leftovers" in command]
     with pytest.raises(SystemExit) as ended:
         main([*command.partition("-m deploy ")[2].split(), "--help"])
     assert ended.value.code == 0
@@ -111,3 +117,59 @@ def test_it_names_every_role_that_the_workflows_take_on() -> None:
     taken = re.findall(r"role/([\w-]+)(\$\{\{ inputs\.stack \}\})?", workflows)
     roles = {name + stack for name, each in taken for stack in (("dev", "prod") if each else ("",))}
     assert roles == set(re.findall(r"^\| `((?:deploy|look-at)-[\w-]+)` \|", PAGE, flags=re.MULTILINE))
+
+
+@pytest.mark.usefixtures("project")
+def test_each_row_of_its_costs_is_what_the_program_exports() -> None:
+    """The other way round than the table is made: out of a whole run of the program."""
+    rows = re.findall(r"^\| `(\w+)`(?: with `(\w+): (\w+)`)? \| ([\d.]+) \| ([\d.]+) \|", PAGE, flags=re.MULTILINE)
+    assert [stack for stack, *_ in rows] == ["dev", "prod", "prod"]
+    for stack, key, value, told, busiest in rows:
+        exported = run_main(stack, config={key: value} if key else {}).exports["estimatedMonthlyCostUsd"]
+        assert exported == float(told) <= float(busiest), (stack, key)
+
+
+def test_the_films_of_the_first_request_are_those_of_the_default_model(default_service: Client) -> None:
+    [shown] = re.findall(r'^\{"success":true,"response":(\[\[.+\]), …\]\}$', PAGE, flags=re.MULTILINE)
+    best = ast.literal_eval(shown + "]")
+    assert best == default_service.get("/?uid=20").json()["response"][: len(best)]
+
+
+def test_two_stacks_never_share_a_name() -> None:
+    by_stack: dict[str, set[str]] = {"dev": set()}
+    stack = "dev"
+    for words in map(shlex.split, consoles()):
+        if words[:3] == ["pulumi", "stack", "select"]:
+            stack = words[-1]
+        elif words[:4] in (["pulumi", "config", "set", "domain"], ["pulumi", "config", "set", "publicUrl"]):
+            by_stack.setdefault(stack, set()).add(words[4].removeprefix("https://"))
+    assert set(by_stack) == {"dev", "prod"}
+    assert all(len(names) == 1 for names in by_stack.values())
+    assert by_stack["dev"] != by_stack["prod"]
+
+
+def test_taking_down_says_which_stack_first() -> None:
+    chapter = PAGE.partition("## 11. Taking it down")[2].partition("\n## ")[0]
+    acts = re.findall(r"^\$ pulumi (stack select \w+|destroy|config set production)", chapter, flags=re.MULTILINE)
+    assert acts == ["stack select dev", "destroy", "stack select prod", "config set production", "destroy"]
+
+
+def test_what_is_attached_is_what_was_made() -> None:
+    words = [shlex.split(line) for line in consoles()]
+    made = {line[line.index("--policy-name") + 1] for line in words if "create-policy" in line}
+    attached = {
+        line[line.index("--policy-arn") + 1].rpartition("/")[2] for line in words if "attach-user-policy" in line
+    }
+    named = {line[-1].removeprefix("Name=") for line in words if line[-1].startswith("Name=")}
+    assert attached == named == made - {"pulumi-state"}
+
+
+def test_the_rights_to_the_state_are_to_the_bucket_that_was_made() -> None:
+    words = [shlex.split(line) for line in consoles()]
+    buckets = {line[line.index("--bucket") + 1] for line in words if "s3api" in line}
+    [inline] = [line[-1] for line in words if "pulumi-state" in line]
+    [statement] = json.loads(inline)["Statement"]
+    [bucket] = buckets
+    assert statement["Resource"] == [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    assert f"pulumi login s3://{bucket}" in consoles()
+    assert not bucket.startswith("recommender-")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,61 @@ def test_it_allows_what_every_kind_of_resource_that_the_program_registers_takes(
 @pytest.mark.usefixtures("project")
 def test_the_first_file_is_enough_for_dev() -> None:
     assert missing({action for type_ in types_of("dev") for action in RIGHTS[type_]}, BASE) == set()
+
+
+WITHIN_THE_FIRST: Mapping[str, Mapping[str, object]] = {
+    "watching": {"watching": True, "alarmEmail": "team@example.com"},
+    "monthlyBudgetUsd": {"monthlyBudgetUsd": 50, "budgetEmail": "team@example.com"},
+    "maxCount": {"maxCount": 4},
+    "scheduledFloors": {
+        "maxCount": 4,
+        "scheduledFloors": ['{"name": "morning", "schedule": "cron(0 7 ? * MON-FRI *)", "fewest": 2}'],
+    },
+    "workingHours": {"workingHours": "MON-FRI 07:00-20:00 Europe/Berlin"},
+    "spotPercent": {"spotPercent": 50},
+    "execCommand": {"execCommand": True},
+    "certificateArn": {
+        "certificateArn": "arn:aws:acm:eu-central-1:111122223333:certificate/12345678-1234-1234-1234-123456789012",
+        "publicUrl": "https://films-dev.example.com",
+    },
+}
+BEYOND_THE_FIRST: Mapping[str, Mapping[str, object]] = {
+    "network": {"network": "new"},
+    "domain": {"domain": "films-dev.example.com"},
+    "accessLogDays": {"accessLogDays": 30},
+    "firewallRate": {"firewallRate": 1000},
+    "launchType": {"launchType": "EC2"},
+    "tasks": {"tasks": ['{"name": "score", "command": ["true"], "schedule": "rate(1 day)"}']},
+    "pusherPolicy": {"pusherPolicy": True},
+}
+BY_AN_INPUT = {"registryKmsKeyArn"}
+"""Takes rights to a key, by an input of a resource that is there in any case."""
+
+
+def missing_in_the_first(config: Mapping[str, object]) -> set[str]:
+    recorded = run_main("dev", config=config, aws=Aws(hosted_zones={"example.com": "ZEXAMPLE"}))
+    types = {resource.type for resource in recorded if resource.type.startswith(("aws:", "awsx:"))}
+    return missing({action for type_ in types for action in RIGHTS[type_]}, BASE)
+
+
+@pytest.mark.parametrize("key", WITHIN_THE_FIRST)
+@pytest.mark.usefixtures("project")
+def test_the_first_file_is_enough_for_dev_with(key: str) -> None:
+    assert missing_in_the_first(WITHIN_THE_FIRST[key]) == set()
+
+
+@pytest.mark.parametrize("key", BEYOND_THE_FIRST)
+@pytest.mark.usefixtures("project")
+def test_the_first_file_is_not_enough_for_dev_with(key: str) -> None:
+    assert missing_in_the_first(BEYOND_THE_FIRST[key]) != set()
+
+
+def test_the_page_names_these_options_for_these_files() -> None:
+    page = (DOCS / "aws-account.md").read_text(encoding="utf-8")
+    [within] = re.findall(r"^Enough for `dev` means.+?set\.", page, flags=re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r"`(\w+)`", within)) - {"dev"} == set(WITHIN_THE_FIRST)
+    [beyond] = re.findall(rf"^\| \[{re.escape(OPTIONS)}\].+\| (.+) \|$", page, flags=re.MULTILINE)
+    assert set(re.findall(r"`(\w+)(?:: \w+)?`", beyond)) - {"prod"} == set(BEYOND_THE_FIRST) | BY_AN_INPUT
 
 
 @pytest.mark.usefixtures("project")

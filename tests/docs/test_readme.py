@@ -3,16 +3,65 @@
 from __future__ import annotations
 
 import re
-import runpy
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
+from local.up import SHOWN_USER, show_outcome
+from tests.service.client import Client
+
 PROJECT = Path(__file__).resolve().parents[2]
-README = (PROJECT / "README.md").read_text()
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+ENDPOINT = "http://localhost:8080"
 
 
-def test_its_tables_are_those_of_the_code() -> None:
-    rendered = runpy.run_path(str(PROJECT / "docs" / "render.py"))["rendered"]
-    assert rendered(README) == README, "make docs"
+def test_its_tables_and_those_of_the_account_page_are_those_of_the_code() -> None:
+    """In a process of its own: to estimate costs, the script puts settings where Pulumi looks for them."""
+    check = [sys.executable, str(PROJECT / "docs" / "render.py"), "--check"]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_answer_that_it_shows_is_the_one_that_make_up_prints(
+    default_service: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = default_service.get(f"/?uid={SHOWN_USER}")
+    version, digest = answer.headers["x-model-version"], f"sha256:{64 * 'a'}"
+    show_outcome({"url": ENDPOINT, "modelVersion": version, "imageDigest": digest}, answer.json())
+    printed = capsys.readouterr().out.strip().splitlines()
+    [block] = re.findall(r"^```text\n(Endpoint: .+?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    shown = block.splitlines()
+    assert shown.pop().strip() == "…"
+    assert "1." in shown[-2]
+    for told, real in zip(shown, printed, strict=False):
+        if told.startswith("Model:"):  # weights may differ in the last bit between processors, and so the version
+            assert re.fullmatch(r"Model:    [0-9a-f]{12}", told)
+            assert re.fullmatch(r"Model:    [0-9a-f]{12}", real)
+        else:
+            assert told == real.replace(digest, "sha256:…")
+
+
+def test_every_request_that_it_shows_is_answered_by_the_default_model(default_service: Client) -> None:
+    lines = re.findall(rf"curl '{ENDPOINT}[^\n`]+", README)
+    asked = [shlex.split(line)[1:] for line in lines]
+    paths = set()
+    for url, *rest in asked:
+        path = url.removeprefix(ENDPOINT)
+        paths.add(path.partition("?")[0])
+        if rest:
+            flag, body = rest
+            assert flag == "-d"
+            as_curl_sends_it = {"content-type": "application/x-www-form-urlencoded"}
+            answer = default_service.post(path, content=body.encode(), headers=as_curl_sends_it)
+        else:
+            answer = default_service.get(path)
+        assert answer.status_code == 200, (path, answer.text)
+        assert answer.json()["success"] is True
+        assert "cold_start" not in answer.text
+    assert paths == {"/", "/recommendations", "/predict"}
 
 
 def test_every_make_command_that_it_names_exists() -> None:
@@ -20,9 +69,13 @@ def test_every_make_command_that_it_names_exists() -> None:
     assert set(re.findall(r"`make ([a-z-]+)", README)) <= targets
 
 
-def test_every_file_that_it_links_to_exists() -> None:
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)\)", README)
-    assert [link for link in links if not (PROJECT / link).exists()] == []
+def test_every_file_that_it_links_to_exists_with_the_section() -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)(?:#([^)]+))?\)", README)
+    assert [link for link, _ in links if not (PROJECT / link).exists()] == []
+    for link, section in links:
+        if section:
+            titles = re.findall(r"^#+ (.+)$", (PROJECT / link).read_text(encoding="utf-8"), flags=re.MULTILINE)
+            assert section in {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_every_output_that_it_names_is_exported_and_the_other_way_round() -> None:
