@@ -37,6 +37,20 @@ def configuration() -> str:
     return "\n".join(rows)
 
 
+def service() -> str:
+    """A row for each variable that the service reads and the program leaves to whoever configures it."""
+    from infra.contract import RESERVED_ENVIRONMENT
+    from model_service.serving.settings import Settings
+
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    told = re.sub(r"\n {8,}", " ", Settings.__doc__ or "")
+    for field, variable, meaning in re.findall(r"^ {4}(\w+): ([A-Z_]+)[,:] (.+)$", told, re.MULTILINE):
+        if variable not in RESERVED_ENVIRONMENT | {"ARTIFACT_DIR"}:
+            default = getattr(Settings, field)
+            rows.append(f"| `{variable}` | `{default:g}` | {_cell(meaning.rstrip('.'))} |")
+    return "\n".join(rows)
+
+
 def stacks() -> str:
     """A row for each stack with what its file sets, provider settings aside."""
     rows = ["| stack | its file sets |", "|---|---|"]
@@ -74,7 +88,7 @@ def costs() -> str:
 
 
 DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
-    "README.md": {"configuration": configuration, "stacks": stacks, "commands": commands},
+    "README.md": {"configuration": configuration, "service": service, "stacks": stacks, "commands": commands},
     "docs/aws-account.md": {"costs": costs},
 }
 """The documents with tables to write, and how each table is made."""
