@@ -64,7 +64,7 @@ def test_the_scale_is_the_pages(example: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("7,2,4.5,0", "7,2,4.5", "Expected 4 columns, got 3"),
+        ("7,2,4.5,0", "7,2,4.5", "3 of the 4 fields user, film, rating and time, separated by ,"),
         ("7,2,4.5,0", "ada,2,4.5,0", "'ada'"),
         ("7,2,4.5,0", "7,2,10,0", r"rating 1 is 10; allowed are 0\.5 to 5"),
         ("20,2,3,0", "7,2,3,0", "user 7 rated film 2 more than once"),
