@@ -38,10 +38,10 @@ def test_windows_line_ends_and_a_missing_last_line_end_are_read(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("1,2,3,4\n1,2\n", "Expected 4 columns, got 2"),
-        ("1,2,3,4\n1,2,,4\n", "invalid value ''"),
-        ("1,2.5,3,4\n", "invalid value '2.5'"),
-        ("1,2,three,4\n", "invalid value 'three'"),
+        ("1,2,3,4\n1,2\n", "line 2 has 2 of the 4 fields"),
+        ("1,2,3,4\n1,2,,4\n", "line 2: the rating is '', which is not a number"),
+        ("1,2.5,3,4\n", "the film is '2.5', which is not a whole number"),
+        ("1,2,three,4\n", "the rating is 'three', which is not a number"),
         ("", "holds no ratings"),
     ],
 )
