@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,11 +84,12 @@ class Recommender:
             for person, request in zip(people, requests, strict=True)
             if person is not None
         ]
-        found = iter(self._engine.top(queries))
+        offsets = [self._mean + float(person.bias) for person in people if person is not None]
+        found = iter(self._stars_of_all(self._engine.top(queries), offsets))
         return [
             self.popular(request.n, exclude=request.exclude, only=request.only, cold_start=True)
             if person is None
-            else self._stars(next(found), self._mean + float(person.bias))
+            else next(found)
             for person, request in zip(people, requests, strict=True)
         ]
 
@@ -158,11 +160,24 @@ class Recommender:
         order = np.lexsort((rows, -base))
         return Ranked(rows=rows[order].astype(np.int32), scores=base[order])
 
+    def _stars_of_all(self, ranked: Sequence[Ranked], offsets: Sequence[float]) -> list[Recommendations]:
+        """Each of `ranked` with its offset added to its scores; the numbers of all in one go."""
+        if not ranked:
+            return []
+        lengths = [len(best.rows) for best in ranked]
+        numbers = self._clip(np.concatenate([best.scores for best in ranked]) + np.repeat(offsets, lengths))
+        ends = list(accumulate(lengths))
+        return [
+            self._told(best.rows, numbers[end - length : end])
+            for best, length, end in zip(ranked, lengths, ends, strict=True)
+        ]
+
     def _stars(self, best: Ranked, offset: float, *, cold_start: bool = False) -> Recommendations:
         return self._told(best.rows, self._clip(best.scores + offset), cold_start=cold_start)
 
     def _clip(self, scores: NDArray[np.float64]) -> list[float]:
-        told: list[float] = np.clip(scores, *self._scale).round(6).tolist()
+        low, high = self._scale
+        told: list[float] = np.minimum(np.maximum(scores, low), high).round(6).tolist()
         return told
 
     def _told(self, rows: Rows, numbers: Sequence[float], *, cold_start: bool = False) -> Recommendations:
