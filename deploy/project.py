@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +14,8 @@ PROJECT_DIR = Path(__file__).resolve().parent.parent
 LOCAL_STACK = "local"
 
 STACK_FILE_KEYS: Final = ("config", "secretsprovider", "encryptedkey", "encryptionsalt", "environment")
-"""What Pulumi reads in a stack's file. Source: "Stack settings file" (https://www.pulumi.com/docs/iac/concepts/projects/
-stack-settings-file/)"""
+"""What Pulumi reads in a stack's file. Source: https://www.pulumi.com/docs/iac/concepts/projects/stack-settings-file/
+("Pulumi stack settings file reference")"""
 
 
 def check_stack(stack: str) -> Path:
@@ -49,4 +50,16 @@ def read_stack_file(file: Path) -> dict[str, Any]:
             f"{', '.join(STACK_FILE_KEYS)}.\nTo mend it: put settings under `config:`, such as "
             f"recommender:{stray[0].rpartition(':')[2]}, and take out what is none."
         )
-    return {**document, "config": document.get("config") or {}}
+    config = document.get("config") or {}
+    if odd := [key for key in config if not isinstance(key, str)]:
+        raise DeployError(
+            f"{file.name} has {odd[0]!r} under `config:`; allowed: names, such as recommender:desiredCount."
+        )
+    return {**document, "config": config}
+
+
+def default_settings() -> dict[str, str]:
+    """What Pulumi.yaml declares, with its default in the text that Pulumi hands to a program."""
+    declared = yaml.safe_load((PROJECT_DIR / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
+    defaults = {key: spec["default"] for key, spec in declared.items()}
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in defaults.items()}

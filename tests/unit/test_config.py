@@ -137,6 +137,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
     "key": ({"registryKmsKeyArn": "alias/x"}, "the ARN of a KMS key", "set registryKmsKeyArn arn:aws:kms"),
     "account": ({"registryPullAccounts": ["12"]}, "12 digits", "--path 'registryPullAccounts[0]'"),
     "ca bundle": ({"caBundle": "/no/such.pem"}, "where there is no file", "pulumi config rm caBundle"),
+    "home of nobody": ({"pipConf": "~no-such-user/pip.conf"}, "where there is no file", "pulumi config rm pipConf"),
     "domain": ({"domain": "films"}, "films.example.com", "set domain films.example.com"),
     "zone": ({"domain": "films.example.com", "hostedZoneId": "x"}, "a hosted zone", "set hostedZoneId Z"),
     "zone without domain": ({"hostedZoneId": "Z1"}, "there is no domain", "set domain films.example.com"),
