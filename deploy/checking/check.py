@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
+from botocore.loaders import create_loader
 
 from deploy.checking.result import Checked, PlannedResource
 from deploy.errors import DeployError
@@ -30,7 +30,7 @@ def check_settings(stack: str, overrides: Mapping[str, Any]) -> Checked:
     file = check_stack(stack)
     document = read_stack_file(file)
     project, config = stack_config(PROJECT_DIR, stack, dict(overrides))
-    secret_keys = [key for key, value in document["config"].items() if key in config and _sealed(value)]
+    secret_keys = _secret_keys(project, {**document["config"], **overrides})
     answer = _run({"project": project, "stack": stack, "config": _found(project, config), "secret_keys": secret_keys})
     if "refused" in answer:
         raise DeployError(_refusal(answer["refused"], file))
@@ -96,9 +96,9 @@ def _doubts(project: str, config: Mapping[str, str], document: Mapping[str, Any]
 
 
 def _regions() -> set[str]:
-    session: Any = boto3.session.Session()
-    partitions = session.get_available_partitions()
-    return {region for one in partitions for region in session.get_available_regions("ecs", partition_name=one)}
+    """From the SDK's own data, since a session would want the profile that the environment names."""
+    partitions = create_loader().load_data("endpoints")["partitions"]
+    return {region for partition in partitions for region in partition["regions"]}
 
 
 def _resources(project: str, registered: Mapping[str, Mapping[str, str]]) -> Iterator[PlannedResource]:
@@ -114,6 +114,12 @@ def _component(registered: Mapping[str, Mapping[str, str]], urn: str) -> str:
     if parent not in registered:
         return registered[urn]["type"].rpartition(":")[2]
     return _component(registered, parent)
+
+
+def _secret_keys(project: str, values: Mapping[str, Any]) -> list[str]:
+    """Every key whose value Pulumi holds encrypted, with its namespace; the last one counts of a key written twice."""
+    sealed = {key if ":" in key else f"{project}:{key}": _sealed(value) for key, value in values.items()}
+    return [key for key in sealed if sealed[key]]
 
 
 def _sealed(value: object) -> bool:

@@ -212,12 +212,19 @@ def test_every_setting_that_is_a_path_is_known_as_one() -> None:
 
 def test_what_is_stored_as_a_secret_is_told_as_one_and_not_shown(staging: Staging) -> None:
     sealed = {"secure": "sealed"}
-    checked = staging.check(
-        aws__profile=sealed, recommender__environment=[sealed], aws__token="t", recommender__cpu=512
-    )
+    checked = staging.check(aws__profile=sealed, environment=[sealed], aws__token="t", recommender__cpu=512)
     assert staging.asked["secret_keys"] == ["aws:profile", "recommender:environment"]
     hidden = {key for key, value in checked.settings.items() if value == "(not shown)"}
     assert hidden == {"aws:profile", "aws:token", "environment"}
+    deploy.check("staging", config={"aws:profile": "films", "environment": []})
+    assert staging.asked["secret_keys"] == []
+
+
+def test_a_profile_that_this_machine_does_not_have_is_no_matter(
+    staging: Staging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    assert staging.check(aws__region="eu-north-1").warnings == ()
 
 
 def test_what_nothing_reads_and_where_nobody_knows_is_warned_of(staging: Staging) -> None:
