@@ -2,10 +2,11 @@
 PYTHON ?= python3
 export PYTHON AWS_PORT ENDPOINT_PORT
 PY := .venv/bin/python
+need-stack = test -n "$(STACK)" || { echo "Which stack? make $@ STACK=dev" >&2; exit 2; }
 SOURCES := __main__.py infra model_service deploy local notebooks benchmarks policy tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status train notebook bench test unit lint format docs leftovers clean
+.PHONY: help up down status train notebook bench test unit lint format docs check leftovers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,7 +51,12 @@ format: .venv/.installed ## format the code and mend what the linter can
 docs: .venv/.installed ## write the README's tables anew from the code
 	@$(PY) docs/render.py
 
+check: .venv/.installed ## whether a stack's settings are valid, and what they would make and cost: make check STACK=dev
+	@$(need-stack)
+	@$(PY) -m deploy check $(STACK) $(ARGS)
+
 leftovers: .venv/.installed ## what a destroyed stack left that still costs money: make leftovers STACK=dev
+	@$(need-stack)
 	@$(PY) -m deploy leftovers $(STACK)
 
 clean: ## remove what training, tests and tools left; not the local stack (make down)

@@ -2,6 +2,7 @@
 
     import deploy
 
+    print(deploy.check("dev"))  # the settings alone, without an account
     deploy.preview("dev")
     result = deploy.up("dev", config={"desiredCount": 4})
     print(result.outputs["url"])
@@ -16,11 +17,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from deploy.checking.result import Checked
 from deploy.engines import Engine, choose_engine
 from deploy.errors import DeployError
 from deploy.events import Event, OnEvent, Result, show
 
-__all__ = ["DeployError", "Event", "Result", "destroy", "engine_name", "outputs", "preview", "refresh", "show", "up"]
+__all__ = [
+    "Checked",
+    "DeployError",
+    "Event",
+    "Result",
+    "check",
+    "destroy",
+    "engine_name",
+    "outputs",
+    "preview",
+    "refresh",
+    "show",
+    "up",
+]
+
+
+def check(stack: str, *, config: Mapping[str, Any] | None = None) -> Checked:
+    """Tell whether the program takes a stack's settings, with `config` laid over them, and what it would make of them.
+
+    Needs neither an account nor the Pulumi CLI nor Docker, and changes nothing. Raises `DeployError` with the
+    program's own message for settings that it refuses.
+    """
+    from deploy.checking.check import check_settings  # Pulumi's SDK takes a while to load, and the other calls may not
+
+    return check_settings(stack, config or {})
 
 
 def preview(

@@ -1,26 +1,63 @@
-"""`python -m deploy leftovers STACK`: what a destroyed stack left behind; status 1 when some of it costs money."""
+"""What can be asked about a stack from the command line. Deploying is Python's or Pulumi's own: deploy.preview(),
+deploy.up(), deploy.outputs() and deploy.destroy() (`python -c 'import deploy; help(deploy)'` tells of them)."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
+import deploy
 from deploy.errors import DeployError
 from deploy.leftovers import leftovers, report
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 when nothing that costs money is left, 1 when something is, 2 when AWS could not be asked."""
-    parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
-    parser.add_argument("command", choices=("leftovers",))
-    parser.add_argument("stack", help="such as dev")
+    """Run one command and return its status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    check = commands.add_parser("check", help="whether a stack's settings are valid, and what they would make and cost")
+    check.add_argument("stack", help="such as dev")
+    check.add_argument("--config", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="over the stack's")
+    check.add_argument("--resources", action="store_true", help="name every resource")
+    left = commands.add_parser("leftovers", help="what a destroyed stack left behind, and which of it costs money")
+    left.add_argument("stack", help="such as dev")
     asked = parser.parse_args(arguments)
+    if asked.command == "check":
+        return _check(asked.stack, asked.config, resources=asked.resources)
+    return _leftovers(asked.stack)
+
+
+def _check(stack: str, config: Sequence[str], *, resources: bool) -> int:
+    """0 when the settings are valid, 1 when they are not."""
     try:
-        left = leftovers(asked.stack)
+        print(deploy.check(stack, config=_overrides(config)).report(resources=resources))
+    except DeployError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _overrides(texts: Sequence[str]) -> dict[str, str]:
+    overrides = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise DeployError(f"--config {text} is not KEY=VALUE; such as: --config desiredCount=4 'tags=[\"team=a\"]'")
+        overrides[key] = value
+    return overrides
+
+
+def _leftovers(stack: str) -> int:
+    """0 when nothing that costs money is left, 1 when something is, 2 when AWS could not be asked."""
+    try:
+        left = leftovers(stack)
     except DeployError as error:
         print(error, file=sys.stderr)
         return 2
-    print(report(asked.stack, left))
+    print(report(stack, left))
     return 1 if any(one.cost for one in left) else 0
 
 

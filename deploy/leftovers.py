@@ -11,7 +11,7 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.errors import DeployError
-from deploy.project import LOCAL_STACK, PROJECT_DIR, check_stack
+from deploy.project import LOCAL_STACK, PROJECT_DIR, check_stack, read_stack_file
 from infra.naming import base_name
 
 Clients = Callable[[str], Any]
@@ -157,7 +157,7 @@ def _gone(clients: Clients, one: Leftover) -> bool:
 def _stack_file(stack: str) -> tuple[str, dict[str, Any]]:
     file = check_stack(stack)
     project = yaml.safe_load((PROJECT_DIR / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
-    return str(project), dict((yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("config") or {})
+    return str(project), dict(read_stack_file(file)["config"])
 
 
 def _clients(stack: str, config: Mapping[str, Any]) -> Clients:

@@ -94,7 +94,10 @@ def readable_file(key: str, value: str) -> Path | None:
     """None when empty, or the path of a file that is there."""
     if not value:
         return None
-    path = Path(value).expanduser()
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError:  # the home of a user that there is not
+        path = Path(value)
     if not path.is_file():
         raise ConfigError(
             key=key,

@@ -1,6 +1,7 @@
 """The part of the configuration that says where the stack stands and how the world gets in."""
 
 from infra.config import checks, checks_edge
+from infra.config.idle import refuse_idle
 from infra.config.settings import EndpointSettings, NatGateways, NetworkMode, NetworkSettings, ServiceSettings
 from infra.config.values import ConfigValues, set_command
 from infra.errors import ConfigError
@@ -23,6 +24,13 @@ def network_settings(values: ConfigValues, service: ServiceSettings) -> NetworkS
             command=set_command("network", "existing"),
         )
     nat_gateways = values.choice("natGateways", strategies)
+    refuse_idle(
+        "natGateways",
+        nat_gateways,
+        works=mode == "new",
+        problem=f'but network is "{mode}", whose ways out are as they are; allowed with network new',
+        needs=("network", "new"),
+    )
     return NetworkSettings(
         mode=mode,
         vpc_id=vpc_id,

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from infra.config.idle import refuse_idle
 from infra.config.settings_operations import BudgetSettings, WatchingSettings
 from infra.config.values import ConfigValues, set_command
 from infra.contract import METRICS_NAMESPACE
@@ -19,6 +20,13 @@ def watching_settings(values: ConfigValues) -> WatchingSettings:
             command=set_command("watching", "true"),
         )
     latency = values.whole_number("latencyAlarmMilliseconds", low=1, high=60_000)
+    refuse_idle(
+        "latencyAlarmMilliseconds",
+        latency,
+        works=on,
+        problem="but there are no alarms to ring; allowed with watching",
+        needs=("watching", "true"),
+    )
     return WatchingSettings(on=on, alarm_email=email, latency_alarm_ms=latency)
 
 

@@ -5,6 +5,7 @@ import re
 from typing import Final
 
 from infra.config import checks
+from infra.config.idle import refuse_idle
 from infra.config.objects import objects, refuse_twins
 from infra.config.settings_tasks import (
     BatchTaskSettings,
@@ -59,21 +60,41 @@ def capacity_settings(values: ConfigValues, cpu_architecture: str) -> CapacitySe
             f"cpuArchitecture is {cpu_architecture}",
             command=set_command("instanceType", proposed),
         )
+    max_instances = values.whole_number("maxInstances", low=1, high=1000)
+    for key, value in (("instanceType", instance_type), ("maxInstances", max_instances)):
+        refuse_idle(
+            key,
+            value,
+            works=launch_type == "EC2",
+            problem="but launchType is FARGATE, which has no instances; allowed with EC2",
+            needs=("launchType", "EC2"),
+        )
     return CapacitySettings(
-        launch_type=launch_type,
-        spot_percent=spot_percent,
-        instance_type=instance_type,
-        max_instances=values.whole_number("maxInstances", low=1, high=1000),
+        launch_type=launch_type, spot_percent=spot_percent, instance_type=instance_type, max_instances=max_instances
     )
 
 
 def scaling_settings(values: ConfigValues, desired_count: int) -> ScalingSettings:
     """How the number of tasks follows the load and the clock."""
+    max_count = checks.max_count("maxCount", values.whole_number("maxCount", low=0, high=1000), desired_count)
+    targets = {
+        "cpuTargetPercent": values.whole_number("cpuTargetPercent", low=10, high=90),
+        "memoryTargetPercent": values.whole_number("memoryTargetPercent", low=0, high=90),
+        "requestsPerTarget": values.whole_number("requestsPerTarget", low=0, high=10_000_000),
+    }
+    for key, target in targets.items():
+        refuse_idle(
+            key,
+            target,
+            works=max_count > 0,
+            problem="but maxCount is 0, so that the load changes nothing; allowed with maxCount",
+            needs=("maxCount", min(max(desired_count, 1) + 1, 1000)),
+        )
     return ScalingSettings(
-        max_count=checks.max_count("maxCount", values.whole_number("maxCount", low=0, high=1000), desired_count),
-        cpu_target_percent=values.whole_number("cpuTargetPercent", low=10, high=90),
-        memory_target_percent=values.whole_number("memoryTargetPercent", low=0, high=90),
-        requests_per_target=values.whole_number("requestsPerTarget", low=0, high=10_000_000),
+        max_count=max_count,
+        cpu_target_percent=targets["cpuTargetPercent"],
+        memory_target_percent=targets["memoryTargetPercent"],
+        requests_per_target=targets["requestsPerTarget"],
         floors=_floors(values),
         working_hours=_working_hours("workingHours", values.text("workingHours")),
     )

@@ -59,4 +59,4 @@ def _qualified(project: str, key: str) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return json.dumps(value)
+    return json.dumps(value, default=str)  # YAML has dates, which no setting is

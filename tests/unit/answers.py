@@ -6,10 +6,14 @@ from typing import Any
 
 from pulumi.runtime import mocks, rpc
 
-ACCOUNT = "111122223333"
+from deploy.checking.account import ACCOUNT, Answer, AnyAccount
+from deploy.checking.account import DIGEST as FOREIGN_DIGEST
+
+__all__ = ["ACCOUNT", "DIGEST", "FOREIGN_DIGEST", "REGION", "Answers", "Aws", "has_secret", "plain"]
+
 REGION = "eu-central-1"
 DIGEST = "sha256:" + "d1" * 32
-FOREIGN_DIGEST = "sha256:" + "f0" * 32
+RUNNING_SERVICE = "aws:ecs/getService:getService"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +33,11 @@ class Aws:
     running_task_definition: str = ""
 
 
-class Answers(mocks.Mocks):
-    """Answers every call and registration that the program may make, and refuses every other one."""
+class Answers(AnyAccount):
+    """That account, which keeps the calls, makes the resources that the program may make and refuses every other."""
 
     def __init__(self, aws: Aws, calls: list[tuple[str, Mapping[str, Any]]], *, preview: bool) -> None:
+        super().__init__(region=REGION, vpc_id=aws.vpc_of_given_subnets)
         self.aws = aws
         self.calls = calls
         self.preview = preview
@@ -40,56 +45,42 @@ class Answers(mocks.Mocks):
 
     def call(self, args: mocks.MockCallArgs) -> Any:
         self.calls.append((args.token, plain(args.args)))
-        match args.token:
-            case "aws:index/getCallerIdentity:getCallerIdentity":
-                return {"accountId": ACCOUNT, "id": ACCOUNT}
-            case "aws:index/getRegion:getRegion":
-                return {"region": REGION, "id": REGION}
-            case "aws:index/getPartition:getPartition":
-                return {"partition": "aws", "dnsSuffix": "amazonaws.com", "id": "aws"}
-            case "aws:ecr/getAuthorizationToken:getAuthorizationToken":
-                return {"userName": "AWS", "password": "short-lived", "id": REGION}
-            case "aws:ecr/getImage:getImage" | "docker:index/getRegistryImage:getRegistryImage":
-                return {"imageDigest": FOREIGN_DIGEST, "sha256Digest": FOREIGN_DIGEST, "id": FOREIGN_DIGEST}
-            case "aws:ecs/getService:getService":
-                running = self.aws.running_task_definition or self.wanted_task_definition
-                return {"taskDefinition": running, "serviceName": args.args["serviceName"], "id": "service"}
-            case "aws:ec2/getVpc:getVpc":
-                if args.args.get("default") and not self.aws.has_default_vpc:
-                    return {}, [("filter", "no matching EC2 VPC found")]
-                return {"id": args.args.get("id", "vpc-default"), "cidrBlock": "10.0.0.0/16"}
-            case "aws:ec2/getRouteTables:getRouteTables":
-                return {"ids": ["rtb-main", "rtb-private"], "id": REGION}
-            case "aws:route53/getZone:getZone":
-                zone = self.aws.hosted_zones.get(args.args["name"])
-                if zone is None:
-                    return {}, [("name", "no matching Route 53 Hosted Zone found")]
-                return {"zoneId": zone, "id": zone}
-            case "aws:ec2/getSubnets:getSubnets":
-                return {"ids": list(self.aws.default_subnets), "id": REGION}
-            case "aws:ec2/getSubnet:getSubnet":
-                zone = self.aws.zones[args.args["id"]]
-                return {
-                    "id": args.args["id"],
-                    "availabilityZone": zone,
-                    "vpcId": self.aws.vpc_of_given_subnets,
-                    "ipv6CidrBlock": self.aws.ipv6_ranges.get(args.args["id"], ""),
-                }
-        raise AssertionError(f"a call that no test expects: {args.token}")
+        if args.token == RUNNING_SERVICE:
+            running = self.aws.running_task_definition or self.wanted_task_definition
+            return {"taskDefinition": running, "serviceName": args.args["serviceName"], "id": "service"}
+        return super().call(args)
 
-    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+    def vpc(self, asked: Mapping[str, Any]) -> Answer:
+        if asked.get("default") and not self.aws.has_default_vpc:
+            return {}, [("filter", "no matching EC2 VPC found")]
+        return super().vpc(asked)
+
+    def default_subnets(self) -> Sequence[str]:
+        return self.aws.default_subnets
+
+    def subnet(self, subnet_id: str) -> dict[str, Any]:
+        ranges = {"ipv6CidrBlock": self.aws.ipv6_ranges.get(subnet_id, "")}
+        return {**super().subnet(subnet_id), "availabilityZone": self.aws.zones[subnet_id], **ranges}
+
+    def hosted_zone(self, name: str) -> Answer:
+        zone = self.aws.hosted_zones.get(name)
+        if zone is None:
+            return {}, [("name", "no matching Route 53 Hosted Zone found")]
+        return {"zoneId": zone, "id": zone}
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         if not args.custom and not args.typ.startswith("awsx:"):
             return "", dict(args.inputs)
         if args.typ == "awsx:ec2:Vpc":
-            return "", {} if self.preview else {"vpcId": "vpc-new", **NEW_SUBNETS}
+            return super().new_resource(args) if self.preview else ("", {"vpcId": "vpc-new", **NEW_SUBNETS})
         if args.typ == "aws:ecs/service:Service":
             self.wanted_task_definition = args.inputs.get("taskDefinition", "")
         computed = COMPUTED.get(args.typ)
         if computed is None:
             raise AssertionError(f"a resource that no test expects: {args.typ}")
-        known = {"name": args.name, **args.inputs}
         if self.preview:
-            return "", known
+            return super().new_resource(args)
+        known = {"name": args.name, **args.inputs}
         known |= {key: value.format(args.name) for key, value in computed.items()}
         return f"{args.name}-id", known | STRUCTURED.get(args.typ, {})
 

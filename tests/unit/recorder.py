@@ -1,7 +1,6 @@
 """Run a Pulumi program against mocks, and write down all that it registers."""
 
 import asyncio
-import json
 import runpy
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -12,9 +11,9 @@ from typing import Any
 from unittest.mock import patch
 
 import pulumi
-import yaml
 from pulumi.runtime import mocks, rpc
 
+from local.engine import program as engine_program
 from tests.unit import answers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -185,12 +184,5 @@ def run_main(
 
 
 def stack_config(stack: str, overrides: Mapping[str, object] | None = None) -> dict[str, str]:
-    """What Pulumi would hand a program: defaults, the stack's file, then overrides of the project's own keys."""
-    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
-    layers = [
-        {key: spec["default"] for key, spec in project["config"].items()},
-        yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"],
-        overrides or {},
-    ]
-    full = {key if ":" in key else f"{PROJECT}:{key}": value for layer in layers for key, value in layer.items()}
-    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in full.items()}
+    """What Pulumi would hand a program: defaults, the stack's file, then overrides."""
+    return engine_program.stack_config(ROOT, stack, dict(overrides or {}))[1]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from infra.config.idle import UNSET
 from infra.config.load import load_settings
 from infra.config.settings import Settings
 from infra.config.settings_tasks import WorkingHours
@@ -136,6 +137,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
     "key": ({"registryKmsKeyArn": "alias/x"}, "the ARN of a KMS key", "set registryKmsKeyArn arn:aws:kms"),
     "account": ({"registryPullAccounts": ["12"]}, "12 digits", "--path 'registryPullAccounts[0]'"),
     "ca bundle": ({"caBundle": "/no/such.pem"}, "where there is no file", "pulumi config rm caBundle"),
+    "home of nobody": ({"pipConf": "~no-such-user/pip.conf"}, "where there is no file", "pulumi config rm pipConf"),
     "domain": ({"domain": "films"}, "films.example.com", "set domain films.example.com"),
     "zone": ({"domain": "films.example.com", "hostedZoneId": "x"}, "a hosted zone", "set hostedZoneId Z"),
     "zone without domain": ({"hostedZoneId": "Z1"}, "there is no domain", "set domain films.example.com"),
@@ -210,6 +212,14 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
         "a whole number from 0 to 1000",
         "--path 'scheduledFloors[0]'",
     ),
+    "NAT gateways elsewhere": ({"natGateways": "single"}, "allowed with network new", "set network new"),
+    "no NAT gateways elsewhere": ({"natGateways": "none"}, "allowed with network new", "rm natGateways"),
+    "target for nothing": ({"cpuTargetPercent": 50}, "allowed with maxCount", "set maxCount 2"),
+    "memory for nothing": ({"memoryTargetPercent": 70}, "allowed with maxCount", "rm memoryTargetPercent"),
+    "requests for nothing": ({"requestsPerTarget": 9}, "allowed with maxCount", "rm requestsPerTarget"),
+    "machine of nothing": ({"instanceType": "t3.large"}, "allowed with EC2", "set launchType EC2"),
+    "machines of nothing": ({"maxInstances": 9}, "allowed with EC2", "rm maxInstances"),
+    "latency of no alarm": ({"latencyAlarmMilliseconds": 9}, "allowed with watching", "set watching true"),
     "no way out": ({"network": "new", "natGateways": "none"}, "cannot pull", "set vpcEndpoints true"),
     "endpoints elsewhere": ({"vpcEndpoints": True}, "for a new VPC alone", "set network new"),
     "alarms of nobody": ({"alarmEmail": "a@example.com"}, "allowed with watching", "set watching true"),
@@ -230,6 +240,10 @@ def test_a_bad_value_is_refused_with_what_is_allowed_and_the_command(case: str) 
     assert message.startswith(f"recommender:{refusal.value.key} ")
     assert allowed in message
     assert command in mend
+
+
+def test_what_counts_as_not_set_is_the_default() -> None:
+    assert {key: DECLARED[key]["default"] for key in UNSET} == UNSET
 
 
 def test_an_internal_balancer_needs_no_public_subnets() -> None:

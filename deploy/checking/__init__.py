@@ -1,0 +1,1 @@
+"""Checking a stack's settings without an account: the program runs against a made-up AWS, and nothing is made."""

@@ -1,0 +1,266 @@
+"""Settings are checked by the program itself, in an account that is made up: `python -m deploy check STACK`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import deploy.project
+from deploy import Checked
+from deploy import __main__ as command
+from deploy.checking import check
+from deploy.checking.check import FILES
+from deploy.project import PROJECT_DIR
+from tests.unit.answers import Aws
+from tests.unit.conftest import project  # noqa: F401 (a fixture)
+from tests.unit.recorder import run_main
+from tests.unit.test_program import VARIANTS, ZONES
+
+COPIED = ("deploy", "infra", "local", "model_service")
+REFUSED = 'recommender:memoryMib is "9999"'
+
+
+@pytest.fixture(scope="module")
+def checked() -> Mapping[str, Checked]:
+    """Every variant of the settings, checked."""
+    with ThreadPoolExecutor(os.cpu_count()) as several:
+        found = several.map(lambda variant: deploy.check(variant[0], config=variant[1]), VARIANTS.values())
+        return dict(zip(VARIANTS, found, strict=True))
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The project without a trained model, in a folder to write into."""
+    for name in COPIED:
+        shutil.copytree(
+            PROJECT_DIR / name, tmp_path / name, ignore=shutil.ignore_patterns("artifact", "__pycache__", "*.so")
+        )
+    for file in [PROJECT_DIR / "__main__.py", *PROJECT_DIR.glob("Pulumi*.yaml")]:
+        shutil.copyfile(file, tmp_path / file.name)
+    return tmp_path
+
+
+def ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a copy of the project, with no Pulumi on the PATH."""
+    environment = {**os.environ, "PATH": "/nowhere", "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "deploy", "check", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def write_stack(folder: Path, **config: object) -> None:
+    """A new stack, `staging`; `__` stands for the colon in a key."""
+    text = yaml.safe_dump({"config": {key.replace("__", ":"): value for key, value in config.items()}})
+    (folder / "Pulumi.staging.yaml").write_text(text)
+
+
+class Staging:
+    """The stack `staging` of a project in `folder`; the program is asked, and makes nothing of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.asked: Mapping[str, Any] = {}
+
+    def check(self, **config: object) -> Checked:
+        write_stack(self.folder, **config)
+        return deploy.check("staging")
+
+    def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        self.asked = request
+        return {"registered": {}, "told": [], "warnings": [], "monthly_usd": None, "costs": {}}
+
+
+@pytest.fixture
+def staging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Staging:
+    shutil.copyfile(PROJECT_DIR / "Pulumi.yaml", tmp_path / "Pulumi.yaml")
+    made = Staging(tmp_path)
+    monkeypatch.setattr(check, "_run", made.answer)
+    for module in (check, deploy.project):
+        monkeypatch.setattr(module, "PROJECT_DIR", tmp_path)
+    return made
+
+
+def files(folder: Path) -> set[tuple[Path, int]]:
+    return {(path, path.stat().st_mtime_ns) for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.usefixtures("project")
+def test_what_it_would_make_and_cost_is_what_the_program_makes_and_says(
+    variant: str, checked: Mapping[str, Checked]
+) -> None:
+    stack, config = VARIANTS[variant]
+    recorded = run_main(stack, config=config, aws=Aws(zones=ZONES, hosted_zones={"example.com": "Z"}))
+    made = {(one.type, one.name) for one in recorded if not one.type.startswith("recommender:infra:")}
+    assert {(one.type, one.name) for one in checked[variant].resources} == made
+    assert len(checked[variant].resources) == len(made)
+    assert checked[variant].monthly_usd == recorded.exports.get("estimatedMonthlyCostUsd", 0.0)
+    assert checked[variant].costs == recorded.exports.get("estimatedCostLines", {})
+    assert all(what in checked[variant].report() for what in checked[variant].costs)
+
+
+def test_every_resource_is_told_under_its_component(checked: Mapping[str, Checked]) -> None:
+    made = checked["everything"]
+    components = {one.component for one in made.resources}
+    assert {"Network", "Registry", "ModelImage", "LoadBalancedEndpoint", "FargateService", "BatchTasks"} <= components
+    assert not any("::" in component or ":" in component for component in components)
+    report = made.report()
+    for component in components:
+        count = sum(one.component == component for one in made.resources)
+        assert f"  {component} " in report
+        assert f" {count}  " in report.partition(f"  {component} ")[2][:40]
+    assert not any(one.name in report for one in made.resources)
+    assert all(one.name in made.report(resources=True) for one in made.resources)
+
+
+def test_what_differs_from_the_defaults_is_told_and_the_rest_is_not(checked: Mapping[str, Checked]) -> None:
+    assert checked["dev"].settings == {"desiredCount": "1", "logRetentionDays": "7", "aws:region": "eu-central-1"}
+    assert "desiredCount" not in checked["prod"].settings  # in the file, with the default's value
+    assert checked["everything"].settings["allowedCidrs"] == '["203.0.113.0/24", "2001:db8::/32"]'
+    assert checked["local"].settings["aws:secretKey"] == "(not shown)"
+
+
+def test_plain_http_is_warned_of_and_https_is_not(checked: Mapping[str, Checked]) -> None:
+    assert any("plain HTTP" in warning for warning in checked["dev"].warnings)
+    assert not any("plain HTTP" in warning for warning in checked["everything"].warnings)
+
+
+def test_a_refused_setting_is_told_in_the_programs_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["check", "dev", "--config", "memoryMib=9999"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(REFUSED)
+    assert "To mend it: pulumi config set memoryMib 2048" in told.err
+    assert "Traceback" not in told.err
+
+
+def test_overrides_are_settings_like_the_files(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--config", "desiredCount=4", 'tags=["team=a"]', "--config", "aws:region=eu-west-1"]
+    assert command.main(["check", "dev", *arguments]) == 0
+    told = capsys.readouterr().out
+    assert "4 Fargate tasks" in told
+    assert '["team=a"]' in told
+    assert "eu-west-1" in told
+    assert told.endswith("The settings of dev are valid.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [(["nowhere"], "There is no stack 'nowhere'"), (["dev", "--config", "desiredCount"], "is not KEY=VALUE")],
+)
+def test_what_cannot_be_asked_is_refused(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["check", *arguments]) == 1
+    assert told in capsys.readouterr().err
+
+
+def test_a_new_stack_needs_no_cli_no_model_and_changes_nothing(copy: Path) -> None:
+    write_stack(copy, aws__region="eu-north-1", recommender__cpu=512, recommender__memoryMib=1024)
+    before = files(copy)
+    done = ask(copy, "staging")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Warning: no trained model yet: make train" in done.stdout
+    assert "docker-build.Image" in done.stdout
+    assert "The settings of staging are valid." in done.stdout
+    assert files(copy) == before
+
+
+def test_an_image_that_is_there_needs_no_model(copy: Path) -> None:
+    assert "no trained model" not in ask(copy, "dev", "--config", "imageUri=ghcr.io/films/app:1.0").stdout
+
+
+def test_without_the_cli_it_says_which_file_to_edit(copy: Path) -> None:
+    done = ask(copy, "dev", "--config", "memoryMib=9999")
+    assert done.returncode == 1
+    assert REFUSED in done.stderr
+    assert "edit Pulumi.dev.yaml" in done.stderr
+
+
+def test_a_model_that_was_changed_is_refused(copy: Path) -> None:
+    (copy / "model_service" / "artifact").mkdir()
+    (copy / "model_service" / "artifact" / "metadata.json").write_text("{}")
+    done = ask(copy, "dev")
+    assert done.returncode == 1
+    assert "There is no model to deploy" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_files_are_looked_for_from_the_project(staging: Staging) -> None:
+    staging.check(recommender__caBundle=" certs/ca.pem", recommender__pipConf="~/pip.conf")
+    assert staging.asked["config"]["recommender:caBundle"] == str(staging.folder / "certs" / "ca.pem")
+    assert staging.asked["config"]["recommender:pipConf"] == "~/pip.conf"
+
+
+def test_every_setting_that_is_a_path_is_known_as_one() -> None:
+    declared = yaml.safe_load((PROJECT_DIR / "Pulumi.yaml").read_text())["config"]
+    assert {key for key, spec in declared.items() if spec["description"].startswith("Path of")} == set(FILES)
+
+
+def test_what_is_stored_as_a_secret_is_told_as_one_and_not_shown(staging: Staging) -> None:
+    sealed = {"secure": "sealed"}
+    checked = staging.check(aws__profile=sealed, environment=[sealed], aws__token="t", recommender__cpu=512)
+    assert staging.asked["secret_keys"] == ["aws:profile", "recommender:environment"]
+    hidden = {key for key, value in checked.settings.items() if value == "(not shown)"}
+    assert hidden == {"aws:profile", "aws:token", "environment"}
+    deploy.check("staging", config={"aws:profile": "films", "environment": []})
+    assert staging.asked["secret_keys"] == []
+
+
+def test_a_profile_that_this_machine_does_not_have_is_no_matter(
+    staging: Staging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    assert staging.check(aws__region="eu-north-1").warnings == ()
+
+
+def test_what_nothing_reads_and_where_nobody_knows_is_warned_of(staging: Staging) -> None:
+    unread, nowhere = sorted(staging.check(recomender__cpu=512).warnings, reverse=True)
+    assert unread.startswith("recomender:cpu is read by nothing")
+    assert nowhere.startswith("aws:region is not set")
+    assert [told[:41] for told in staging.check(aws__region="moon").warnings] == [
+        "aws:region is moon, which is no region of"
+    ]
+    assert staging.check(aws__region="eu-north-1", recommender__cpu=512).warnings == ()
+
+
+def test_a_date_in_a_file_is_a_text_for_the_program_to_refuse(staging: Staging) -> None:
+    staging.check(recommender__modelVersion=date(2026, 1, 1))
+    assert staging.asked["config"]["recommender:modelVersion"] == '"2026-01-01"'
+
+
+def test_variables_of_pulumi_do_not_change_what_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG", '{"recommender:desiredCount": "many"}')
+    assert deploy.check("dev").settings["desiredCount"] == "1"
+
+
+def test_the_help_lists_every_command_and_the_way_to_deploy(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["--help"])
+    told = capsys.readouterr().out
+    assert all(word in told for word in ("check", "leftovers", "deploy.up()", "deploy.preview()", "deploy.destroy()"))
+
+
+@pytest.mark.parametrize("target", ["check", "leftovers"])
+def test_make_without_a_stack_says_how_to_name_one(target: str) -> None:
+    installed = ["-o", ".venv/.installed"]
+    environment = {key: value for key, value in os.environ.items() if key not in ("STACK", "MAKEFLAGS", "MAKELEVEL")}
+    done = subprocess.run(
+        ["make", *installed, target], cwd=PROJECT_DIR, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert f"make {target} STACK=dev" in done.stderr
+    assert "usage" not in done.stderr
