@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from docker.errors import DockerException
 
 import deploy
 from local import docker_engine, emulated_aws
@@ -57,8 +58,7 @@ def _left(settings: LocalSettings) -> list[str]:
     """What is still there of a stack that is down, and what to do about it."""
     lines = ["The local stack is down. `make up` brings it up."]
     if load_record(settings.state_dir) is not None:
-        count = _task_containers(settings)
-        still = f"{count} containers of its tasks still run or lie there" if count else "its images and state are left"
+        still = _containers(settings) or "its images and state are left"
         lines.append(f"It ended without `make down`: {still}. `make up` starts anew, `make down` removes all of it.")
     hint = engine_alone(settings.state_dir)
     return [*lines, hint] if hint else lines
@@ -70,11 +70,16 @@ def engine_alone(state_dir: Path) -> str:
     return "The Docker engine that `make up` started still runs; `make down` stops it." if runs else ""
 
 
-def _task_containers(settings: LocalSettings) -> int:
+def _containers(settings: LocalSettings) -> str:
+    """How many containers of tasks still run, and how many are only left; empty when there are none to be found."""
     try:
-        return len(emulated_aws.task_containers(docker_engine.connect(), settings))
-    except LocalError:
-        return 0
+        states = [one.status for one in emulated_aws.task_containers(docker_engine.connect(), settings)]
+    except (LocalError, DockerException):
+        return ""
+    run = states.count("running")
+    told = {"still running": run, "stopped": len(states) - run}
+    found = [f"{count} {what}" for what, count in told.items() if count]
+    return f"containers of its tasks are left ({', '.join(found)})" if found else ""
 
 
 def _service(ecs: Any, outputs: dict[str, Any]) -> list[str]:

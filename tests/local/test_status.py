@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -104,18 +105,24 @@ def test_where_nothing_was_started_the_stack_is_only_down(
     assert capsys.readouterr().out == "The local stack is down. `make up` brings it up.\n"
 
 
-@pytest.mark.parametrize(("count", "told"), [(2, "2 containers of its tasks"), (0, "its images and state are left")])
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [
+        (["running", "exited", "running"], "containers of its tasks are left (2 still running, 1 stopped). "),
+        ([], "its images and state are left. "),
+    ],
+)
 def test_what_a_killed_emulator_left_is_told(
     settings: LocalSettings,
     processes: Processes,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    count: int,
+    states: list[str],
     told: str,
 ) -> None:
     save_record(settings.state_dir, StackRecord(aws_port=4666, endpoint_port=8180))
     monkeypatch.setattr(docker_engine, "connect", lambda: None)
-    monkeypatch.setattr(emulated_aws, "task_containers", lambda *_: [object()] * count)
+    monkeypatch.setattr(emulated_aws, "task_containers", lambda *_: [SimpleNamespace(status=state) for state in states])
     status.status(settings)
     printed = capsys.readouterr().out
     assert told in printed
