@@ -3,6 +3,7 @@ PYTHON ?= python3
 export PYTHON AWS_PORT ENDPOINT_PORT
 PY := .venv/bin/python
 need-stack = test -n "$(STACK)" || { echo "Which stack? make $@ STACK=dev" >&2; exit 2; }
+NOTHING_HERE := [ ! -e .venv/.installed ] && [ ! -e .local ]
 SOURCES := __main__.py infra model_service deploy local notebooks benchmarks policy tests
 
 .DEFAULT_GOAL := help
@@ -17,11 +18,14 @@ help: ## this list
 up: .venv/.installed ## deploy the stack `local` on an AWS inside this machine, and ask it for recommendations
 	@$(PY) -m local up
 
-down: .venv/.installed ## remove everything that `make up` made
-	@$(PY) -m local down
+# Nothing has to be installed to say that nothing runs.
+down: ## remove everything that `make up` made
+	@if $(NOTHING_HERE); then echo "Nothing of the local stack is here."; else \
+	$(MAKE) --no-print-directory .venv/.installed && $(PY) -m local down; fi
 
-status: .venv/.installed ## what runs on the local stack
-	@$(PY) -m local status
+status: ## what runs on the local stack
+	@if $(NOTHING_HERE); then echo 'The local stack is down. `make up` brings it up.'; else \
+	$(MAKE) --no-print-directory .venv/.installed && $(PY) -m local status; fi
 
 train: .venv/.installed ## train a model: make train ARGS="--seed 1 --data ~/ml-100k"
 	@$(PY) -m model_service.training $(ARGS)

@@ -18,7 +18,7 @@ from deploy.events import Event, OnEvent, Result
 from deploy.project import PROJECT_DIR
 from local.docker_engine import buildkit_cli
 from local.errors import LocalError
-from local.settings import load_settings
+from local.settings import STATE_DIR, load_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class Emulated:
         return {}
 
     def _state_file(self) -> Path:
-        return load_settings().state_dir / "engine" / f"{self.stack}.json"
+        return STATE_DIR / "engine" / f"{self.stack}.json"
 
     def _run(self, command: str, on_event: OnEvent) -> Result:
         try:

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 from deploy.errors import DeployError
 from deploy.events import OnEvent, Result
 from deploy.project import LOCAL_STACK, check_stack
+from local.settings import STATE_DIR
+from local.stack_record import load_record
 
 
 class Engine(Protocol):
@@ -25,9 +27,13 @@ class Engine(Protocol):
 def choose_engine(stack: str, *, config: dict[str, Any], backend: str | None) -> Engine:
     """The Pulumi CLI where there is one, else the emulated AWS's own engine for the `local` stack.
 
-    Raises `DeployError` for an unknown stack, or one that needs the CLI where there is none.
+    The stack `local` gets what `make up` found on this machine too, under `config`. Raises `DeployError` for an
+    unknown stack, or one that needs the CLI where there is none.
     """
     check_stack(stack)
+    if stack == LOCAL_STACK:
+        record = load_record(STATE_DIR)
+        config = {**(record.config if record else {}), **config}
     if shutil.which("pulumi"):
         from deploy.pulumi_cli import PulumiCli
 

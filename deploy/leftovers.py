@@ -163,9 +163,13 @@ def _stack_file(stack: str) -> tuple[str, dict[str, Any]]:
 def _clients(stack: str, config: Mapping[str, Any]) -> Clients:
     if stack == LOCAL_STACK:
         from local.engine.aws import client
+        from local.errors import LocalError
         from local.settings import REGION, load_settings
 
-        url = load_settings().aws_url
+        try:
+            url = load_settings().aws_url
+        except LocalError as error:
+            raise DeployError(str(error)) from error
         return lambda service: client(service, endpoint_url=url, region=REGION)
     session: Any = boto3.session.Session(region_name=config.get("aws:region"), profile_name=config.get("aws:profile"))
     made: Callable[[str], Any] = session.client

@@ -8,11 +8,16 @@ import sys
 import deploy
 from local.down import down
 from local.errors import LocalError
-from local.settings import load_settings
-from local.status import status
+from local.settings import STATE_DIR, load_settings
+from local.status import engine_alone, status
 from local.up import up
 
 COMMANDS = {"up": up, "down": down, "status": status}
+INTERRUPTED = {
+    "up": "`make up` goes on where it was; `make down` removes it all.",
+    "down": "`make down` goes on where it was.",
+    "status": "Nothing was changed.",
+}
 
 
 def main() -> int:
@@ -24,9 +29,11 @@ def main() -> int:
         COMMANDS[command](load_settings())
     except (LocalError, deploy.DeployError) as error:
         print(f"\nerror: {error}", file=sys.stderr)
+        if command == "up" and (hint := engine_alone(STATE_DIR)):
+            print(hint, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"\nInterrupted. `make {command}` goes on where it was; `make down` removes it all.", file=sys.stderr)
+        print(f"\nInterrupted. {INTERRUPTED[command]}", file=sys.stderr)
         return 130
     return 0
 

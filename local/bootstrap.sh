@@ -27,8 +27,15 @@ fi
 echo "• Virtual environment .venv with the requirements (a few minutes the first time)"
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 rm -f .venv/.installed
+# What pip unpacks, hundreds of MB, goes with this run; what a killed run left goes now.
+scratch=$PWD/.venv/tmp
+rm -rf "$scratch"
+mkdir "$scratch"
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 {
-    .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off --requirement requirements-dev.txt &&
+    TMPDIR=$scratch .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off --requirement requirements-dev.txt &&
         touch .venv/.installed
 } 2>&1 | awk '
     /^(Collecting|Installing collected)/ { print "  " substr($0, 1, 100); fflush(); next }

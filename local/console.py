@@ -14,14 +14,19 @@ def say(text: str) -> None:
 
 
 class Step:
-    """A step under way; `note` says how it ended, which is shown behind its title."""
+    """A step under way; `note` or `give_up` says how it ended, which is shown behind its title."""
 
     def __init__(self) -> None:
         self.outcome = "done"
+        self.given_up = False
 
     def note(self, outcome: str) -> None:
         """Set the words that end the step's line, such as `there already`."""
         self.outcome = outcome
+
+    def give_up(self, reason: str) -> None:
+        """Say that the step was not done, and why, where the steps after it are done all the same."""
+        self.outcome, self.given_up = reason, True
 
 
 @contextmanager
@@ -35,4 +40,7 @@ def step(title: str) -> Iterator[Step]:
     except BaseException:
         print(f"✗ {title}: not done", file=sys.stderr, flush=True)
         raise
-    say(f"✓ {title}: {current.outcome} ({time.monotonic() - started:.1f} s)")
+    if current.given_up:
+        print(f"✗ {title}: given up ({current.outcome})", file=sys.stderr, flush=True)
+    else:
+        say(f"✓ {title}: {current.outcome} ({time.monotonic() - started:.1f} s)")

@@ -6,6 +6,8 @@ import socket
 import sys
 import time
 import urllib.request
+from pathlib import Path
+from typing import Any
 
 import docker
 
@@ -13,38 +15,39 @@ from local.console import Step
 from local.errors import LocalError
 from local.processes import Daemon
 from local.settings import HOST, PROJECT_DIR, LocalSettings
+from local.stack_record import StackRecord, forget_record, load_record, save_record
 
 START_SECONDS = 60.0
 
 
-def daemon(settings: LocalSettings) -> Daemon:
+def daemon(state_dir: Path) -> Daemon:
     """The emulator's process record."""
-    return Daemon(name="emulator", state_dir=settings.state_dir)
+    return Daemon(name="emulator", state_dir=state_dir)
 
 
 def ensure_emulator(settings: LocalSettings, step: Step) -> None:
-    """Start the emulated AWS unless it runs; raises `LocalError` when a port is taken or it does not come up."""
-    process = daemon(settings)
-    command = _command(settings)
-    record = process.running()
-    if record is not None:
-        if record["command"] != command:
-            raise LocalError(
-                "The emulated AWS runs on other ports than AWS_PORT and ENDPOINT_PORT say. "
-                "Run `make down` first, or set the ports it was started with."
-            )
+    """Start the emulated AWS unless it runs, and remember its ports until `make down`.
+
+    Raises `LocalError` when a port is taken or it does not come up.
+    """
+    process = daemon(settings.state_dir)
+    if process.running():
         step.note("runs already")
         return
+    record = load_record(settings.state_dir)
     for key, port in (("AWS_PORT", settings.aws_port), ("ENDPOINT_PORT", settings.endpoint_port)):
         if _taken(port):
+            another = f"`make up {key}={port + 1}`"
             raise LocalError(
                 f"Port {port} is taken by another program. Stop it (`ss -ltnp 'sport = :{port}'` shows it), "
-                f"or choose another: `make up {key}={port + 1}`."
+                f"or choose another: {f'`make down`, then {another}' if record else another}."
             )
     scratch = settings.state_dir / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)
+    if record is None:
+        save_record(settings.state_dir, StackRecord(aws_port=settings.aws_port, endpoint_port=settings.endpoint_port))
     process.start(
-        command,
+        _command(settings),
         {
             "GATEWAY_PORT": str(settings.aws_port),
             "MINISTACK_HOSTNAME": _hostname(settings.aws_port),
@@ -58,6 +61,8 @@ def ensure_emulator(settings: LocalSettings, step: Step) -> None:
     while not answers(settings.aws_url):
         if process.running() is None or time.monotonic() > deadline:
             process.stop()
+            if record is None:
+                forget_record(settings.state_dir)
             raise LocalError(f"The emulated AWS did not start. The end of its log:\n{process.last_lines()}")
         time.sleep(0.1)
     step.note(f"started on {settings.aws_url}")
@@ -65,7 +70,7 @@ def ensure_emulator(settings: LocalSettings, step: Step) -> None:
 
 def stop_emulator(settings: LocalSettings) -> bool:
     """Stop the emulated AWS; True if it ran. Its task containers go with it (`remove_task_containers` makes sure)."""
-    return daemon(settings).stop()
+    return daemon(settings.state_dir).stop()
 
 
 def task_label(aws_port: int) -> str:
@@ -73,9 +78,14 @@ def task_label(aws_port: int) -> str:
     return f"ministack.instance={_hostname(aws_port)}:{aws_port}"
 
 
+def task_containers(client: docker.DockerClient, settings: LocalSettings) -> list[Any]:
+    """The containers that this emulator started as tasks, stopped ones too."""
+    return list(client.containers.list(all=True, filters={"label": task_label(settings.aws_port)}))
+
+
 def remove_task_containers(client: docker.DockerClient, settings: LocalSettings) -> int:
     """Remove the containers that this emulator started as tasks, and return how many there were."""
-    containers = client.containers.list(all=True, filters={"label": task_label(settings.aws_port)})
+    containers = task_containers(client, settings)
     for container in containers:
         container.remove(force=True, v=True)
     return len(containers)

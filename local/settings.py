@@ -1,4 +1,4 @@
-"""Where the local AWS listens and keeps its files; the environment may choose other ports."""
+"""Where the local AWS listens and keeps its files; the environment may choose other ports, until `make down`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import LocalError
+from local.stack_record import StackRecord, load_record
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
+STATE_DIR = PROJECT_DIR / ".local"
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
 HOST = "127.0.0.1"
+DEFAULT_PORTS = {"AWS_PORT": 4566, "ENDPOINT_PORT": 8080}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,18 +41,41 @@ class LocalSettings:
         return f"http://localhost:{self.endpoint_port}"
 
 
-def load_settings(environ: dict[str, str] | None = None) -> LocalSettings:
-    """Read `AWS_PORT` (4566) and `ENDPOINT_PORT` (8080) from the environment; raise `LocalError` for a bad port."""
+def load_settings(environ: dict[str, str] | None = None, *, state_dir: Path = STATE_DIR) -> LocalSettings:
+    """The ports that the stack was started with, else `AWS_PORT` (4566) and `ENDPOINT_PORT` (8080) of the environment.
+
+    Raises `LocalError` for a bad port, for one port twice, and for other ports than those of a stack that was started.
+    """
     env = dict(os.environ) if environ is None else environ
-    return LocalSettings(
-        aws_port=_port(env, "AWS_PORT", 4566),
-        endpoint_port=_port(env, "ENDPOINT_PORT", 8080),
-        state_dir=PROJECT_DIR / ".local",
-    )
+    asked = {key: _port(env, key) for key in DEFAULT_PORTS}
+    record = load_record(state_dir)
+    known = _ports(record) if record else DEFAULT_PORTS
+    ports = {key: asked[key] or known[key] for key in DEFAULT_PORTS}
+    others = {key: port for key, port in ports.items() if port != known[key]}
+    if record is not None and others:
+        raise LocalError(
+            f"The local stack was started with {_words(known)}, and not with {_words(others)}. "
+            "Leave the ports away to go on with it, or take it down first: `make down`, without ports."
+        )
+    if ports["AWS_PORT"] == ports["ENDPOINT_PORT"]:
+        raise LocalError(
+            f"{_words(ports)}: the AWS APIs and the load balancer cannot share a port. Give one of them another."
+        )
+    return LocalSettings(aws_port=ports["AWS_PORT"], endpoint_port=ports["ENDPOINT_PORT"], state_dir=state_dir)
 
 
-def _port(env: dict[str, str], key: str, default: int) -> int:
-    text = env.get(key, "").strip() or str(default)
+def _ports(record: StackRecord) -> dict[str, int]:
+    return {"AWS_PORT": record.aws_port, "ENDPOINT_PORT": record.endpoint_port}
+
+
+def _words(ports: dict[str, int]) -> str:
+    return " and ".join(f"{key}={port}" for key, port in ports.items())
+
+
+def _port(env: dict[str, str], key: str) -> int | None:
+    text = env.get(key, "").strip()
+    if not text:
+        return None
     if not text.isdecimal() or not 1024 <= int(text) <= 65535:
         raise LocalError(f"{key}={text!r} is not a port: give a whole number from 1024 to 65535.")
     return int(text)

@@ -12,13 +12,16 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 import deploy
 from local import emulated_aws
 from local.base_image import ensure_base_image
 from local.console import Step, say, step
 from local.docker_engine import ensure_docker
 from local.errors import LocalError
-from local.settings import PROJECT_DIR, LocalSettings, load_settings
+from local.settings import DEFAULT_PORTS, PROJECT_DIR, LocalSettings, load_settings
+from local.stack_record import StackRecord, save_record
 from model_service.version import ArtifactError, read_model_version
 
 ARTIFACT_DIR = PROJECT_DIR / "model_service" / "artifact"
@@ -29,8 +32,8 @@ SYSTEM_CA = Path("/etc/ssl/certs/ca-certificates.crt")
 def prepare(settings: LocalSettings | None = None) -> dict[str, Any]:
     """Bring up what the stack `local` needs: Docker engine, emulated AWS, base image; what is there is left alone.
 
-    Returns what this machine adds to the stack's configuration, as in `deploy.up("local", config=prepare())`.
-    Raises `LocalError` with what is in the way.
+    Returns what this machine adds to the stack's configuration. `deploy` uses it for the stack `local` from then on,
+    under the `config` of a call. Raises `LocalError` with what is in the way.
     """
     settings = settings or load_settings()
     with step("Docker engine") as now:
@@ -39,7 +42,10 @@ def prepare(settings: LocalSettings | None = None) -> dict[str, Any]:
         emulated_aws.ensure_emulator(settings, now)
     with step("Base image") as now:
         base_image = ensure_base_image(docker, now)
-    return stack_config(settings, base_image)
+    config = stack_config(settings, base_image)
+    ports = {"aws_port": settings.aws_port, "endpoint_port": settings.endpoint_port}
+    save_record(settings.state_dir, StackRecord(**ports, config=config))
+    return config
 
 
 def up(settings: LocalSettings) -> None:
@@ -52,9 +58,9 @@ def up(settings: LocalSettings) -> None:
         result = deploy.up("local", config=config)
         now.note(result.summary())
     with step("First answer") as now:
-        answer = ask(settings.endpoint_url, uid=SHOWN_USER)
+        uid, answer = first_answer(settings.endpoint_url)
         now.note(f"{len(answer['response'])} recommendations through the load balancer")
-    show_outcome(result.outputs, answer)
+    show_outcome(result.outputs, uid, answer)
 
 
 def stack_config(settings: LocalSettings, base_image: str) -> dict[str, Any]:
@@ -63,10 +69,17 @@ def stack_config(settings: LocalSettings, base_image: str) -> dict[str, Any]:
     bundle = ca_bundle()
     if bundle is not None:
         config["caBundle"] = str(bundle)
-    if (settings.aws_port, settings.endpoint_port) != (4566, 8080):
+    if (settings.aws_port, settings.endpoint_port) != (DEFAULT_PORTS["AWS_PORT"], DEFAULT_PORTS["ENDPOINT_PORT"]):
         config["registryHost"] = settings.registry_host
         config["publicUrl"] = settings.endpoint_url
+        config["aws:endpoints"] = _endpoints(settings.aws_url)
     return config
+
+
+def _endpoints(aws_url: str) -> list[dict[str, str]]:
+    """The stack file's endpoints of the AWS provider, at another URL."""
+    own = yaml.safe_load((PROJECT_DIR / "Pulumi.local.yaml").read_text())["config"]
+    return [dict.fromkeys(services, aws_url) for services in own["aws:endpoints"]]
 
 
 def ca_bundle() -> Path | None:
@@ -93,26 +106,41 @@ def ensure_model(now: Step) -> None:
     now.note(f"{now.outcome if now.outcome == 'trained' else 'there already'}, version {version}")
 
 
-def ask(url: str, *, uid: int, seconds: float = 30.0) -> dict[str, Any]:
-    """Ask the endpoint for a user's ten best, waiting up to `seconds` for it to answer."""
+def first_answer(url: str) -> tuple[int, dict[str, Any]]:
+    """The ten best films for user 20, or for the model's first user where it does not know that one; and for whom."""
+    answer = ask(url, f"/?uid={SHOWN_USER}")
+    if not answer.get("cold_start"):
+        return SHOWN_USER, answer
+    try:
+        uid = int(ask(url, "/users?n=1", seconds=0.0)["users"][0])
+    except (LocalError, LookupError, ValueError):  # an image of somebody else need not tell its users
+        return SHOWN_USER, answer
+    return uid, ask(url, f"/?uid={uid}")
+
+
+def ask(url: str, path: str, *, seconds: float = 30.0) -> dict[str, Any]:
+    """Ask the endpoint, waiting up to `seconds` for it to answer; raises `LocalError` when it does not."""
     deadline = time.monotonic() + seconds
     while True:
         try:
-            with urllib.request.urlopen(f"{url}/?uid={uid}", timeout=10) as answer:  # noqa: S310 - own http address
+            with urllib.request.urlopen(f"{url}{path}", timeout=10) as answer:  # noqa: S310 - own http address
                 return dict(json.load(answer))
-        except (urllib.error.URLError, OSError) as error:
-            if time.monotonic() > deadline:
+        except (urllib.error.URLError, OSError, ValueError) as error:
+            if time.monotonic() >= deadline:
                 raise LocalError(f"{url} does not answer: {error}. `make status` shows the tasks.") from error
             time.sleep(0.5)
 
 
-def show_outcome(outputs: dict[str, Any], answer: dict[str, Any]) -> None:
+def show_outcome(outputs: dict[str, Any], uid: int, answer: dict[str, Any]) -> None:
     """The URL, what runs behind it, and the recommendations."""
     say("")
     say(f"Endpoint: {outputs['url']}")
     say(f"Model:    {outputs['modelVersion']}")
     say(f"Image:    {outputs['imageDigest']}")
     say("")
-    say(f"The ten best films that user {SHOWN_USER} has not rated, from {outputs['url']}/?uid={SHOWN_USER}")
+    what = f"The ten best films that user {uid} has not rated"
+    if answer.get("cold_start"):
+        what = f"Ten popular films for user {uid} ({answer.get('reason', 'who is not in the data')})"
+    say(f"{what}, from {outputs['url']}/?uid={uid}")
     for place, (title, score) in enumerate(answer["response"], start=1):
         say(f"{place:4}. {score:5.2f}  {title}")

@@ -14,6 +14,7 @@ from local.engine.handlers import HANDLERS
 from local.engine.handlers.base import Handler
 from local.engine.invokes import INVOKES
 from local.engine.state import Record, State
+from local.engine.unsupported import UnsupportedError
 
 ROOT_TYPE = "pulumi:pulumi:Stack"
 
@@ -31,44 +32,56 @@ class Engine(mocks.Mocks):
         self._events = events
         self._dry_run = dry_run
         self._current = threading.local()
+        self._unsupported: set[str] = set()
         self.registered: set[str] = set()
         self.failed = False
 
-    def at(self, urn: str) -> None:
-        """Say which resource the next `new_resource` call of this thread is for; mocks are not told URNs."""
-        self._current.urn = urn
+    def at(self, urn: str, *, remote: bool = False) -> None:
+        """Say which resource the next `new_resource` call of this thread is for; mocks are not told URNs.
+
+        remote: a component that a provider makes, with all that is in it.
+        """
+        self._current.urn, self._current.remote = urn, remote
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         """Bring one resource to what the program asks for and return its id and outputs."""
         inputs = plain(args.inputs)
-        if not args.custom:
-            return None, inputs
         urn = self._current.urn
+        if not args.custom and not self._current.remote:
+            return None, inputs
         self.registered.add(urn)
         try:
             record, operation, seconds = self._bring(urn, args.typ, args.name, inputs)
         except Exception as error:
-            self.failed = True
-            self._events.error(_words(error), resource=f"{args.typ} {args.name}")
+            self._fail(error, f"{args.typ} {args.name}")
             raise ResourceFailedError(f"{args.typ} {args.name}: {_words(error)}") from error
         self._events.resource(operation, type_=args.typ, name=args.name, seconds=seconds)
         return record.id, record.outputs
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         """Answer a provider function."""
-        if args.token not in INVOKES:
-            raise self._unknown("function", args.token)
         try:
+            if args.token not in INVOKES:
+                raise UnsupportedError("function", args.token)
             return INVOKES[args.token](self._aws, plain(args.args)), []
         except Exception as error:
-            self.failed = True
-            self._events.error(_words(error), resource=args.token)
+            self._fail(error, args.token)
             raise
+
+    def _fail(self, error: Exception, where: str) -> None:
+        """Tell why the run fails; of what one setting asks for in vain, only the first."""
+        self.failed = True
+        if isinstance(error, UnsupportedError):
+            if error.setting not in self._unsupported:
+                self._events.error(str(error))
+            self._unsupported.add(error.setting)
+        else:
+            self._events.error(_words(error), resource=where)
 
     def _bring(self, urn: str, type_: str, name: str, inputs: dict[str, Any]) -> tuple[Record, str, float]:
         handler = HANDLERS.get(type_)
         if handler is None:
-            raise self._unknown("resource type", type_)
+            raise UnsupportedError("resource type", type_)
         prior = self._state.records.get(urn)
         if prior is not None and not handler.exists(self._aws, prior.id, prior.outputs):
             prior = None
@@ -105,13 +118,6 @@ class Engine(mocks.Mocks):
             id_, outputs = handler.create(self._aws, auto_name(name, generation=generation), inputs)
         return Record(urn=urn, type=type_, name=name, id=id_, inputs=inputs, outputs=outputs, generation=generation)
 
-    @staticmethod
-    def _unknown(what: str, token: str) -> LookupError:
-        return LookupError(
-            f"the emulated AWS has no handler for the {what} {token}. "
-            "Take it out of the local stack's configuration, or add a handler under local/engine/."
-        )
-
 
 class Monitor(mocks.MockMonitor):
     """Tells the engine the URN of the resource that is being registered."""
@@ -121,7 +127,7 @@ class Monitor(mocks.MockMonitor):
         self._engine = engine
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the name of the RPC
-        self._engine.at(self.make_urn(request.parent, request.type, request.name))
+        self._engine.at(self.make_urn(request.parent, request.type, request.name), remote=request.remote)
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
 
@@ -159,4 +165,7 @@ def _operation(handler: Handler, prior: Record | None, inputs: dict[str, Any]) -
 
 
 def _words(error: BaseException) -> str:
+    """An error's own words; one that says nothing without its type, such as a KeyError, has it in front."""
+    if isinstance(error, KeyError | IndexError | AttributeError | TypeError):
+        return f"{type(error).__name__}: {error}"
     return str(error) or type(error).__name__

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 import deploy
-from deploy import DeployError, Event, Result, engines
+from deploy import DeployError, Event, Result, emulated, engines
 from deploy.emulated import Emulated, _read
 from deploy.events import line_for
+from deploy.leftovers import leftovers
 from deploy.pulumi_cli import PulumiCli
 from tests.deploy.conftest import Cli
 
@@ -46,6 +47,15 @@ def test_a_port_that_is_none_is_told_before_anything_runs(monkeypatch: pytest.Mo
     monkeypatch.setenv("AWS_PORT", "eighty")
     with pytest.raises(DeployError, match="AWS_PORT='eighty' is not a port"):
         deploy.up("local")
+
+
+@pytest.mark.usefixtures("no_cli")
+def test_a_port_that_is_none_ends_no_question_in_a_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(emulated, "STATE_DIR", tmp_path)
+    monkeypatch.setenv("AWS_PORT", "eighty")
+    assert deploy.outputs("local") == {}
+    with pytest.raises(DeployError, match="AWS_PORT='eighty' is not a port"):
+        leftovers("local")
 
 
 def test_the_engine_s_lines_become_events_a_result_and_errors_with_their_resource() -> None:

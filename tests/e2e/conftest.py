@@ -37,22 +37,24 @@ class Project:
         """Where the load balancer answers."""
         return f"http://localhost:{self.endpoint_port}"
 
-    def environment(self) -> dict[str, str]:
-        """This process's environment with the copy's ports, and no way to the Pulumi CLI's other stacks."""
-        return {**os.environ, "AWS_PORT": str(self.aws_port), "ENDPOINT_PORT": str(self.endpoint_port)}
+    def environment(self, *, ports: bool = True) -> dict[str, str]:
+        """This process's environment with the copy's ports, or with none, as once the stack is up."""
+        own = {"AWS_PORT": str(self.aws_port), "ENDPOINT_PORT": str(self.endpoint_port)}
+        others = {key: value for key, value in os.environ.items() if key not in own}
+        return {**others, **(own if ports else {})}
 
-    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, check: bool = True, ports: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `python -m ARGUMENTS` in the copy; with `check`, its output is in the failure."""
-        return self.python("-m", *arguments, check=check)
+        return self.python("-m", *arguments, check=check, ports=ports)
 
     def python(
-        self, *arguments: str, check: bool = True, seconds: float = UP_SECONDS
+        self, *arguments: str, check: bool = True, seconds: float = UP_SECONDS, ports: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Run Python with `arguments` in the copy; with `check`, its output is in the failure."""
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder,
-            env=self.environment(),
+            env=self.environment(ports=ports),
             capture_output=True,
             text=True,
             timeout=seconds,
@@ -66,9 +68,9 @@ class Project:
         """A boto3 client of the copy's emulated AWS."""
         return client(service, endpoint_url=f"http://localhost:{self.aws_port}", region="us-east-1")
 
-    def deploy(self, code: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def deploy(self, code: str, *, check: bool = True, ports: bool = True) -> subprocess.CompletedProcess[str]:
         """Run Python code that uses `deploy` in the copy."""
-        return self.python("-c", code, check=check)
+        return self.python("-c", code, check=check, ports=ports)
 
     def task_containers(self) -> list[Any]:
         """The running containers of this copy's tasks; none where no engine runs."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
+import signal
 import time
 import urllib.request
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from local import docker_engine
+from local import docker_engine, emulated_aws
 from local.console import step
 from tests.e2e.conftest import Project, engine_answers
 from tests.e2e.traffic import Traffic
@@ -73,6 +75,26 @@ def test_a_second_up_changes_nothing(project: Project) -> None:
     assert {one.id for one in project.task_containers()} == tasks
 
 
+def test_without_ports_a_stack_that_is_up_is_found_and_a_preview_changes_nothing(project: Project) -> None:
+    told = project.run("local", "status", ports=False).stdout
+    assert f"Endpoint: {project.url}" in told
+    assert "2 of 2 tasks run" in told
+    assert told.count(f"model {_outputs(project)['modelVersion']}") == 2
+    code = "import deploy; print(deploy.preview('local').summary())"
+    assert re.fullmatch(r"\d+ unchanged\n", project.deploy(code, ports=False).stdout)
+
+
+def test_a_setting_beyond_the_emulated_aws_is_refused_by_its_name(project: Project) -> None:
+    code = (
+        "import sys, deploy\n"
+        "try:\n    deploy.preview('local', config={'domain': 'films.example.com'})\n"
+        "except deploy.DeployError as error:\n    sys.exit(str(error))\n"
+    )
+    refused = project.deploy(code, check=False)
+    assert refused.stderr.startswith("the setting domain asks for the function aws:route53/getZone:getZone")
+    assert "Traceback" not in refused.stderr
+
+
 def test_a_killed_task_is_replaced(project: Project) -> None:
     victim = _wait_for_tasks(project, 2)[0]
     victim.kill()
@@ -129,9 +151,19 @@ def test_the_tasks_ports_are_on_loopback_only(project: Project) -> None:
         assert not [binding for bindings in container.ports.values() for binding in bindings or []]
 
 
+def test_tasks_that_outlive_a_killed_emulator_are_told_and_replaced_by_the_next_up(project: Project) -> None:
+    record = emulated_aws.daemon(project.folder / ".local").running()
+    assert record is not None
+    os.kill(int(str(record["pid"])), signal.SIGKILL)
+    orphans = {one.id for one in _wait_for_tasks(project, 2)}
+    assert "containers of its tasks are left (2 still running" in project.run("local", "status", ports=False).stdout
+    project.run("local", "up", ports=False)
+    assert not orphans & {one.id for one in _wait_for_tasks(project, 2)}
+
+
 def test_down_leaves_nothing_of_this_project(project: Project, tmp_path: Path) -> None:
     own_engine = docker_engine.daemon(project.folder / ".local").running() is not None
-    project.run("local", "down")
+    project.run("local", "down", ports=False)
     assert project.task_containers() == []
     assert not (project.folder / ".local").exists()
     with pytest.raises(OSError, match="refused"):

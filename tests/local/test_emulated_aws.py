@@ -25,7 +25,7 @@ def test_a_taken_port_is_named_with_the_way_to_another(tmp_path: Path) -> None:
         settings = _settings(tmp_path, aws_port=other, endpoint_port=port)
         with pytest.raises(LocalError, match=rf"Port {port} is taken .* `make up ENDPOINT_PORT={port + 1}`"):
             emulated_aws.ensure_emulator(settings, Step())
-    assert emulated_aws.daemon(settings).running() is None
+    assert emulated_aws.daemon(settings.state_dir).running() is None
 
 
 def test_an_emulator_that_does_not_start_is_explained_by_its_log(

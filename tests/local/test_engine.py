@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from pulumi.runtime.mocks import MockResourceArgs
+from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs
 
 from local.engine.aws import Aws, auto_name
 from local.engine.events import Events
@@ -17,6 +17,7 @@ from local.engine.handlers.base import Handler, Inputs, Outputs
 from local.engine.monitor import Engine, ResourceFailedError, delete_records, plain
 from local.engine.program import stack_config
 from local.engine.state import State
+from local.engine.unsupported import UnsupportedError
 
 TYPE = "aws:shelf/thing:Thing"
 
@@ -58,16 +59,29 @@ class Run:
         self.path = folder / "state.json"
         self.told: list[dict[str, Any]] = []
 
-    def bring(self, dry_run: bool = False, type_: str = TYPE, **inputs: Any) -> dict[str, Any]:
-        stream = io.StringIO()
+    def bring(
+        self, dry_run: bool = False, type_: str = TYPE, custom: bool = True, remote: bool = False, **inputs: Any
+    ) -> dict[str, Any]:
+        self.stream = io.StringIO()
         aws = Aws(endpoint_url="", region="", registry_host="", docker_cli=Path("docker"), log=print)
         self.state = State.load(self.path)
-        self.engine = Engine(aws=aws, state=self.state, events=Events(stream), dry_run=dry_run)
-        self.engine.at("urn:thing")
+        self.engine = Engine(aws=aws, state=self.state, events=Events(self.stream), dry_run=dry_run)
         try:
-            return self.engine.new_resource(MockResourceArgs(type_, "thing", inputs, custom=True))[1]
+            self.engine.at("urn:thing", remote=remote)
+            return self.engine.new_resource(MockResourceArgs(type_, "thing", inputs, custom=custom and not remote))[1]
         finally:
-            self.told = [json.loads(line) for line in stream.getvalue().splitlines()]
+            self._read()
+
+    def again(self, type_: str) -> None:
+        """Register something more, which has to fail, with the same engine."""
+        self.stream.truncate(0)
+        self.stream.seek(0)
+        with pytest.raises(ResourceFailedError):
+            self.engine.new_resource(MockResourceArgs(type_, "thing", {}, custom=True))
+        self._read()
+
+    def _read(self) -> None:
+        self.told = [json.loads(line) for line in self.stream.getvalue().splitlines()]
 
     def operations(self) -> list[str]:
         return [
@@ -122,7 +136,44 @@ def test_a_type_without_a_handler_stops_the_run_with_its_name(tmp_path: Path) ->
     run = Run(tmp_path)
     with pytest.raises(ResourceFailedError, match="aws:moon/base:Base"):
         run.bring(type_="aws:moon/base:Base")
-    assert "no handler for the resource type aws:moon/base:Base" in run.told[-1]["message"]
+    assert "asks for the resource type aws:moon/base:Base" in run.told[-1]["message"]
+
+
+def test_what_one_setting_asks_for_in_vain_is_told_once(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    with pytest.raises(ResourceFailedError):
+        run.bring(type_="aws:sns/topic:Topic")
+    assert "the setting watching asks" in run.told[-1]["message"]
+    run.again(type_="aws:cloudwatch/dashboard:Dashboard")
+    assert run.told == []
+    run.again(type_="aws:wafv2/webAcl:WebAcl")
+    assert ["firewallRate" in one["message"] for one in run.told] == [True]
+
+
+def test_a_component_that_a_provider_would_make_is_not_taken_for_made(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    with pytest.raises(ResourceFailedError, match="the setting network asks for the resource type awsx:ec2:Vpc"):
+        run.bring(type_="awsx:ec2:Vpc", remote=True)
+    assert run.bring(type_="recommender:infra:Network", custom=False) == {}
+
+
+def test_a_function_without_an_answer_is_told_as_an_event_and_not_as_a_stack_trace(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.bring(type_="recommender:infra:Network", custom=False)
+    with pytest.raises(UnsupportedError, match="the setting domain asks for the function aws:route53/getZone"):
+        run.engine.call(MockCallArgs("aws:route53/getZone:getZone", {}, ""))
+    assert run.engine.failed
+
+
+def test_a_defect_is_told_with_its_type(tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    def defect(*_: Any) -> Any:
+        raise KeyError("vpcId")
+
+    monkeypatch.setattr(shelf, "create", defect)
+    run = Run(tmp_path)
+    with pytest.raises(ResourceFailedError):
+        run.bring()
+    assert run.told[-1]["message"] == "KeyError: 'vpcId'"
 
 
 def test_inputs_are_kept_as_json_has_them() -> None:

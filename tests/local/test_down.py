@@ -1,0 +1,152 @@
+"""What `make down` removes, and what it says when it could not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker.errors import APIError
+
+import deploy
+from local import docker_engine, down
+from local.errors import LocalError
+from local.settings import LocalSettings
+from local.stack_record import StackRecord, save_record
+from tests.local.conftest import Processes
+
+NOTHING_LEFT = "Nothing of the local stack is left"
+
+
+class Images:
+    """A Docker engine's images by name; `refuses` is raised when one is to be removed."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = list(names)
+        self.refuses: Exception | None = None
+
+    def list(self, name: str = "") -> list[Any]:
+        found = [one for one in self.names if one.startswith(name)]
+        return [type("Image", (), {"tags": [one], "attrs": {}}) for one in found]
+
+    def remove(self, name: str, force: bool) -> None:
+        if self.refuses:
+            raise self.refuses
+        self.names.remove(name)
+
+
+class Containers:
+    """A Docker engine's containers: none, and the label that was asked for."""
+
+    label = ""
+
+    def list(self, all: bool, filters: dict[str, str]) -> list[Any]:
+        self.label = filters["label"]
+        return []
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """A Docker engine with this stack's images and another's; the project's folder is a temporary one."""
+    images = Images(
+        "localhost:4666/recommender-local:tag", "recommender-base:tag", "localhost:4566/recommender-local:x"
+    )
+    made = type("Engine", (), {"images": images, "containers": Containers()})
+    monkeypatch.setattr(docker_engine, "connect", lambda: made)
+    monkeypatch.setattr(down, "PROJECT_DIR", tmp_path)
+    return made
+
+
+@pytest.fixture
+def started(settings: LocalSettings, processes: Processes) -> Processes:
+    """A stack that was started and runs."""
+    save_record(settings.state_dir, StackRecord(aws_port=4666, endpoint_port=8180))
+    processes.running.add("emulator")
+    return processes
+
+
+def _destroys(monkeypatch: pytest.MonkeyPatch, error: str = "") -> None:
+    def destroy(stack: str) -> deploy.Result:
+        if error:
+            raise deploy.DeployError(error)
+        return deploy.Result()
+
+    monkeypatch.setattr(deploy, "destroy", destroy)
+
+
+def test_down_removes_this_stack_s_containers_and_images_and_leaves_those_of_another(
+    settings: LocalSettings,
+    started: Processes,
+    engine: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _destroys(monkeypatch)
+    down.down(settings)
+    assert started.stopped == ["emulator"]
+    assert engine.images.names == ["localhost:4566/recommender-local:x"]
+    assert engine.containers.label == "ministack.instance=recommender-4666:4666"
+    assert not settings.state_dir.exists()
+    assert NOTHING_LEFT in capsys.readouterr().out
+
+
+def test_a_step_that_gave_up_is_not_ticked_and_the_rest_is_removed_all_the_same(
+    settings: LocalSettings,
+    started: Processes,
+    engine: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _destroys(monkeypatch, "no answer")
+    with pytest.raises(LocalError, match="was not destroyed resource by resource"):
+        down.down(settings)
+    told = capsys.readouterr()
+    assert "✗ Destroying the stack `local`: given up (no answer)" in told.err
+    assert "✓ Destroying" not in told.out
+    assert NOTHING_LEFT not in told.out
+    assert engine.images.names == ["localhost:4566/recommender-local:x"]
+    assert not settings.state_dir.exists()
+
+
+def test_images_that_the_engine_keeps_are_told_and_a_second_down_goes_on(
+    settings: LocalSettings,
+    started: Processes,
+    engine: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _destroys(monkeypatch)
+    engine.images.refuses = APIError("in use")
+    with pytest.raises(LocalError, match=r"localhost:4666/… and recommender-base: in use\n.*`make down` goes on"):
+        down.down(settings)
+    assert NOTHING_LEFT not in capsys.readouterr().out
+    engine.images.refuses = None
+    down.down(settings)
+    assert engine.images.names == ["localhost:4566/recommender-local:x"]
+    assert NOTHING_LEFT in capsys.readouterr().out
+
+
+def test_without_an_engine_to_ask_nothing_is_said_to_be_gone(
+    settings: LocalSettings,
+    started: Processes,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _destroys(monkeypatch)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
+    monkeypatch.setattr(down, "PROJECT_DIR", tmp_path)
+    with pytest.raises(LocalError, match="No Docker engine answers"):
+        down.down(settings)
+    assert NOTHING_LEFT not in capsys.readouterr().out
+    assert settings.state_dir.exists()
+
+
+def test_where_nothing_was_started_no_container_and_no_image_is_touched(
+    settings: LocalSettings, processes: Processes, engine: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = list(engine.images.names)
+    down.down(settings)
+    assert engine.images.names == before
+    assert processes.stopped == []
+    assert NOTHING_LEFT in capsys.readouterr().out

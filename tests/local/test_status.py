@@ -1,0 +1,139 @@
+"""What `make status` says, of a stack that runs and of what is left of one that does not."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+import deploy
+from local import docker_engine, emulated_aws, status
+from local.errors import LocalError
+from local.settings import LocalSettings
+from local.stack_record import StackRecord, save_record
+from tests.local.conftest import Processes
+
+OUTPUTS = {"url": "http://localhost:8180", "clusterName": "c", "serviceName": "s"}
+
+
+class Ecs:
+    """An ECS in the middle of a replacement: one new task runs, two old ones leave."""
+
+    def __init__(self) -> None:
+        deployments = [{"status": "PRIMARY", "runningCount": 1}, {"status": "ACTIVE", "runningCount": 2}]
+        self.services = [{"desiredCount": 2, "runningCount": 3, "deployments": deployments, "events": []}]
+
+    def describe_services(self, **_: Any) -> dict[str, Any]:
+        return {"services": self.services}
+
+    def list_tasks(self, **_: Any) -> dict[str, Any]:
+        return {"taskArns": ["arn/1", "arn/2", "arn/3"]}
+
+    def describe_tasks(self, *, tasks: list[str], **_: Any) -> dict[str, Any]:
+        image = {"image": "localhost:4666/recommender-local@sha256:aa"}
+        definitions = ["new", "old", "foreign"]
+        return {
+            "tasks": [
+                {"taskArn": arn, "lastStatus": "RUNNING", "containers": [image], "taskDefinitionArn": definition}
+                for arn, definition in zip(tasks, definitions, strict=True)
+            ]
+        }
+
+    def describe_task_definition(self, *, taskDefinition: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        versions = {"new": "687c1556a432", "old": "0123456789ab"}
+        variables = [{"name": "LOG_LEVEL", "value": "INFO"}]
+        if taskDefinition in versions:
+            variables.append({"name": "MODEL_VERSION", "value": versions[taskDefinition]})
+        return {"taskDefinition": {"containerDefinitions": [{"environment": variables}]}}
+
+
+@pytest.fixture
+def ecs(monkeypatch: pytest.MonkeyPatch, processes: Processes) -> Ecs:
+    """A deployed stack on an emulated AWS that answers."""
+    made = Ecs()
+    processes.running.add("emulator")
+    monkeypatch.setattr(deploy, "outputs", lambda _: OUTPUTS)
+    monkeypatch.setattr(emulated_aws, "answers", lambda _: True)
+    monkeypatch.setattr(status, "client", lambda *_, **__: made)
+    return made
+
+
+@pytest.mark.usefixtures("ecs")
+def test_every_task_is_told_with_its_model_and_leaving_ones_are_counted_apart(
+    settings: LocalSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status.status(settings)
+    told = capsys.readouterr().out
+    assert "1 new and 2 leaving tasks run, 2 wanted" in told
+    tasks = [line.split() for line in told.splitlines() if line.startswith("  task")]
+    assert [line[4] for line in tasks] == ["687c1556a432", "0123456789ab", "unknown"]
+
+
+def test_a_steady_service_counts_its_tasks_of_those_wanted() -> None:
+    deployments = [{"status": "PRIMARY", "runningCount": 2}, {"status": "ACTIVE", "runningCount": 0}]
+    assert status.counts({"desiredCount": 2, "deployments": deployments}) == "2 of 2 tasks run"
+
+
+def test_a_service_that_somebody_deleted_is_told(
+    settings: LocalSettings, ecs: Ecs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ecs.services = []
+    status.status(settings)
+    assert "s is gone. `make up` makes it again" in capsys.readouterr().out
+
+
+def test_an_emulated_aws_that_cannot_be_asked_ends_in_a_message(
+    settings: LocalSettings, ecs: Ecs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(**_: Any) -> Any:
+        raise EndpointConnectionError(endpoint_url=settings.aws_url)
+
+    monkeypatch.setattr(ecs, "describe_services", unreachable)
+    with pytest.raises(LocalError, match=r"could not be asked: Could not connect .* `make down`, then `make up`"):
+        status.status(settings)
+    monkeypatch.setattr(emulated_aws, "answers", lambda _: False)
+    with pytest.raises(LocalError, match="it does not answer on http://localhost:4666"):
+        status.status(settings)
+
+
+def test_where_nothing_was_started_the_stack_is_only_down(
+    settings: LocalSettings, processes: Processes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status.status(settings)
+    assert capsys.readouterr().out == "The local stack is down. `make up` brings it up.\n"
+
+
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [
+        (["running", "exited", "running"], "containers of its tasks are left (2 still running, 1 stopped). "),
+        ([], "its images and state are left. "),
+    ],
+)
+def test_what_a_killed_emulator_left_is_told(
+    settings: LocalSettings,
+    processes: Processes,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    states: list[str],
+    told: str,
+) -> None:
+    save_record(settings.state_dir, StackRecord(aws_port=4666, endpoint_port=8180))
+    monkeypatch.setattr(docker_engine, "connect", lambda: None)
+    monkeypatch.setattr(emulated_aws, "task_containers", lambda *_: [SimpleNamespace(status=state) for state in states])
+    status.status(settings)
+    printed = capsys.readouterr().out
+    assert told in printed
+    assert "`make down` removes all of it" in printed
+
+
+def test_an_engine_that_a_failed_up_left_running_is_told_with_the_way_to_stop_it(
+    settings: LocalSettings, processes: Processes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    processes.running.add("dockerd")
+    status.status(settings)
+    assert "Docker engine that `make up` started still runs; `make down` stops it" in capsys.readouterr().out
+    processes.running.add("emulator")
+    assert status.engine_alone(settings.state_dir) == ""

@@ -1,0 +1,146 @@
+"""What `make up` hands to the deployment, and whom it asks for at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+import deploy
+from deploy import engines
+from local import __main__, emulated_aws, up
+from local.errors import LocalError
+from local.settings import LocalSettings
+from local.stack_record import StackRecord, load_record, save_record
+
+FILMS = [["A Film (1999)", 4.5]]
+KNOWN = {"response": FILMS}
+COLD = {"response": FILMS, "cold_start": True, "reason": "user 20 is not in the data"}
+
+
+class Service:
+    """A service at `url` with its answers by path; any other path is 404."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, dict[str, Any]] = {}
+        self.url = ""
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    made = Service()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path in made.answers else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps(made.answers.get(self.path, {})).encode())
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Quiet."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as http:
+        made.url = f"http://127.0.0.1:{http.server_port}"
+        thread = Thread(target=http.serve_forever, daemon=True)
+        thread.start()
+        yield made
+        http.shutdown()
+        thread.join()
+
+
+def _shown(uid: int, answer: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
+    up.show_outcome({"url": "http://lb", "modelVersion": "v", "imageDigest": "d"}, uid, answer)
+    return capsys.readouterr().out
+
+
+def test_a_model_that_knows_user_20_is_asked_for_that_one(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    service.answers["/?uid=20"] = KNOWN
+    assert up.first_answer(service.url) == (20, KNOWN)
+    assert "best films that user 20 has not rated, from http://lb/?uid=20" in _shown(20, KNOWN, capsys)
+
+
+def test_a_model_without_user_20_is_asked_for_its_first_user(service: Service) -> None:
+    service.answers |= {"/?uid=20": COLD, "/users?n=1": {"users": [4711]}, "/?uid=4711": KNOWN}
+    assert up.first_answer(service.url) == (4711, KNOWN)
+
+
+@pytest.mark.parametrize("users", [None, {"users": []}, {"success": True}])
+def test_where_no_user_is_told_the_films_are_called_popular_with_the_reason(
+    service: Service, users: dict[str, Any] | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.answers |= {"/?uid=20": COLD} | ({"/users?n=1": users} if users else {})
+    assert up.first_answer(service.url) == (20, COLD)
+    told = _shown(20, COLD, capsys)
+    assert "Ten popular films for user 20 (user 20 is not in the data)" in told
+    assert "has not rated" not in told
+
+
+def test_a_service_that_does_not_answer_is_told_with_its_address(service: Service) -> None:
+    with pytest.raises(LocalError, match=rf"{service.url} does not answer: .*404"):
+        up.ask(service.url, "/?uid=20", seconds=0)
+
+
+def test_other_ports_reach_the_registry_the_url_and_every_endpoint_of_the_provider(tmp_path: Path) -> None:
+    other = LocalSettings(aws_port=4666, endpoint_port=8180, state_dir=tmp_path)
+    config = up.stack_config(other, "base:1")
+    assert (config["registryHost"], config["publicUrl"]) == ("localhost:4666", "http://localhost:8180")
+    assert {url for services in config["aws:endpoints"] for url in services.values()} == {"http://localhost:4666"}
+    assert {"ecs", "ecr"} <= {name for services in config["aws:endpoints"] for name in services}
+    usual = LocalSettings(aws_port=4566, endpoint_port=8080, state_dir=tmp_path)
+    assert set(up.stack_config(usual, "base:1")) <= {"baseImage", "caBundle"}
+
+
+def test_what_prepare_found_is_remembered(settings: LocalSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(up, "ensure_docker", lambda *_: None)
+    monkeypatch.setattr(up, "ensure_base_image", lambda *_: "base:1")
+    monkeypatch.setattr(emulated_aws, "ensure_emulator", lambda *_: None)
+    config = up.prepare(settings)
+    assert load_record(settings.state_dir) == StackRecord(aws_port=4666, endpoint_port=8180, config=config)
+
+
+def test_plain_calls_for_the_local_stack_get_what_prepare_found_under_their_own_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "STATE_DIR", tmp_path)
+    monkeypatch.setattr(engines.shutil, "which", lambda _: None)
+    config = {"baseImage": "base:1", "publicUrl": "http://localhost:8180"}
+    save_record(tmp_path, StackRecord(aws_port=4666, endpoint_port=8180, config=config))
+    plain: Any = engines.choose_engine("local", config={}, backend=None)
+    assert plain.config == config
+    own: Any = engines.choose_engine("local", config={"baseImage": "own:2"}, backend=None)
+    assert own.config == {**config, "baseImage": "own:2"}
+
+
+@pytest.mark.parametrize(
+    ("command", "told", "untold"), [("up", "`make up` goes on", ""), ("down", "`make down` goes on", "removes it all")]
+)
+def test_an_interrupted_command_says_once_how_to_go_on(
+    command: str, told: str, untold: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: LocalSettings) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(__main__.COMMANDS, command, interrupted)
+    monkeypatch.setattr("sys.argv", ["python -m local", command])
+    assert __main__.main() == 130
+    printed = capsys.readouterr().err
+    assert told in printed
+    assert not untold or untold not in printed
+
+
+def test_a_failed_up_says_that_the_engine_it_started_still_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_: LocalSettings) -> None:
+        raise deploy.DeployError("port 8080 is taken")
+
+    monkeypatch.setitem(__main__.COMMANDS, "up", fails)
+    monkeypatch.setattr(__main__, "engine_alone", lambda _: "the engine still runs")
+    monkeypatch.setattr("sys.argv", ["python -m local", "up"])
+    assert __main__.main() == 1
+    assert capsys.readouterr().err == "\nerror: port 8080 is taken\nthe engine still runs\n"
