@@ -30,7 +30,7 @@ def test_the_answer_that_it_shows_is_the_one_that_make_up_prints(
 ) -> None:
     answer = default_service.get(f"/?uid={SHOWN_USER}")
     version, digest = answer.headers["x-model-version"], f"sha256:{64 * 'a'}"
-    show_outcome({"url": ENDPOINT, "modelVersion": version, "imageDigest": digest}, answer.json())
+    show_outcome({"url": ENDPOINT, "modelVersion": version, "imageDigest": digest}, SHOWN_USER, answer.json())
     printed = capsys.readouterr().out.strip().splitlines()
     [block] = re.findall(r"^```text\n(Endpoint: .+?)^```", README, flags=re.MULTILINE | re.DOTALL)
     shown = block.splitlines()
