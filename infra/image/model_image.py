@@ -149,8 +149,9 @@ def _check_index(artifact: Path, above: int) -> None:
         read_about(artifact, model_version=metadata.model_version)
     except IndexFileError as error:
         raise ProgramError(
-            f"approximateAbove is {above} and the model has {metadata.data['items']} films, but {error}\n"
-            "To mend it: python -m model_service.index (or pulumi config rm approximateAbove)"
+            f"approximateAbove is {above} and the model has {metadata.data['items']} films, but "
+            f"{str(error).partition('; ')[0]}\n"
+            "To mend it: .venv/bin/python -m model_service.index (or pulumi config rm approximateAbove)"
         ) from None
 
 

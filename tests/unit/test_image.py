@@ -99,7 +99,9 @@ def test_an_index_is_asked_for_in_the_image_and_in_the_task_and_has_to_be_there(
     assert "EXTRAS" not in plain["buildArgs"]
     small = image(image_settings(project, approximate_above=FILMS))
     assert small.one("docker-build:index:Image").inputs["buildArgs"]["EXTRAS"] == "approximate"
-    with pytest.raises(ProgramError, match=r"no approximate index.*\n.*python -m model_service.index"):
+    with pytest.raises(
+        ProgramError, match=r"but no approximate index: .* cannot be read\nTo mend it: .*python -m model_service.index"
+    ):
         image(image_settings(project, approximate_above=FILMS - 1))
     (artifact / ABOUT_FILE).write_bytes(replace(about, model_version="0" * 64).to_bytes())
     with pytest.raises(ProgramError, match="is of model 000000000000"):
