@@ -16,7 +16,7 @@ from model_service.serving.scoring.fold_in import Person
 MOST_TOGETHER: Final = 64
 _MOST_WAITING_SECONDS: Final = 0.08
 _LEAST_PLACES: Final = 8
-_AWAY_SECONDS: Final = 0.6e-3  # shorter passes are sooner done than handed over: threads take turns of 5 ms
+_AWAY_SECONDS: Final = 1e-3  # shorter passes are sooner done than handed over: threads take turns of 5 ms
 _SMOOTHING: Final = 0.2
 
 
@@ -57,7 +57,7 @@ class Queue:
     """Questions that wait for the recommender.
 
     Room is there for as many as are answered within 0.08 s at the speed seen of late, and never for more than `most`.
-    Where a single answer takes longer than 0.6 ms, passes run in a thread: the process goes on answering others.
+    Where a single answer takes longer than 1 ms, passes run in a thread: the process goes on answering others.
     """
 
     def __init__(self, answering: Answering, counters: Counters, *, most: int) -> None:
