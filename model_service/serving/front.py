@@ -10,6 +10,7 @@ from model_service.serving.state import ServiceState
 from model_service.serving.waiting import Question
 
 _log = logging.getLogger("model_service.access")
+_WHOLE: Final = re.compile(rb"GET ([!-~]{1,64}) HTTP/1\.1\r\n((?:[A-Za-z0-9-]{1,64}:[\t -~]*\r\n)+)\r\n")
 _PLAIN: Final = re.compile(rb"/\?uid=(-?[0-9]{1,18})(?:&n=(100|[1-9][0-9]?))?")  # needs no check of its bounds
 
 
@@ -20,6 +21,16 @@ def plain_question(target: bytes) -> Question | None:
         return None
     uid, n = plain.groups()
     return Question(int(uid), int(n) if n else 10)
+
+
+def whole_request(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]] | None:
+    """Target and headers of `data` that is the head of one GET and nothing else, None where that is not certain."""
+    whole = _WHOLE.fullmatch(data)
+    if whole is None:
+        return None
+    target, lines = whole.groups()
+    pairs = (line.split(b":", 1) for line in lines[:-2].split(b"\r\n"))
+    return target, [(name.lower(), value.strip()) for name, value in pairs]
 
 
 class Front:

@@ -7,7 +7,7 @@ not exactly such a one goes the ordinary way.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
 import orjson
@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 
 from model_service.serving.envelope import FAILED
 from model_service.serving.errors import OverloadedError
-from model_service.serving.front import Front, plain_question
+from model_service.serving.front import Front, plain_question, whole_request
 from model_service.serving.kept import Answer
 from model_service.serving.pending import Pending
 from model_service.serving.request_id import request_id
@@ -33,12 +33,19 @@ _OVERLOADED: Final = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ndat
 _OVERLOADED_BODY: Final = orjson.dumps({"success": False, "error": OverloadedError().message})
 _FAILED: Final = b"HTTP/1.1 500 Internal Server Error\r\ndate: "
 _CLOSE: Final = b"\r\nconnection: close"
-_BODY_HEADERS: Final = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
+_NOT_PLAIN: Final = frozenset((b"connection", b"content-length", b"expect", b"transfer-encoding", b"upgrade"))
 _LAST: Final = b"content-type: application/json\r\nconnection: close\r\n"
 _FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n" + _LAST
 _FULL_BODY: Final = b'{"success":false,"error":"too many connections are open; ask again in a second"}'
 _MALFORMED: Final = b"HTTP/1.1 400 Bad Request\r\n" + _LAST
 _MALFORMED_BODY: Final = b'{"success":false,"error":"this is no HTTP/1.1 request"}'
+
+
+def only_a_head(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a request with these headers is nothing but its head, and leaves its connection open."""
+    return all(
+        name not in _NOT_PLAIN or (name == b"connection" and value.lower() == b"keep-alive") for name, value in headers
+    )
 
 
 class Protocol(HttpToolsProtocol):
@@ -59,7 +66,7 @@ class Protocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._front = cast(Front, self.app)
         self._one_too_many = False
-        self._answered = False
+        self._answered = self._within = False
         self._used = self._begun = self._unread = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -67,8 +74,37 @@ class Protocol(HttpToolsProtocol):
         self._used = time.monotonic()
         super().connection_made(transport)
 
+    def data_received(self, data: bytes) -> None:
+        if not self._turned_away_unparsed(data):
+            super().data_received(data)
+
+    def _turned_away_unparsed(self, data: bytes) -> bool:
+        """While the queue is full, turn away a plain question in half of the time that it takes to parse it.
+
+        Under overload most of the work is to say no; what is saved there goes into answers.
+        """
+        state = self._front.state
+        model = state.model
+        if model is None or not model.answers.queue.full or state.draining or self._one_too_many or self._within:
+            return False
+        if (self.cycle is not None and not self.cycle.response_complete) or self.flow.write_paused:
+            return False
+        found = whole_request(data)
+        if found is None:
+            return False
+        target, headers = found
+        question = plain_question(target)
+        if question is None or question in model.answers.queue or model.answers.kept.find(target) is not None:
+            return False
+        if not only_a_head(headers):
+            return False
+        state.counters.overloaded()
+        pending = Pending(self, question, name=request_id(headers), started=time.monotonic())
+        self.give_up(pending, OverloadedError())
+        return True
+
     def on_message_begin(self) -> None:
-        self._begun = time.monotonic()
+        self._begun, self._within = time.monotonic(), True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -94,8 +130,7 @@ class Protocol(HttpToolsProtocol):
             or state.draining
             or self.parser.get_method() != b"GET"
             or self.parser.get_http_version() != "1.1"
-            or not self.parser.should_keep_alive()
-            or any(name in _BODY_HEADERS for name, _ in self.headers)
+            or not only_a_head(self.headers)
         ):
             return False
         self._answered = True
@@ -160,6 +195,7 @@ class Protocol(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._within = False
         if self._answered:
             self._answered = False
         else:

@@ -15,6 +15,7 @@ from model_service.serving.scoring.fold_in import Person
 
 MOST_TOGETHER: Final = 64
 _MOST_WAITING_SECONDS: Final = 0.08
+_MOST_BLOCKING_SECONDS: Final = 0.05  # of passes in this thread: whoever comes meanwhile is only read afterwards
 _LEAST_PLACES: Final = 8
 _AWAY_SECONDS: Final = 1e-3  # shorter passes are sooner done than handed over: threads take turns of 5 ms
 _SMOOTHING: Final = 0.2
@@ -56,8 +57,9 @@ class Waiter(Protocol):
 class Queue:
     """Questions that wait for the recommender.
 
-    Room is there for as many as are answered within 0.08 s at the speed seen of late, and never for more than `most`.
-    Where a single answer takes longer than 1 ms, passes run in a thread: the process goes on answering others.
+    Where a single answer takes longer than 1 ms, passes run in a thread: the process goes on answering others. Room is
+    there for as many as are answered within 0.08 s then, 0.05 s otherwise, at the speed seen of late, and never for
+    more than `most`.
     """
 
     def __init__(self, answering: Answering, counters: Counters, *, most: int) -> None:
@@ -90,7 +92,17 @@ class Queue:
     @property
     def places(self) -> int:
         """How many different questions may wait at the speed seen of late."""
-        return max(_LEAST_PLACES, min(self._most, int(_MOST_WAITING_SECONDS / max(self._seconds_each, 1e-9))))
+        seconds = _MOST_WAITING_SECONDS if self._away else _MOST_BLOCKING_SECONDS
+        return max(_LEAST_PLACES, min(self._most, int(seconds / max(self._seconds_each, 1e-9))))
+
+    @property
+    def full(self) -> bool:
+        """Whether no further question may wait at this moment."""
+        return len(self._waiting) >= self.places
+
+    def __contains__(self, question: Question) -> bool:
+        """Whether somebody waits for the answer to `question` already."""
+        return question in self._waiting
 
     async def ask(self, question: Question) -> Answer:
         """The answer, when it has been computed; raises OverloadedError at once when no place is left."""
@@ -103,7 +115,7 @@ class Queue:
         same = self._waiting.get(question)
         if same is not None:
             same.append(waiter)
-        elif len(self._waiting) >= self.places:
+        elif self.full:
             self._counters.overloaded()
             raise OverloadedError
         else:

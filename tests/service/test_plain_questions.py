@@ -4,10 +4,14 @@ import asyncio
 import json
 import socket
 import time
+from contextlib import AbstractContextManager, suppress
 
+import pytest
 import uvloop
 
 from model_service.serving.accepting import Acceptor
+from model_service.serving.front import whole_request
+from model_service.serving.protocol import only_a_head
 from tests.service.conftest import Trained
 from tests.service.process import ask, connect, ended, free_port, read_answer, service
 
@@ -19,6 +23,13 @@ def slow(self, requests):
     time.sleep(0.005 * len(requests))
     return quick(self, requests)
 Recommender.recommend_many = slow
+from model_service.serving.__main__ import main
+sys.exit(main())
+"""
+_FULL = """
+import sys
+from model_service.serving.waiting import Queue
+Queue.full = property(lambda self: True)
 from model_service.serving.__main__ import main
 sys.exit(main())
 """
@@ -73,6 +84,83 @@ def test_a_full_queue_is_told_at_once_on_a_connection_that_stays(trained: Traine
             connection.close()
     counted = dict(line.rsplit(" ", 1) for line in told.splitlines() if not line.startswith("#"))
     assert float(counted["recommender_overloaded_total"]) == len(turned_away)
+
+
+def _full(trained: Trained, port: int) -> AbstractContextManager[object]:
+    """The service with a queue that has no place."""
+    return service(trained.folder, port, program=_FULL, WORKERS="1", KEEP_MIB="0")
+
+
+def test_turned_away_unparsed_or_parsed_it_is_told_the_same(trained: Trained) -> None:
+    port = free_port()
+    request = _plain(5, "X-Request-ID: mine", "X-Amzn-Trace-Id: Root=1")
+    with _full(trained, port):
+        with connect(port) as connection:
+            connection.sendall(request)
+            unparsed = read_answer(connection)
+            connection.sendall(request[:20])
+            time.sleep(0.1)
+            connection.sendall(request[20:])
+            parsed = read_answer(connection)
+        told = ask(port, "/metrics")[2].decode()
+    for answer in (unparsed, parsed):
+        assert answer[1].pop("date")
+    assert unparsed == parsed
+    assert unparsed[0] == 503
+    assert unparsed[1]["x-request-id"] == "mine"
+    assert "recommender_overloaded_total 2\n" in told
+    assert 'recommender_requests_total{status="5xx"} 2\n' in told
+
+
+def test_what_looks_like_a_question_within_another_request_is_none(trained: Trained) -> None:
+    port = free_port()
+    body = _plain(5)
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {17_000 + len(body)}\r\n\r\n".encode()
+    with _full(trained, port), connect(port) as connection:
+        connection.sendall(head + b"x" * 17_000)
+        time.sleep(0.2)  # the body is too long, which is answered before the rest of it has come
+        connection.sendall(body)
+        time.sleep(0.2)
+        received = b""
+        connection.settimeout(0.5)
+        with suppress(TimeoutError, ConnectionError):
+            while piece := connection.recv(1 << 16):
+                received += piece
+    assert received.count(b"HTTP/1.1 ") == 1
+    assert received.startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize(
+    "line", ["Connection: close", "Content-Length: 0", "Expect: 100-continue", "Transfer-Encoding: x"]
+)
+def test_what_is_more_than_a_plain_question_is_parsed_however_full_the_queue_is(line: str) -> None:
+    found = whole_request(_plain(5, line))
+    assert found is not None
+    assert not only_a_head(found[1])
+
+
+def test_a_connection_that_is_kept_alive_in_so_many_words_is_a_plain_one() -> None:
+    found = whole_request(_plain(5, "Connection: Keep-Alive", "X-Forwarded-For: 10.0.0.1"))
+    assert found is not None
+    assert only_a_head(found[1])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET /?uid=5 HTTP/1.1\r\n\r\n",
+        b"GET /?uid=5 HTTP/1.0\r\nHost: x\r\n\r\n",
+        b"HEAD /?uid=5 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /?uid=5 HTTP/1.1\nHost: x\n\n",
+        b"GET /?uid=5 HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n",
+        b"GET /?uid=5 HTTP/1.1\r\nHost : x\r\n\r\n",
+        b"GET /?uid=5 HTTP/1.1\r\nHost: x\r\n\r\nGET /",
+        b"GET /?uid=5 HTTP/1.1\r\nHost: x\r\nA: \xff\r\n\r\n",
+        b"GET /?uid=5 HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n",
+    ],
+)
+def test_only_the_whole_head_of_one_get_is_read_without_the_parser(data: bytes) -> None:
+    assert whole_request(data) is None
 
 
 def test_a_question_that_fails_is_a_500_with_a_line_in_the_log_and_spoils_nothing(trained: Trained) -> None:
