@@ -17,7 +17,7 @@ FACTOR = 2.0
 _CAPACITY_SECONDS = 4.0
 _CONNECTIONS = 2000  # as many as a process of ours holds: beyond, connections are refused, not requests
 _CALM_SECONDS = 1.0
-_SINGLE_REQUESTS = 200
+_SINGLE_REQUESTS = 1000
 
 
 def measure_overload(contender: Contender, size: Size, artifact: Path, *, seconds: float) -> dict[str, Any]:
@@ -34,6 +34,7 @@ def measure_overload(contender: Contender, size: Size, artifact: Path, *, second
         resident = server.resident_mb()
     return {
         "size": size.name,
+        "seconds": seconds,
         "takes_per_second": most.requests_per_second,
         "alone_before_ms": before,
         "alone_after_ms": after,

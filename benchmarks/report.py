@@ -119,8 +119,8 @@ def _overload(seen: dict[str, Any]) -> list[str]:
         f"It takes {number(seen['takes_per_second'])} computed answers/s; {number(seen['offered_per_second'])}/s were "
         f"offered for {seen['seconds']:g} s and {number(seen['sent_per_second'])}/s sent: {statuses}.",
         f"p99 of the 200s {_p99(seen, '200')}, of the 503s {_p99(seen, '503')}, each from the moment of sending. "
-        f"Half of the requests were sent {number(seen['late_ms']['p50_ms'])} ms or less after they were due: the crowd "
-        "has two thousand connections, and the same cores as the service.",
+        f"The median request was sent {number(seen['late_ms']['p50_ms'])} ms late: the crowd has two thousand "
+        "connections, the same cores as the service, and sends nothing where an answer is still awaited.",
     ]
     before, after = seen["alone_before_ms"], seen["alone_after_ms"]
     lines.append(
