@@ -1,8 +1,8 @@
 """Writes the documents' tables from what they describe: `make docs`; with `--check` it only compares.
 
-The configuration table comes from `Pulumi.yaml`, the stacks' column of differences from `Pulumi.<stack>.yaml`, the
-commands from the Makefile, the costs from the program's own estimate. Each stands between two comments,
-`<!-- NAME -->` and `<!-- /NAME -->`.
+The configuration table comes from `Pulumi.yaml`, the service's from its settings, the stacks' column of differences from
+`Pulumi.<stack>.yaml`, the commands from the Makefile, the costs from the program's own estimate, the speed from the
+benchmark's results. Each stands between two comments, `<!-- NAME -->` and `<!-- /NAME -->`.
 """
 
 from __future__ import annotations
@@ -51,6 +51,13 @@ def service() -> str:
     return "\n".join(rows)
 
 
+def speed() -> str:
+    """What the benchmark's last run found."""
+    from docs.speed import speed as written
+
+    return written()
+
+
 def stacks() -> str:
     """A row for each stack with what its file sets, provider settings aside."""
     rows = ["| stack | its file sets |", "|---|---|"]
@@ -88,7 +95,13 @@ def costs() -> str:
 
 
 DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
-    "README.md": {"configuration": configuration, "service": service, "stacks": stacks, "commands": commands},
+    "README.md": {
+        "configuration": configuration,
+        "service": service,
+        "speed": speed,
+        "stacks": stacks,
+        "commands": commands,
+    },
     "docs/aws-account.md": {"costs": costs},
 }
 """The documents with tables to write, and how each table is made."""
