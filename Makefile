@@ -4,7 +4,7 @@ export PYTHON AWS_PORT ENDPOINT_PORT
 PY := .venv/bin/python
 need-stack = test -n "$(STACK)" || { echo "Which stack? make $@ STACK=dev" >&2; exit 2; }
 NOTHING_HERE := [ ! -e .venv/.installed ] && [ ! -e .local ]
-SOURCES := __main__.py infra model_service deploy local notebooks benchmarks policy tests
+SOURCES := __main__.py infra model_service deploy local notebooks benchmarks policy docs tests
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status train notebook bench test unit lint format docs check leftovers clean
@@ -52,7 +52,7 @@ format: .venv/.installed ## format the code and mend what the linter can
 	@$(PY) -m ruff format $(SOURCES)
 	@$(PY) -m ruff check --fix $(SOURCES)
 
-docs: .venv/.installed ## write the README's tables anew from the code
+docs: .venv/.installed ## write the tables of the documents anew from the code and the results
 	@$(PY) docs/render.py
 
 check: .venv/.installed ## whether a stack's settings are valid, and what they would make and cost: make check STACK=dev

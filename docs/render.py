@@ -1,8 +1,8 @@
 """Writes the documents' tables from what they describe: `make docs`; with `--check` it only compares.
 
-The configuration table comes from `Pulumi.yaml`, the service's from its settings, the stacks' column of differences from
-`Pulumi.<stack>.yaml`, the commands from the Makefile, the costs from the program's own estimate, the speed from the
-benchmark's results. Each stands between two comments, `<!-- NAME -->` and `<!-- /NAME -->`.
+The configuration table comes from `Pulumi.yaml`, the service's from its settings, the stacks' column of differences
+from `Pulumi.<stack>.yaml`, the commands from the Makefile, the costs from the program's own estimate, the speed from
+the benchmark's results. Each stands between two comments, `<!-- NAME -->` and `<!-- /NAME -->`.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ def speed() -> str:
 
 def _words(result: dict[str, Any], number: Any) -> list[str]:
     [kernel] = result["kernels"]
-    p99 = [number(one["latencies"]["200"]["p99_ms"]) for one in result["overload"]]
+    p99 = _listed(number(one["latencies"]["200"]["p99_ms"]) for one in result["overload"])
+    sent = _listed(f"{one['sent_per_second'] / one['takes_per_second']:.1f}" for one in result["overload"])
     missed = [
         f"{one['claim']}: {number(one['value'])}, where {_wish(one)} was wished for"
         for one in result["ratios"]
@@ -47,21 +49,27 @@ def _words(result: dict[str, Any], number: Any) -> list[str]:
         f"{result['machine']['processor']}, {result['machine']['cores']} cores. Scoring alone, a million films "
         f"({kernel['megabytes']:.0f} MB of factors), both cores: one exact answer takes "
         f"{kernel['alone_over_stream']:.2f} of the time in which the factors can be streamed through memory once, "
-        f"since a first pass over 8-bit copies with a proven bound leaves few films to score in full; 32 answers at once "
-        f"are {kernel['together_over_numpy']:.1f} × as fast as batched numpy."
+        f"since a first pass over 8-bit copies with a proven bound leaves few films to score in full; 32 answers at "
+        f"once are {kernel['together_over_numpy']:.1f} times as fast as batched numpy."
     ]
     if kernel["approximate"]:
         found = kernel["approximate"]
         lines.append(
-            f"The approximate index, off by default (`approximateAbove`), is {found['over_numpy']:.0f} × as fast as numpy "
-            f"one by one and finds {found['recall_at_10']:.3f} of the ten best."
+            f"The approximate index, off by default (`approximateAbove`), is {found['over_numpy']:.0f} times as fast "
+            f"as numpy one by one and finds {found['recall_at_10']:.3f} of the ten best."
         )
     lines.append(
-        f"Under twice the load that it takes, every answer is 200 or 503, and of the 200s 99 in 100 come within "
-        f"{', '.join(p99[:-1])} and {p99[-1]} ms at the three sizes."
+        f"Offered twice the load that it takes for half a minute (sent, by a crowd that waits for answers on the same "
+        f"cores: {sent} times), it answers 200 or 503 and nothing else, and 99 of 100 of the 200s come within {p99} ms "
+        "at the three sizes."
     )
     lines.append(f"Not reached in that run: {'; '.join(missed)}." if missed else "Nothing wished for was missed.")
     return lines
+
+
+def _listed(parts: Iterable[str]) -> str:
+    *most, last = parts
+    return f"{', '.join(most)} and {last}"
 
 
 def _wish(ratio: dict[str, Any]) -> str:
