@@ -16,10 +16,10 @@ import docker
 from docker.errors import DockerException, ImageNotFound
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.http_client import Connection, encode_request
-from benchmarks.machine import describe_machine
+from benchmarks.http_client import encode_request
+from benchmarks.machine import commit, hardware
 from benchmarks.paths import HERE
-from benchmarks.servers import free_port
+from benchmarks.servers import answers, free_port
 from benchmarks.summary import median
 
 CPUS = (0.25, 0.5, 1.0, 2.0)
@@ -39,7 +39,7 @@ class Start:
 
 def measure_start(client: docker.DockerClient, image: str, cpus: float) -> Start:
     """Start `image` as a task runs it, read-only and with `cpus` CPUs; raises BenchmarkError when it gets not ready."""
-    port, started = free_port(), time.time()
+    port, ready_request, started = free_port(), encode_request("/ready", None), time.time()
     container = client.containers.run(
         image,
         detach=True,
@@ -50,7 +50,7 @@ def measure_start(client: docker.DockerClient, image: str, cpus: float) -> Start
         ports={f"{_PORT}/tcp": ("127.0.0.1", port)},
     )
     try:
-        while not _ready(port):
+        while not answers(port, ready_request):
             if time.time() - started > _READY_WITHIN_SECONDS:
                 raise BenchmarkError(f"{image} was not ready within {_READY_WITHIN_SECONDS:g} s: {_log(container)}")
             time.sleep(_POLL_SECONDS)
@@ -60,14 +60,6 @@ def measure_start(client: docker.DockerClient, image: str, cpus: float) -> Start
     finally:
         container.remove(force=True)
     return Start(container=running - started, service=ready - running)
-
-
-def _ready(port: int) -> bool:
-    try:
-        with Connection(port, timeout=5) as connection:
-            return connection.ask(encode_request("/ready", None)).status == 200
-    except (OSError, BenchmarkError):
-        return False
 
 
 def _log(container: Any) -> str:
@@ -116,7 +108,7 @@ def main() -> int:
     except (BenchmarkError, DockerException) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    text = page(size_mb, starts, describe_machine())
+    text = page(size_mb, starts, {**hardware(), "commit": commit()})
     options.out.write_text(text, encoding="utf-8")
     print(text)
     return 0

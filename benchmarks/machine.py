@@ -21,14 +21,11 @@ _PEERS = {
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, cores, memory, kernel, versions, the project's commit, and how busy the machine was beforehand."""
+    """The hardware, versions, the project's commit, and how busy the machine was beforehand."""
     return {
-        "processor": _first("/proc/cpuinfo", "model name") or platform.processor() or platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "system": f"{platform.system()} {platform.release()}",
+        **hardware(),
         "load_before": round(os.getloadavg()[0], 2),
-        "commit": _git("rev-parse", "--short", "HEAD") + ("+" if _git("status", "--porcelain", "-uno") else ""),
+        "commit": commit(),
         "versions": {
             "Python": platform.python_version(),
             "wrk": wrk.version(wrk.ensure_wrk()),
@@ -36,6 +33,21 @@ def describe_machine() -> dict[str, Any]:
             **{name: pinned(environment, name) for environment, name in _PEERS.items()},
         },
     }
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores, memory, kernel."""
+    return {
+        "processor": _first("/proc/cpuinfo", "model name") or platform.processor() or platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": f"{platform.system()} {platform.release()}",
+    }
+
+
+def commit() -> str:
+    """The project's commit, with a plus where its files are not as committed."""
+    return _git("rev-parse", "--short", "HEAD") + ("+" if _git("status", "--porcelain", "-uno") else "")
 
 
 def pinned(environment: str, package: str) -> str:

@@ -16,7 +16,8 @@ from benchmarks.artifacts import ensure_artifact
 from benchmarks.environments import ensure_environment, python_of, requirements_of
 from benchmarks.errors import BenchmarkError
 from benchmarks.http_client import Connection, encode_request
-from benchmarks.paths import BUILD, HERE, LOGS, ROOT
+from benchmarks.machine import commit
+from benchmarks.paths import BUILD, HERE, LOGS
 from benchmarks.servers import Server, free_port, running
 from benchmarks.sizes import SIZES
 
@@ -89,7 +90,7 @@ def _page(
         "# Requests that nobody would write",
         "",
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, `.venv/bin/python -m benchmarks.robustness --minutes {minutes:g}`, "
-        f"{version}, commit {_commit()}; one worker, 1,682 films.",
+        f"{version}, commit {commit()}; one worker, 1,682 films.",
         "",
         f"{seconds:.0f} seconds of requests made up from the OpenAPI description, right and wrong ones, with the "
         f"checks {CHECKS.replace(',', ', ')}: {'all passed' if passed else '**not all passed**'}.",
@@ -101,11 +102,6 @@ def _page(
         "```",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _commit() -> str:
-    command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

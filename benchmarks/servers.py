@@ -65,7 +65,7 @@ def running(
             start_new_session=True,
         )
         try:
-            while not _answers(port, first_request):
+            while not answers(port, first_request):
                 waited = time.perf_counter() - started
                 if process.poll() is not None:
                     raise BenchmarkError(f"it exited with status {process.returncode}: {_tail(log)}")
@@ -89,7 +89,8 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def _answers(port: int, request: bytes) -> bool:
+def answers(port: int, request: bytes) -> bool:
+    """Whether whatever listens on `port` of this machine answers `request` with status 200."""
     try:
         with Connection(port, timeout=30) as connection:
             return connection.ask(request).status == 200

@@ -83,25 +83,24 @@ class Protocol(HttpToolsProtocol):
 
         Under overload most of the work is to say no; what is saved there goes into answers.
         """
-        state = self._front.state
-        model = state.model
-        if model is None or not model.answers.queue.full or state.draining or self._one_too_many or self._within:
-            return False
-        if (self.cycle is not None and not self.cycle.response_complete) or self.flow.write_paused:
+        model = self._front.state.model
+        if model is None or not model.answers.queue.full or self._one_too_many or self._within or not self._free:
             return False
         found = whole_request(data)
         if found is None:
             return False
         target, headers = found
         question = plain_question(target)
-        if question is None or question in model.answers.queue or model.answers.kept.find(target) is not None:
+        if question is None or model.answers.kept.find(target) is not None or not only_a_head(headers):
             return False
-        if not only_a_head(headers):
-            return False
-        state.counters.overloaded()
-        pending = Pending(self, question, name=request_id(headers), started=time.monotonic())
-        self.give_up(pending, OverloadedError())
+        self._enter(model, Pending(self, question, name=request_id(headers), started=time.monotonic()))
         return True
+
+    @property
+    def _free(self) -> bool:
+        """Whether a plain question may be answered here and now: nothing else is to be written before."""
+        idle = self.cycle is None or self.cycle.response_complete
+        return idle and not self.flow.write_paused and not self._front.state.draining
 
     def on_message_begin(self) -> None:
         self._begun, self._within = time.monotonic(), True
@@ -122,12 +121,9 @@ class Protocol(HttpToolsProtocol):
             return False
         answer = model.answers.kept.find(self.url)
         question = plain_question(self.url) if answer is None else None
-        before = self.cycle
         if (
             (answer is None and question is None)
-            or (before is not None and not before.response_complete)
-            or self.flow.write_paused
-            or state.draining
+            or not self._free
             or self.parser.get_method() != b"GET"
             or self.parser.get_http_version() != "1.1"
             or not only_a_head(self.headers)
@@ -225,9 +221,7 @@ class Protocol(HttpToolsProtocol):
         """Tell that `msg` went wrong while parsing, as JSON; nothing is logged, since anybody can cause it at will."""
         state = self._front.state
         state.counters.answered(400, 0.0)
-        self._last_words(
-            b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n", _MALFORMED_BODY
-        )
+        self._last_words(_MALFORMED, _MALFORMED_BODY)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Not worth a line in the log: the request is answered as if it had not asked."""

@@ -85,7 +85,7 @@ class Recommender:
             if person is not None
         ]
         offsets = [self._mean + float(person.bias) for person in people if person is not None]
-        found = iter(self._stars_of_all(self._engine.top(queries), offsets))
+        found = iter(self._stars(self._engine.top(queries), offsets))
         return [
             self.popular(request.n, exclude=request.exclude, only=request.only, cold_start=True)
             if person is None
@@ -103,7 +103,7 @@ class Recommender:
             allowed[_NO_ROWS if exclude is None else exclude] = False
             popular = self._rank_popular(allowed)
         best = Ranked(rows=popular.rows[:n], scores=popular.scores[:n])
-        return self._stars(best, self._mean, cold_start=cold_start)
+        return self._told(best.rows, self._clip(best.scores + self._mean), cold_start=cold_start)
 
     def similar(
         self, item_row: int, n: int, *, exclude: Rows | None = None, only: Mask | None = None
@@ -160,7 +160,7 @@ class Recommender:
         order = np.lexsort((rows, -base))
         return Ranked(rows=rows[order].astype(np.int32), scores=base[order])
 
-    def _stars_of_all(self, ranked: Sequence[Ranked], offsets: Sequence[float]) -> list[Recommendations]:
+    def _stars(self, ranked: Sequence[Ranked], offsets: Sequence[float]) -> list[Recommendations]:
         """Each of `ranked` with its offset added to its scores; the numbers of all in one go."""
         if not ranked:
             return []
@@ -171,9 +171,6 @@ class Recommender:
             self._told(best.rows, numbers[end - length : end])
             for best, length, end in zip(ranked, lengths, ends, strict=True)
         ]
-
-    def _stars(self, best: Ranked, offset: float, *, cold_start: bool = False) -> Recommendations:
-        return self._told(best.rows, self._clip(best.scores + offset), cold_start=cold_start)
 
     def _clip(self, scores: NDArray[np.float64]) -> list[float]:
         low, high = self._scale

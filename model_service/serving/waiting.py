@@ -100,10 +100,6 @@ class Queue:
         """Whether no further question may wait at this moment."""
         return len(self._waiting) >= self.places
 
-    def __contains__(self, question: Question) -> bool:
-        """Whether somebody waits for the answer to `question` already."""
-        return question in self._waiting
-
     async def ask(self, question: Question) -> Answer:
         """The answer, when it has been computed; raises OverloadedError at once when no place is left."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
