@@ -21,11 +21,11 @@ up: .venv/.installed ## deploy the stack `local` on an AWS inside this machine, 
 # Nothing has to be installed to say that nothing runs.
 down: ## remove everything that `make up` made
 	@if $(NOTHING_HERE); then echo "Nothing of the local stack is here."; else \
-	$(MAKE) --no-print-directory .venv/.installed && $(PY) -m local down; fi
+	$(MAKE) -s --no-print-directory .venv/.installed && $(PY) -m local down; fi
 
 status: ## what runs on the local stack
 	@if $(NOTHING_HERE); then echo 'The local stack is down. `make up` brings it up.'; else \
-	$(MAKE) --no-print-directory .venv/.installed && $(PY) -m local status; fi
+	$(MAKE) -s --no-print-directory .venv/.installed && $(PY) -m local status; fi
 
 train: .venv/.installed ## train a model: make train ARGS="--seed 1 --data ~/ml-100k"
 	@$(PY) -m model_service.training $(ARGS)
