@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 from deploy.pulumi_cli import PulumiCli
+from tests.infra.conftest import project
+
+__all__ = ["project"]
 
 STANDIN = Path(__file__).with_name("standin_pulumi.py")
 STACK_FILES = {

@@ -21,10 +21,9 @@ from deploy import __main__ as command
 from deploy.checking import check
 from deploy.checking.check import FILES
 from deploy.project import PROJECT_DIR
-from tests.unit.answers import Aws
-from tests.unit.conftest import project  # noqa: F401 (a fixture)
-from tests.unit.recorder import run_main
-from tests.unit.test_program import VARIANTS, ZONES
+from tests.infra.answers import Aws
+from tests.infra.recorder import run_main
+from tests.infra.test_program import VARIANTS, ZONES
 
 COPIED = ("deploy", "infra", "local", "model_service")
 REFUSED = 'recommender:memoryMib is "9999"'

@@ -9,7 +9,7 @@ import pytest
 
 from model_service.serving.settings import Settings
 from model_service.training.__main__ import main
-from tests.service.client import Client, serving
+from tests.model_service.client import Client, serving
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,9 @@ import yaml
 
 import deploy
 from deploy.__main__ import main
-from tests.service.client import Client
-from tests.unit.conftest import project  # noqa: F401 (a fixture)
-from tests.unit.recorder import run_main
+from tests.infra.conftest import project  # noqa: F401 (a fixture)
+from tests.infra.recorder import run_main
+from tests.model_service.client import Client
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = (PROJECT / "docs" / "aws-account.md").read_text(encoding="utf-8")

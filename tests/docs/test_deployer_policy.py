@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tests.docs.rights import RIGHTS
-from tests.unit.answers import Aws
-from tests.unit.conftest import project  # noqa: F401 (a fixture)
-from tests.unit.recorder import run_main
-from tests.unit.test_program import VARIANTS, ZONES
+from tests.infra.answers import Aws
+from tests.infra.conftest import project  # noqa: F401 (a fixture)
+from tests.infra.recorder import run_main
+from tests.infra.test_program import VARIANTS, ZONES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BASE, OPTIONS = "deployer-policy.json", "deployer-policy-options.json"

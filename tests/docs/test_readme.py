@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from local.up import SHOWN_USER, show_outcome
-from tests.service.client import Client
+from tests.model_service.client import Client
 
 PROJECT = Path(__file__).resolve().parents[2]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")

@@ -2,8 +2,8 @@
 
 import sys
 
-from tests.unit.conftest import project
-from tests.unit.recorder import ROOT
+from tests.infra.conftest import project
+from tests.infra.recorder import ROOT
 
 sys.path.insert(0, str(ROOT / "policy"))
 

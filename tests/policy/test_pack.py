@@ -13,7 +13,7 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 from rules import RULES
 
-from tests.unit.recorder import ROOT, Resource, run_main
+from tests.infra.recorder import ROOT, Resource, run_main
 
 PACK = ROOT / "policy"
 LEVELS = {"mandatory": analyzer_pb2.MANDATORY, "advisory": analyzer_pb2.ADVISORY}

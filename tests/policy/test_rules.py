@@ -11,10 +11,10 @@ from documents import WITHOUT_RESOURCE, too_generous
 from links import BUCKET, INGRESS, SERVICE, SHUT, open_buckets, reachable_tasks
 from rules import RULES, TAGGED_TYPES, Rule
 
+from tests.infra.answers import Aws
+from tests.infra.recorder import Recording, run_main
+from tests.infra.test_program import VARIANTS, ZONES
 from tests.policy.cases import CASES, OTHERWISE, Inputs
-from tests.unit.answers import Aws
-from tests.unit.recorder import Recording, run_main
-from tests.unit.test_program import VARIANTS, ZONES
 
 ACCOUNT = Aws(zones=ZONES, hosted_zones={"example.com": "ZEXAMPLE"})
 TASK = {"name": "score", "command": ["python3", "-m", "batch"], "schedule": "rate(1 day)", "s3Read": ["s3://films/in/"]}

@@ -1,0 +1,300 @@
+"""Claims about the configuration: declared once, read once, and refused with a way out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+
+from infra.config.idle import UNSET
+from infra.config.load import load_settings
+from infra.config.settings import Settings
+from infra.config.settings_tasks import WorkingHours
+from infra.config.tasks import FLOOR_EXAMPLE, TASK_EXAMPLE
+from infra.errors import ConfigError
+from tests.infra.recorder import ROOT, run, stack_config
+
+DECLARED: Mapping[str, Mapping[str, object]] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))[
+    "config"
+]
+PARAMETER_ARN = "arn:aws:ssm:eu-central-1:111122223333:parameter/token"
+
+
+def settings_of(config: Mapping[str, object], stack: str = "dev", secret: str | None = None) -> Settings:
+    found: list[Settings] = []
+    keys = [f"recommender:{secret}"] if secret else []
+    run(lambda: found.append(load_settings()), config=stack_config(stack, config), secret_keys=keys, stack=stack)
+    return found[0]
+
+
+@pytest.mark.parametrize("stack", ["local", "dev", "prod"])
+def test_every_stack_file_is_valid(stack: str) -> None:
+    assert settings_of({}, stack).tags["stack"] == stack
+
+
+def test_every_key_has_a_type_a_default_of_that_type_and_a_description() -> None:
+    types = {"string": str, "integer": int, "boolean": bool, "array": list}
+    for key, spec in DECLARED.items():
+        assert type(spec["default"]) is types[str(spec["type"])], key
+        assert len(str(spec["description"])) > 10, key
+
+
+def test_every_declared_key_is_read_and_every_read_key_declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: set[str] = set()
+
+    def note(values: object) -> None:
+        read.update(values._read)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr("infra.config.values.ConfigValues.refuse_unknown", note)
+    settings_of({})
+    assert read == set(DECLARED)
+
+
+def test_every_key_of_a_stack_file_is_declared_or_the_providers() -> None:
+    for path in ROOT.glob("Pulumi.*.yaml"):
+        keys = yaml.safe_load(path.read_text(encoding="utf-8"))["config"]
+        ours = {key.removeprefix("recommender:") for key in keys if key.startswith("recommender:")}
+        assert ours <= set(DECLARED), path.name
+        assert all(key.startswith(("recommender:", "aws:")) for key in keys), path.name
+
+
+def test_values_arrive_typed() -> None:
+    settings = settings_of(
+        {
+            "cpu": 1024,
+            "memoryMib": 4096,
+            "allowedCidrs": ["10.0.0.0/8", "2001:db8::/32"],
+            "cpuArchitecture": "arm64",
+            "buildOnPreview": True,
+            "environment": ["GREETING=a=b"],
+            "secrets": [f"TOKEN={PARAMETER_ARN}"],
+            "publicUrl": "https://films.example.com/",
+            "tags": ["team=search"],
+        }
+    )
+    assert (settings.service.cpu, settings.service.memory_mib) == (1024, 4096)
+    assert settings.endpoint.allowed_cidrs == ("10.0.0.0/8", "2001:db8::/32")
+    assert settings.image.cpu_architecture == "ARM64"
+    assert settings.image.build_on_preview is True
+    assert settings.service.environment == {"GREETING": "a=b", "LOG_LEVEL": "INFO"}
+    assert settings.service.secrets == {"TOKEN": PARAMETER_ARN}
+    assert settings.endpoint.public_url == "https://films.example.com"
+    assert settings.tags["team"] == "search"
+
+
+REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
+    "unknown key": ({"desiredCont": 3}, 'did you mean "desiredCount"', "pulumi config rm desiredCont"),
+    "far from any key": ({"zzz": 3}, "allowedCidrs, approximateAbove, baseImage", "pulumi config rm zzz"),
+    "word": ({"network": "private"}, "allowed: default, existing, new", "pulumi config set network "),
+    "architecture": ({"cpuArchitecture": "arm"}, "X86_64, ARM64", "pulumi config set cpuArchitecture ARM64"),
+    "truth": ({"production": "yes"}, "allowed: true, false", "pulumi config set production"),
+    "number": ({"desiredCount": "two"}, '"two"; allowed: a whole number from 0', "pulumi config set desiredCount 0"),
+    "too many": ({"containerStartSeconds": 301}, "from 0 to 300", "pulumi config set containerStartSeconds 300"),
+    "fraction": ({"cpuTargetPercent": 1.5}, "from 10 to 90", "pulumi config set cpuTargetPercent 10"),
+    "cpu": ({"cpu": 300}, "256, 512, 1024", "pulumi config set cpu "),
+    "memory": ({"memoryMib": 4096}, "512, 1024, 2048", "pulumi config set memoryMib 2048"),
+    "no list": ({"allowedCidrs": "10.0.0.0/8"}, "a list of texts", "--path 'allowedCidrs[0]'"),
+    "list of numbers": ({"registryPullAccounts": [1]}, "a list of texts", "--path 'registryPullAccounts[0]'"),
+    "cidr": ({"allowedCidrs": ["10.0.0.1/8"]}, "has host bits set", "--path 'allowedCidrs[0]'"),
+    "second cidr": ({"allowedCidrs": ["10.0.0.0/8", "x"]}, 'has "x"', "--path 'allowedCidrs[1]'"),
+    "no cidr": ({"allowedCidrs": []}, "one address range or more", "0.0.0.0/0"),
+    "cidr twice": ({"allowedCidrs": ["10.0.0.0/8"] * 2}, "none twice", "0.0.0.0/0"),
+    "no vpc": ({"network": "existing"}, "the id of a VPC", "pulumi config set vpcId vpc-"),
+    "one subnet": (
+        {"network": "existing", "vpcId": "vpc-1", "publicSubnetIds": ["subnet-1"]},
+        "two availability zones",
+        "--path 'publicSubnetIds[1]'",
+    ),
+    "one private subnet": (
+        {
+            "network": "existing",
+            "vpcId": "vpc-1",
+            "publicSubnetIds": ["subnet-1", "subnet-2"],
+            "privateSubnetIds": ["subnet-3"],
+        },
+        "two availability zones",
+        "--path 'privateSubnetIds[1]'",
+    ),
+    "ids without existing": ({"vpcId": "vpc-1"}, "they go with existing", "pulumi config set network existing"),
+    "scaling below what is wanted": ({"desiredCount": 3, "maxCount": 2}, "at least desiredCount, 3", "maxCount 3"),
+    "slow start": ({"slowStartSeconds": 10}, "0 (off) or 30 to 900", "pulumi config set slowStartSeconds 30"),
+    "retention": ({"logRetentionDays": 31}, "1, 3, 5, 7, 14, 30", "pulumi config set logRetentionDays 30"),
+    "environment": ({"environment": ["GREETING"]}, "item 0 that is not NAME=value", "--path 'environment[0]'"),
+    "environment name": ({"environment": ["1A=x"]}, 'names "1A"', "--path 'environment[0]'"),
+    "environment twice": ({"environment": ["A=1", "A=2"]}, "names A twice", "--path 'environment[1]'"),
+    "environment of ours": ({"environment": ["PORT=1"]}, "which the program sets", "--path 'environment[0]'"),
+    "secret in both": (
+        {"environment": ["A=1"], "secrets": [f"A={PARAMETER_ARN}"]},
+        "names A, which environment names too",
+        "--path 'secrets[0]'",
+    ),
+    "image without tag": ({"imageUri": "ghcr.io/films/app"}, "neither a tag nor a digest", "set imageUri "),
+    "image with spaces": ({"imageUri": "a b"}, "allowed: [host/]repository:tag", "set imageUri "),
+    "version of an image built here": ({"modelVersion": "0123456789ab"}, "imageUri alone", "rm modelVersion"),
+    "version": ({"imageUri": "a:1", "modelVersion": "v1"}, "12 hex digits", "set modelVersion 0123"),
+    "url": ({"publicUrl": "films.example.com"}, "allowed: a URL", "set publicUrl https://"),
+    "registry": ({"registryHost": "https://localhost"}, "host or host:port", "set registryHost localhost:4566"),
+    "key": ({"registryKmsKeyArn": "alias/x"}, "the ARN of a KMS key", "set registryKmsKeyArn arn:aws:kms"),
+    "account": ({"registryPullAccounts": ["12"]}, "12 digits", "--path 'registryPullAccounts[0]'"),
+    "ca bundle": ({"caBundle": "/no/such.pem"}, "where there is no file", "pulumi config rm caBundle"),
+    "home of nobody": ({"pipConf": "~no-such-user/pip.conf"}, "where there is no file", "pulumi config rm pipConf"),
+    "domain": ({"domain": "films"}, "films.example.com", "set domain films.example.com"),
+    "zone": ({"domain": "films.example.com", "hostedZoneId": "x"}, "a hosted zone", "set hostedZoneId Z"),
+    "zone without domain": ({"hostedZoneId": "Z1"}, "there is no domain", "set domain films.example.com"),
+    "certificate": ({"certificateArn": "arn:x"}, "a certificate in ACM", "set certificateArn arn:aws:acm"),
+    "certificate without a name": (
+        {"certificateArn": "arn:aws:acm:eu-central-1:111122223333:certificate/c"},
+        "with publicUrl (https) or domain",
+        "set publicUrl https://",
+    ),
+    "rate": ({"firewallRate": 9}, "0 (off) or 10", "set firewallRate 10"),
+    "ipv6 elsewhere": ({"ipv6": True}, "allowed with existing", "set network existing"),
+    "ipv6 for nobody": (
+        {
+            "ipv6": True,
+            "network": "existing",
+            "vpcId": "vpc-1",
+            "publicSubnetIds": ["subnet-1", "subnet-2"],
+        },
+        "has no IPv6 range",
+        "--path 'allowedCidrs[1]' '::/0'",
+    ),
+    "spot on machines": ({"launchType": "EC2", "spotPercent": 10}, "with FARGATE", "rm spotPercent"),
+    "no instance type": ({"instanceType": "big"}, "a type of EC2 instance", "set instanceType t3.medium"),
+    "arm machine for x86": (
+        {"launchType": "EC2", "instanceType": "m7g.large"},
+        "an ARM machine, which cannot run the image",
+        "set instanceType t3.medium",
+    ),
+    "x86 machine for arm": (
+        {"launchType": "EC2", "cpuArchitecture": "ARM64"},
+        "an x86 machine, which cannot run the image",
+        "set instanceType t4g.medium",
+    ),
+    "hours": ({"workingHours": "9 to 5"}, "a time and a later one", "set workingHours 'MON-FRI 07:00-20:00"),
+    "hours over night": ({"workingHours": "MON-FRI 20:00-07:00"}, "a later one on the same day", "set workingHours"),
+    "task that is no JSON": ({"tasks": ["score"]}, "is no JSON", "--path 'tasks[0]'"),
+    "task that is no object": ({"tasks": ["[]"]}, "allowed: an object", "--path 'tasks[0]'"),
+    "task without a command": ({"tasks": ['{"name": "score"}']}, "a list of texts", "--path 'tasks[0]'"),
+    "task with a shell string": (
+        {"tasks": ['{"name": "score", "command": "python3 -m score"}']},
+        "the program and its arguments, a list of texts",
+        "--path 'tasks[0]'",
+    ),
+    "task with a bad name": ({"tasks": ['{"name": "A", "command": ["x"]}']}, "a letter, then", "--path 'tasks[0]'"),
+    "task with an unknown member": (
+        {"tasks": ['{"name": "a", "command": ["x"], "when": "now"}']},
+        "has when; allowed: command, cpu",
+        "--path 'tasks[0]'",
+    ),
+    "task of an impossible size": (
+        {"tasks": ['{"name": "a", "command": ["x"], "memoryMib": 9000}']},
+        "512, 1024, 2048",
+        "--path 'tasks[0]'",
+    ),
+    "task with a bad schedule": (
+        {"tasks": ['{"name": "a", "command": ["x"], "schedule": "daily"}']},
+        "rate(1 day)",
+        "--path 'tasks[0]'",
+    ),
+    "task with a bad prefix": (
+        {"tasks": ['{"name": "a", "command": ["x"], "s3Read": ["films/in"]}']},
+        "s3://bucket/folder/",
+        "--path 'tasks[0]'",
+    ),
+    "tasks of one name": (
+        {"tasks": ['{"name": "a", "command": ["x"]}', '{"name": "a", "command": ["y"]}']},
+        "names of their own",
+        "--path 'tasks[1]'",
+    ),
+    "floor without a number": (
+        {"scheduledFloors": ['{"name": "m", "schedule": "rate(1 day)"}']},
+        "a whole number from 0 to 1000",
+        "--path 'scheduledFloors[0]'",
+    ),
+    "NAT gateways elsewhere": ({"natGateways": "single"}, "allowed with network new", "set network new"),
+    "no NAT gateways elsewhere": ({"natGateways": "none"}, "allowed with network new", "rm natGateways"),
+    "target for nothing": ({"cpuTargetPercent": 50}, "allowed with maxCount", "set maxCount 2"),
+    "memory for nothing": ({"memoryTargetPercent": 70}, "allowed with maxCount", "rm memoryTargetPercent"),
+    "requests for nothing": ({"requestsPerTarget": 9}, "allowed with maxCount", "rm requestsPerTarget"),
+    "machine of nothing": ({"instanceType": "t3.large"}, "allowed with EC2", "set launchType EC2"),
+    "machines of nothing": ({"maxInstances": 9}, "allowed with EC2", "rm maxInstances"),
+    "latency of no alarm": ({"latencyAlarmMilliseconds": 9}, "allowed with watching", "set watching true"),
+    "no way out": ({"network": "new", "natGateways": "none"}, "cannot pull", "set vpcEndpoints true"),
+    "endpoints elsewhere": ({"vpcEndpoints": True}, "for a new VPC alone", "set network new"),
+    "alarms of nobody": ({"alarmEmail": "a@example.com"}, "allowed with watching", "set watching true"),
+    "address": ({"watching": True, "alarmEmail": "team"}, "an e-mail address", "set alarmEmail team@"),
+    "budget of nobody": ({"monthlyBudgetUsd": 9}, "goes with budgetEmail", "set budgetEmail team@"),
+    "mail of no budget": ({"budgetEmail": "a@example.com"}, "goes with monthlyBudgetUsd", "monthlyBudgetUsd 100"),
+    "latency": ({"latencyAlarmMilliseconds": 0}, "from 1 to 60000", "set latencyAlarmMilliseconds 1"),
+    "tag": ({"tags": ["aws:x=1"]}, "not beginning with aws:", "--path 'tags[0]'"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_bad_value_is_refused_with_what_is_allowed_and_the_command(case: str) -> None:
+    config, allowed, command = REFUSED[case]
+    with pytest.raises(ConfigError) as refusal:
+        settings_of(config)
+    message, _, mend = str(refusal.value).partition("\nTo mend it: ")
+    assert message.startswith(f"recommender:{refusal.value.key} ")
+    assert allowed in message
+    assert command in mend
+
+
+def test_what_counts_as_not_set_is_the_default() -> None:
+    assert {key: DECLARED[key]["default"] for key in UNSET} == UNSET
+
+
+def test_an_internal_balancer_needs_no_public_subnets() -> None:
+    given = {"network": "existing", "vpcId": "vpc-1", "privateSubnetIds": ["subnet-1", "subnet-2"]}
+    assert settings_of({**given, "internal": True}).network.internal is True
+    with pytest.raises(ConfigError, match="publicSubnetIds is"):
+        settings_of(given)
+
+
+def test_private_endpoints_follow_the_secrets() -> None:
+    asked = {"network": "new", "vpcEndpoints": True}
+    assert "ssm" not in settings_of(asked).network.private_services
+    assert "ssm" in settings_of({**asked, "secrets": [f"TOKEN={PARAMETER_ARN}"]}).network.private_services
+    assert settings_of({"network": "new"}).network.private_services == ()
+
+
+def test_a_task_is_read_with_its_command_whole() -> None:
+    text = '{"name": "score", "command": ["a b", "c,d", "-m"], "s3Write": ["s3://films/out/"], "cpu": 512}'
+    text = text.replace("}", ', "memoryMib": 1024}')
+    (task,) = settings_of({"tasks": [text]}).tasks
+    assert task.command == ("a b", "c,d", "-m")
+    assert (task.s3_read, task.s3_write) == ((), ("s3://films/out/",))
+    assert (task.cpu, task.memory_mib, task.schedule, task.timezone) == (512, 1024, "", "UTC")
+
+
+def test_the_examples_in_the_messages_are_accepted() -> None:
+    settings = settings_of({"tasks": [TASK_EXAMPLE], "scheduledFloors": [FLOOR_EXAMPLE]})
+    assert settings.tasks[0].schedule
+    assert settings.service.scaling.floors[0].fewest == 4
+
+
+def test_working_hours_are_read() -> None:
+    hours = settings_of({"workingHours": "MON-THU,SAT 07:00-20:30"}).service.scaling.working_hours
+    assert hours == WorkingHours(days="MON-THU,SAT", start="07:00", end="20:30", timezone="UTC")
+
+
+def test_the_command_in_a_message_mends_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        settings_of({"memoryMib": 9999, "cpu": 512})
+    key, value = str(refusal.value).split("pulumi config set ")[1].split()
+    assert settings_of({"cpu": 512, key: value}).service.memory_mib == 4096
+
+
+def test_a_value_under_secrets_is_not_repeated_in_the_message() -> None:
+    with pytest.raises(ConfigError, match="for TOKEN a value that is not the ARN") as refusal:
+        settings_of({"secrets": ["TOKEN=hunter2"]})
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_a_setting_stored_as_a_secret_is_refused_unread() -> None:
+    with pytest.raises(ConfigError, match="is stored as a secret") as refusal:
+        settings_of({"environment": ["PASSWORD=hunter2"]}, secret="environment")
+    assert "hunter2" not in str(refusal.value)
+    assert "secrets[0]" in str(refusal.value)

@@ -1,0 +1,183 @@
+"""Claims about HTTPS, the name, access logs and the firewall in front of the service."""
+
+import json
+from dataclasses import replace
+
+import pulumi
+import pytest
+
+from infra.config.checks_edge import plain_http_warning
+from infra.config.settings import EndpointSettings
+from infra.endpoint.listeners import TLS_POLICY
+from infra.endpoint.load_balanced_endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
+from infra.errors import ConfigError
+from tests.infra.answers import ACCOUNT, Aws
+from tests.infra.endpoint.test_load_balanced_endpoint import ENDPOINT, endpoint
+from tests.infra.recorder import Recording, run
+
+LISTENER = "aws:lb/listener:Listener"
+CERTIFICATE_ARN = "arn:aws:acm:eu-central-1:111122223333:certificate/c"
+NAMED = replace(ENDPOINT, domain="films.example.com", hosted_zone_id="ZGIVEN")
+
+
+def looked_up(settings: EndpointSettings, account: Aws) -> Recording:
+    def program() -> None:
+        args = LoadBalancedEndpointArgs(vpc_id="vpc-1", subnet_ids=["subnet-1", "subnet-2"], settings=settings)
+        made = LoadBalancedEndpoint("films", args)
+        pulumi.export("url", made.url)
+
+    return run(program, aws=account)
+
+
+def test_a_domain_is_answered_over_https_and_plain_http_leads_there() -> None:
+    recorded = endpoint(NAMED)
+    http, https = recorded.one(LISTENER, "-http").inputs, recorded.one(LISTENER, "-https").inputs
+    (action,) = http["defaultActions"]
+    assert (action["type"], "targetGroupArn" in action) == ("redirect", False)
+    assert action["redirect"] == {"protocol": "HTTPS", "port": "443", "statusCode": "HTTP_301"}
+    assert (https["protocol"], https["port"], https["sslPolicy"]) == ("HTTPS", 443, TLS_POLICY)
+    assert https["defaultActions"][0]["targetGroupArn"].startswith("arn:of:films-tg")
+
+
+def test_the_listener_waits_for_the_validated_certificate() -> None:
+    recorded = endpoint(NAMED)
+    validation = recorded.one("aws:acm/certificateValidation:CertificateValidation")
+    proof = recorded.one("aws:route53/record:Record", "-proof").inputs
+    assert validation.urn in recorded.one(LISTENER, "-https").depends_on
+    assert validation.inputs["validationRecordFqdns"] == ["fqdn.films-certificate-proof"]
+    assert (proof["name"], proof["type"], proof["records"]) == ("_proof", "CNAME", ["_of.acm"])
+    assert proof["zoneId"] == "ZGIVEN"
+
+
+def test_the_tls_policy_is_one_without_old_versions() -> None:
+    assert TLS_POLICY.startswith("ELBSecurityPolicy-TLS13-1-2-Res")
+
+
+def test_both_ports_are_open_to_the_allowed_ranges_and_one_without_a_certificate() -> None:
+    ranges = ("203.0.113.0/24", "2001:db8::/32")
+    type_ = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+    named = endpoint(replace(NAMED, allowed_cidrs=ranges)).all(type_)
+    assert sorted(rule.inputs["fromPort"] for rule in named) == [80, 80, 443, 443]
+    assert [rule.inputs["toPort"] for rule in endpoint(ENDPOINT).all(type_)] == [80]
+
+
+def test_the_domain_leads_to_the_balancer_also_by_ipv6_where_it_answers_it() -> None:
+    for settings, types in ((NAMED, {"A"}), (replace(NAMED, ipv6=True), {"A", "AAAA"})):
+        recorded = endpoint(settings)
+        aliases = [one.inputs for one in recorded.all("aws:route53/record:Record") if "aliases" in one.inputs]
+        assert {alias["type"] for alias in aliases} == types
+        for alias in aliases:
+            assert alias["name"] == "films.example.com"
+            assert alias["aliases"][0]["name"] == "films-lb.elb.example"
+            assert alias["aliases"][0]["zoneId"] == "Zfilms-lb"
+        balancer = recorded.one("aws:lb/loadBalancer:LoadBalancer").inputs
+        assert (balancer.get("ipAddressType") == "dualstack") == ("AAAA" in types)
+
+
+def test_the_zone_is_looked_up_from_the_longest_name_to_the_shortest() -> None:
+    settings = replace(NAMED, domain="a.films.example.com", hosted_zone_id="")
+    recorded = looked_up(settings, Aws(hosted_zones={"example.com": "ZSHORT", "films.example.com": "ZLONG"}))
+    asked = [arguments["name"] for token, arguments in recorded.calls if token.endswith(":getZone")]
+    assert asked == ["a.films.example.com", "films.example.com"]
+    assert {one.inputs["zoneId"] for one in recorded.all("aws:route53/record:Record")} == {"ZLONG"}
+    assert recorded.exports["url"] == "https://a.films.example.com"
+
+
+def test_a_domain_without_a_zone_is_refused_with_the_ways_out() -> None:
+    with pytest.raises(ConfigError, match=r"no public hosted zone for (?s:.*)certificateArn(?s:.*)hostedZoneId"):
+        looked_up(replace(NAMED, hosted_zone_id=""), Aws())
+
+
+def test_a_given_certificate_does_without_dns() -> None:
+    recorded = endpoint(replace(ENDPOINT, certificate_arn=CERTIFICATE_ARN, public_url="https://films.example.com"))
+    assert recorded.one(LISTENER, "-https").inputs["certificateArn"] == CERTIFICATE_ARN
+    assert not {"aws:acm/certificate:Certificate", "aws:route53/record:Record"} & set(recorded.census())
+
+
+def test_a_given_certificate_can_answer_for_a_domain() -> None:
+    recorded = endpoint(replace(NAMED, certificate_arn=CERTIFICATE_ARN))
+    assert recorded.one(LISTENER, "-https").inputs["certificateArn"] == CERTIFICATE_ARN
+    assert recorded.one("aws:route53/record:Record").inputs["type"] == "A"
+
+
+@pytest.mark.parametrize(
+    ("name", "certificate", "url", "warned"),
+    [
+        ("", "", "", True),
+        ("", "", "http://films.example.com", True),
+        ("", "", "http://localhost.example.com", True),
+        ("", "", "http://localhost:8080", False),
+        ("", "", "https://films.example.com", False),
+        ("films.example.com", "", "", False),
+        ("", CERTIFICATE_ARN, "https://films.example.com", False),
+    ],
+)
+def test_plain_http_is_told_of_unless_it_stays_on_this_machine(
+    name: str, certificate: str, url: str, warned: bool
+) -> None:
+    warning = plain_http_warning(domain=name, certificate_arn=certificate, public_url=url)
+    assert bool(warning) is warned
+    assert ("pulumi config set domain" in warning) is warned
+
+
+def test_the_preview_says_that_it_is_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", lambda message, resource: told.append(message))
+    endpoint(NAMED)
+    assert told == []
+    endpoint(ENDPOINT)
+    assert len(told) == 1
+    assert "plain HTTP" in told[0]
+
+
+def test_access_logs_cost_nothing_until_asked_for_and_then_forget() -> None:
+    assert not [one for one in endpoint(ENDPOINT) if one.type.startswith("aws:s3/")]
+    recorded = endpoint(replace(ENDPOINT, access_log_days=30))
+    balancer = recorded.one("aws:lb/loadBalancer:LoadBalancer")
+    (rule,) = recorded.one("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration").inputs["rules"]
+    private = recorded.one("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock").inputs
+    assert balancer.inputs["accessLogs"] == {
+        "enabled": True,
+        "bucket": "films-access-logs",
+        "prefix": "load-balancer",
+    }
+    assert recorded.one("aws:s3/bucketPolicy:BucketPolicy").urn in balancer.depends_on
+    assert (rule["status"], rule["expiration"]) == ("Enabled", {"days": 30})
+    assert {value for key, value in private.items() if key != "bucket"} == {True}
+
+
+def test_only_load_balancers_of_this_account_write_access_logs() -> None:
+    recorded = endpoint(replace(ENDPOINT, access_log_days=30))
+    write, tls = json.loads(recorded.one("aws:s3/bucketPolicy:BucketPolicy").inputs["policy"])["Statement"]
+    assert write["Resource"] == f"arn:aws:s3:::films-access-logs/load-balancer/AWSLogs/{ACCOUNT}/*"
+    assert write["Condition"]["ArnLike"]["aws:SourceArn"].endswith(f":eu-central-1:{ACCOUNT}:loadbalancer/*")
+    assert (tls["Effect"], tls["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_access_logs_of_production_are_not_thrown_away_with_the_stack() -> None:
+    for guarded in (True, False):
+        recorded = endpoint(replace(ENDPOINT, access_log_days=30, deletion_protection=guarded))
+        assert recorded.one("aws:s3/bucket:Bucket").inputs["forceDestroy"] is not guarded
+
+
+def test_the_firewall_stands_before_the_balancer_when_asked_for() -> None:
+    assert not [one for one in endpoint(ENDPOINT) if one.type.startswith("aws:wafv2/")]
+    recorded = endpoint(replace(ENDPOINT, firewall_rate=2000))
+    acl = recorded.one("aws:wafv2/webAcl:WebAcl")
+    link = recorded.one("aws:wafv2/webAclAssociation:WebAclAssociation").inputs
+    rules = {rule["name"]: rule for rule in acl.inputs["rules"]}
+    assert (link["resourceArn"], link["webAclArn"]) == ("arn:of:films-lb", f"arn:of:{acl.name}")
+    assert len({rule["priority"] for rule in rules.values()}) == len(rules)
+    limited = rules.pop("rate")
+    assert limited["statement"]["rateBasedStatement"]["limit"] == 2000
+    assert "block" in limited["action"]
+    assert "AWSManagedRulesCommonRuleSet" in rules
+    for name, rule in rules.items():
+        assert rule["statement"]["managedRuleGroupStatement"] == {"name": name, "vendorName": "AWS"}
+        assert "none" in rule["overrideAction"]
+
+
+def test_an_internal_balancer_has_no_public_address() -> None:
+    for internal in (True, False):
+        recorded = endpoint(replace(ENDPOINT, internal=internal))
+        assert recorded.one("aws:lb/loadBalancer:LoadBalancer").inputs["internal"] is internal

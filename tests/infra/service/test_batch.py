@@ -1,0 +1,148 @@
+"""Claims about tasks that end, and about what a container may do when somebody looks inside."""
+
+import json
+import shlex
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from infra.config.settings_tasks import BatchTaskSettings
+from infra.service.roles import s3_policy
+from tests.infra.answers import ACCOUNT
+from tests.infra.recorder import Recording, run_main
+from tests.infra.service.test_fargate_service import SERVICE, container, service
+
+COMMAND = ["python3", "-c", "print('one, two', \"three\")", "--films=a b,c"]
+TASK = {"name": "score", "command": COMMAND, "schedule": "cron(0 4 * * ? *)", "timezone": "Europe/Berlin"}
+SCHEDULE = "aws:scheduler/schedule:Schedule"
+
+
+def program(**change: Any) -> Recording:
+    return run_main("dev", config={"tasks": [json.dumps({**TASK, **change})]})
+
+
+def definition(recorded: Recording) -> Any:
+    (only,) = json.loads(
+        recorded.one("aws:ecs/taskDefinition:TaskDefinition", "-score-definition").inputs["containerDefinitions"]
+    )
+    return only
+
+
+@pytest.mark.usefixtures("project")
+def test_arguments_with_commas_spaces_and_quotes_survive() -> None:
+    made = definition(program())
+    assert [*made["entryPoint"], *made["command"]] == COMMAND
+
+
+@pytest.mark.usefixtures("project")
+def test_the_task_runs_the_services_image_and_takes_no_requests() -> None:
+    recorded = program()
+    made = definition(recorded)
+    (serving,) = json.loads(
+        recorded.one("aws:ecs/taskDefinition:TaskDefinition", "-dev-definition").inputs["containerDefinitions"]
+    )
+    assert made["image"] == serving["image"]
+    assert not {"portMappings", "healthCheck"} & set(made)
+    assert made["logConfiguration"]["options"]["awslogs-group"] == "recommender-dev-score-logs"
+
+
+@pytest.mark.usefixtures("project")
+def test_the_schedule_starts_the_task_where_the_service_runs() -> None:
+    recorded = program()
+    schedule = recorded.one(SCHEDULE).inputs
+    target = schedule["target"]
+    placed = recorded.one("aws:ecs/service:Service").inputs["networkConfiguration"]
+    assert (schedule["scheduleExpression"], schedule["scheduleExpressionTimezone"]) == (
+        TASK["schedule"],
+        "Europe/Berlin",
+    )
+    assert target["arn"] == "arn:of:recommender-dev-cluster"
+    assert target["ecsParameters"]["taskDefinitionArn"] == "arn:of:recommender-dev-score-definition"
+    assert target["ecsParameters"]["networkConfiguration"] == placed
+
+
+@pytest.mark.usefixtures("project")
+def test_the_schedule_may_start_this_task_and_nothing_else() -> None:
+    recorded = program()
+    policy = json.loads(recorded.one("aws:iam/rolePolicy:RolePolicy", "-scheduler-grants").inputs["policy"])
+    trust = json.loads(recorded.one("aws:iam/role:Role", "-scheduler").inputs["assumeRolePolicy"])
+    run, hand = policy["Statement"]
+    assert (run["Action"], run["Resource"]) == (["ecs:RunTask"], ["arn:of:recommender-dev-score-definition"])
+    assert run["Condition"] == {"ArnEquals": {"ecs:cluster": "arn:of:recommender-dev-cluster"}}
+    assert set(hand["Resource"]) == {"arn:of:recommender-dev-score-execution", "arn:of:recommender-dev-score-task"}
+    assert hand["Condition"] == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+    assert trust["Statement"][0]["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+
+
+@pytest.mark.usefixtures("project")
+def test_a_task_without_a_schedule_is_run_by_the_command_that_is_told() -> None:
+    recorded = program(schedule="")
+    assert recorded.all(SCHEDULE) == []
+    words = shlex.split(recorded.exports["taskCommands"]["score"])
+    options = dict(zip(words[3::2], words[4::2], strict=True))
+    placed = recorded.one("aws:ecs/service:Service").inputs["networkConfiguration"]
+    network = json.loads(options["--network-configuration"])["awsvpcConfiguration"]
+    assert words[:3] == ["aws", "ecs", "run-task"]
+    assert options["--task-definition"] == "arn:of:recommender-dev-score-definition"
+    assert options["--cluster"] == "arn:of:recommender-dev-cluster"
+    assert (network["subnets"], network["securityGroups"]) == (placed["subnets"], placed["securityGroups"])
+    assert network["assignPublicIp"] == "ENABLED"
+
+
+@pytest.mark.usefixtures("project")
+def test_without_tasks_nothing_is_made_nor_told() -> None:
+    recorded = run_main("dev")
+    assert len(recorded.all("aws:ecs/taskDefinition:TaskDefinition")) == 1
+    assert "taskCommands" not in recorded.exports
+
+
+@pytest.mark.usefixtures("project")
+def test_a_task_may_touch_its_prefixes_and_the_service_none() -> None:
+    recorded = program(s3Read=["s3://films/in/"], s3Write=["s3://films/out/"])
+    grants = [one for one in recorded.all("aws:iam/rolePolicy:RolePolicy") if one.name.endswith("-task-grants")]
+    (grant,) = grants
+    assert grant.inputs["role"] == "recommender-dev-score-task-id"
+    assert program().all("aws:iam/rolePolicy:RolePolicy") != []
+    assert [one for one in program().all("aws:iam/rolePolicy:RolePolicy") if "-task-grants" in one.name] == []
+
+
+def test_reading_is_not_writing_and_one_prefix_is_not_another() -> None:
+    policy = json.loads(s3_policy("aws", read=["s3://films/in/"], write=["s3://films/out/"]))
+    reach = {action: one["Resource"] for one in policy["Statement"] for action in one["Action"]}
+    (listing,) = [one for one in policy["Statement"] if one["Action"] == ["s3:ListBucket"]]
+    assert reach["s3:GetObject"] == ["arn:aws:s3:::films/in/*"]
+    assert reach["s3:PutObject"] == ["arn:aws:s3:::films/out/*"]
+    assert listing["Resource"] == ["arn:aws:s3:::films"]
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["in/*"]}}
+    assert not any("Delete" in action or action.endswith("*") for action in reach)
+
+
+@pytest.mark.parametrize(("change", "message"), [({"memory_mib": 4096}, "512, 1024"), ({"command": ()}, "is empty")])
+def test_a_task_that_could_not_run_is_refused(change: dict[str, Any], message: str) -> None:
+    fine = BatchTaskSettings(
+        name="score",
+        command=("true",),
+        schedule="",
+        timezone="UTC",
+        s3_read=(),
+        s3_write=(),
+        cpu=256,
+        memory_mib=512,
+    )
+    with pytest.raises(ValueError, match=message):
+        replace(fine, **change)
+
+
+def test_looking_inside_a_task_is_possible_only_when_asked_for() -> None:
+    closed, opened = service(), service(replace(SERVICE, exec_command=True))
+    assert "enableExecuteCommand" not in closed.one("aws:ecs/service:Service").inputs
+    assert container(closed)["readonlyRootFilesystem"] is True
+    assert opened.one("aws:ecs/service:Service").inputs["enableExecuteCommand"] is True
+    assert container(opened)["readonlyRootFilesystem"] is False
+    assert container(opened)["linuxParameters"]["initProcessEnabled"] is True
+    grant = opened.one("aws:iam/rolePolicy:RolePolicy", "-task-grants")
+    (statement,) = json.loads(grant.inputs["policy"])["Statement"]
+    assert grant.inputs["role"] == "films-task-id"
+    assert {action.split(":")[0] for action in statement["Action"]} == {"ssmmessages"}
+    assert grant.urn in opened.one("aws:ecs/service:Service").depends_on

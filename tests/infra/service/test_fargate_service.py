@@ -1,0 +1,210 @@
+"""Claims about the service and its tasks."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+
+from infra.config.settings import ServiceSettings
+from infra.config.settings_tasks import CapacitySettings, ScalingSettings
+from infra.errors import ProgramError
+from infra.service.container import container_definitions
+from infra.service.fargate_service import FargateService, FargateServiceArgs
+from tests.infra.recorder import Recording, run
+
+SCALING = ScalingSettings(
+    max_count=0,
+    cpu_target_percent=60,
+    memory_target_percent=0,
+    requests_per_target=0,
+    floors=(),
+    working_hours=None,
+)
+FARGATE = CapacitySettings(launch_type="FARGATE", spot_percent=0, instance_type="t3.medium", max_instances=3)
+SERVICE = ServiceSettings(
+    cpu=256,
+    memory_mib=512,
+    desired_count=2,
+    scaling=SCALING,
+    capacity=FARGATE,
+    exec_command=False,
+    health_check_grace_seconds=77,
+    container_start_seconds=55,
+    environment={"GREETING": "hello"},
+    secrets={},
+    log_retention_days=30,
+)
+
+
+def service(
+    settings: ServiceSettings = SERVICE,
+    *,
+    environment: Mapping[str, pulumi.Input[str]] | None = None,
+    repository_arns: Sequence[str] = ("arn:films",),
+) -> Recording:
+    def program() -> None:
+        cluster = aws.ecs.Cluster("stands-for-the-listener")
+        args = FargateServiceArgs(
+            vpc_id="vpc-1",
+            subnet_ids=["subnet-1"],
+            assign_public_ip=True,
+            load_balancer_security_group_id="sg-balancer",
+            target_group_arn="arn:group",
+            request_label="app/films/1/targetgroup/films/2",
+            wait_for=[cluster],
+            image_uri="registry.example/films@sha256:1",
+            repository_arns=repository_arns,
+            environment=environment or {},
+            cpu_architecture="X86_64",
+            settings=settings,
+        )
+        FargateService("films", args)
+
+    return run(program)
+
+
+def container(recorded: Recording) -> dict[str, Any]:
+    definitions = json.loads(recorded.one("aws:ecs/taskDefinition:TaskDefinition").inputs["containerDefinitions"])
+    (only,) = definitions
+    return dict(only)
+
+
+def test_no_task_is_reachable_but_through_the_load_balancer() -> None:
+    recorded = service()
+    (rule,) = recorded.all("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    assert rule.inputs["securityGroupId"] == "films-tasks-group-id"
+    assert rule.inputs["referencedSecurityGroupId"] == "sg-balancer"
+    assert not {"cidrIpv4", "cidrIpv6", "prefixListId"} & set(rule.inputs)
+    assert recorded.one("aws:ecs/service:Service").inputs["networkConfiguration"]["securityGroups"] == [
+        "films-tasks-group-id"
+    ]
+
+
+def test_tasks_get_out_to_https_alone() -> None:
+    rules = service().all("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule")
+    out = [rule.inputs for rule in rules if rule.inputs["securityGroupId"] == "films-tasks-group-id"]
+    assert [(rule["ipProtocol"], rule["fromPort"], rule["toPort"]) for rule in out] == [("tcp", 443, 443)]
+
+
+def test_groups_hold_no_rules_of_their_own() -> None:
+    for group in service().all("aws:ec2/securityGroup:SecurityGroup"):
+        assert not {"ingress", "egress"} & set(group.inputs)
+
+
+def test_a_broken_deployment_is_rolled_back_and_waited_for() -> None:
+    made = service().one("aws:ecs/service:Service")
+    assert made.inputs["deploymentCircuitBreaker"] == {"enable": True, "rollback": True}
+    assert made.inputs["deploymentMinimumHealthyPercent"] == 100
+    assert made.inputs["waitForSteadyState"] is True
+    assert "sigintRollback" not in made.inputs
+    assert all(made.timeouts.values())
+
+
+def test_the_service_comes_after_and_goes_before_listener_grants_and_rules() -> None:
+    recorded = service()
+    needed = {
+        recorded.one("aws:ecs/cluster:Cluster", "listener").urn,
+        recorded.one("aws:iam/rolePolicy:RolePolicy").urn,
+        recorded.one("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").urn,
+        *(rule.urn for rule in recorded.all("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule")),
+    }
+    assert needed <= recorded.one("aws:ecs/service:Service").depends_on
+
+
+def test_the_number_of_tasks_is_autoscalings_business_only_when_it_is_on() -> None:
+    fixed, scaled = service(), service(replace(SERVICE, scaling=replace(SCALING, max_count=5)))
+    target = scaled.one("aws:appautoscaling/target:Target").inputs
+    assert fixed.one("aws:ecs/service:Service").ignore_changes == ()
+    assert fixed.all("aws:appautoscaling/target:Target") == []
+    assert scaled.one("aws:ecs/service:Service").ignore_changes == ("desiredCount",)
+    assert (target["minCapacity"], target["maxCapacity"]) == (2, 5)
+    assert target["resourceId"] == "service/films-cluster/films-service"
+
+
+def test_a_rollback_finds_the_revision_before() -> None:
+    inputs = service().one("aws:ecs/taskDefinition:TaskDefinition").inputs
+    assert inputs["skipDestroy"] is True
+    assert inputs["family"] == "films"
+
+
+def test_the_same_container_is_the_same_text_in_any_order() -> None:
+    one = service(environment={"A": "1", "B": "2"})
+    other = service(environment={"B": "2", "A": "1"})
+    assert container(one)["environment"] == sorted(container(one)["environment"], key=lambda item: item["name"])
+    type_ = "aws:ecs/taskDefinition:TaskDefinition"
+    assert one.one(type_).inputs["containerDefinitions"] == other.one(type_).inputs["containerDefinitions"]
+
+
+def test_the_container_may_write_nothing_and_be_nobody() -> None:
+    made = container(service())
+    assert made["readonlyRootFilesystem"] is True
+    assert not made["user"].startswith(("0", "root"))
+    assert made["linuxParameters"]["capabilities"]["drop"] == ["ALL"]
+
+
+def test_the_time_to_start_is_granted_twice_over() -> None:
+    recorded = service()
+    assert container(recorded)["healthCheck"]["startPeriod"] == SERVICE.container_start_seconds
+    assert (
+        recorded.one("aws:ecs/service:Service").inputs["healthCheckGracePeriodSeconds"]
+        == SERVICE.health_check_grace_seconds
+    )
+
+
+def test_logs_go_to_a_group_that_forgets() -> None:
+    recorded = service()
+    group = recorded.one("aws:cloudwatch/logGroup:LogGroup")
+    assert group.inputs["retentionInDays"] == 30
+    assert container(recorded)["logConfiguration"]["options"]["awslogs-group"] == group.name
+
+
+def test_the_task_itself_may_do_nothing_on_aws() -> None:
+    recorded = service()
+    task = recorded.one("aws:iam/role:Role", "-task")
+    assert [policy.inputs["role"] for policy in recorded.all("aws:iam/rolePolicy:RolePolicy")] == ["films-execution-id"]
+    assert not {"inlinePolicies", "managedPolicyArns"} & set(task.inputs)
+    assert recorded.one("aws:ecs/taskDefinition:TaskDefinition").inputs["taskRoleArn"] == f"arn:of:{task.name}"
+
+
+def test_a_secret_arrives_by_its_arn_and_may_be_read() -> None:
+    arn = "arn:aws:ssm:eu-central-1:111122223333:parameter/token"
+    recorded = service(replace(SERVICE, secrets={"TOKEN": arn}))
+    policy = json.loads(recorded.one("aws:iam/rolePolicy:RolePolicy").inputs["policy"])
+    assert container(recorded)["secrets"] == [{"name": "TOKEN", "valueFrom": arn}]
+    assert [arn] in [statement["Resource"] for statement in policy["Statement"]]
+
+
+def test_a_secret_among_the_plain_variables_is_refused_by_name() -> None:
+    def program() -> None:
+        definitions = container_definitions(
+            image="films",
+            environment={"OPEN": pulumi.Output.from_input("x"), "PASSWORD": pulumi.Output.secret("hunter2")},
+            secrets={},
+            log_group="logs",
+            region="eu-central-1",
+            start_seconds=30,
+            exec_command=False,
+        )
+        pulumi.export("definitions", definitions)
+
+    with pytest.raises(ProgramError, match="environment has a secret in PASSWORD") as refusal:
+        run(program)
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"memory_mib": 4096}, "Fargate has no task with 256 CPU units and 4096 MiB; with 256: 512, 1024, 2048"),
+        ({"scaling": replace(SCALING, max_count=1)}, "max_count is 1; allowed: 0 or at least 2"),
+        ({"container_start_seconds": 301}, "allowed: 0 to 300"),
+        ({"secrets": {"GREETING": "arn:x"}}, "environment and secrets both name GREETING"),
+    ],
+)
+def test_a_service_that_ecs_would_refuse_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(SERVICE, **change)

@@ -1,0 +1,217 @@
+"""The artifact folder: round trip, tampering, interrupted writing."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import load_file
+
+from model_service import artifact as artifact_module
+from model_service.artifact import Artifact, ArtifactError, Weights, load_artifact, write_artifact
+from model_service.catalogue import Item, MappedItems, encode_items
+from model_service.mapped import map_tensors
+from model_service.version import read_metadata, read_model_version
+from tests.model_service.conftest import Trained
+
+FILES = ("model.safetensors", "items.jsonl", "metadata.json")
+
+
+def test_what_training_knew_is_what_serving_reads(trained: Trained, artifact: Artifact) -> None:
+    ratings, weights = trained.ratings, artifact.weights
+    assert tuple(artifact.items) == ratings.catalogue
+    assert artifact.metadata == trained.metadata
+    assert artifact.scale == (1.0, 5.0)
+    assert weights.item_counts.tolist() == np.bincount(ratings.item_rows).tolist()
+    seen = {
+        (weights.user_ids[user], weights.item_ids[item])
+        for user in range(len(weights.user_ids))
+        for item in weights.seen_indices[weights.seen_indptr[user] : weights.seen_indptr[user + 1]]
+    }
+    assert seen == set(zip(ratings.users, ratings.items, strict=True))
+
+
+def test_arrays_are_mapped_read_only_and_equal_to_the_safetensors_package(trained: Trained) -> None:
+    path = trained.folder / "model.safetensors"
+    mapped, expected = map_tensors(path), load_file(path)
+    assert mapped.keys() == expected.keys()
+    for name, array in mapped.items():
+        np.testing.assert_array_equal(array, expected[name])
+        assert array.dtype == expected[name].dtype
+        assert not array.flags.owndata
+        assert not array.flags.writeable
+
+
+def test_the_version_is_the_content_and_needs_only_the_standard_library(trained: Trained) -> None:
+    version = read_model_version(trained.folder)
+    assert re.fullmatch("[0-9a-f]{12}", version)
+    assert json.loads((trained.folder / "metadata.json").read_text())["model_version"].startswith(version)
+    program = (
+        "import sys; from model_service.version import read_model_version as read; "
+        f"print(read({str(trained.folder)!r})); "
+        "assert not {'numpy', 'safetensors', 'torch'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == version
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("place", [0.0, 0.3, 0.6, 0.999])
+def test_a_flipped_byte_is_refused_with_the_name_of_the_file(name: str, place: float, artifact_copy: Path) -> None:
+    path = artifact_copy / name
+    content = bytearray(path.read_bytes())
+    content[int(len(content) * place)] ^= 0x04
+    path.write_bytes(content)
+    for read in (load_artifact, read_model_version):
+        with pytest.raises(ArtifactError) as refused:
+            read(artifact_copy)
+        assert str(path) in str(refused.value)
+        assert "changed after training" in str(refused.value) or "has format" in str(refused.value)
+        assert "`make train`" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_named(name: str, artifact_copy: Path) -> None:
+    (artifact_copy / name).unlink()
+    with pytest.raises(ArtifactError, match=rf"{name} is missing; `make train` makes a new one"):
+        load_artifact(artifact_copy)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_cut_file_is_refused(name: str, artifact_copy: Path) -> None:
+    path = artifact_copy / name
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ArtifactError, match=name):
+        load_artifact(artifact_copy)
+
+
+def test_no_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"no artifact: the folder .*nothing does not exist; `make train`"):
+        read_model_version(tmp_path / "nothing")
+
+
+def test_another_format_is_told(artifact_copy: Path) -> None:
+    path = artifact_copy / "metadata.json"
+    path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
+    with pytest.raises(ArtifactError, match="has format 2, this code reads format 1"):
+        read_metadata(artifact_copy)
+
+
+def test_metrics_and_libraries_are_not_part_of_the_version(
+    trained: Trained, artifact: Artifact, tmp_path: Path
+) -> None:
+    def write(folder: str, hyperparameters: dict[str, object], metrics: dict[str, object]) -> str:
+        return write_artifact(
+            tmp_path / folder,
+            weights=artifact.weights,
+            items=artifact.items,
+            data=artifact.metadata.data,
+            hyperparameters=hyperparameters,
+            metrics=metrics,
+            libraries={},
+        ).model_version
+
+    same = dict(artifact.metadata.hyperparameters)
+    assert write("a", same, {"rmse": 1.0}) == trained.metadata.model_version
+    assert write("b", same | {"factors": 99}, {}) != trained.metadata.model_version
+
+
+class _PowerCutError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("moment", ["encode_items", "sha256_file", "_settle", "rename"])
+def test_an_interrupted_write_leaves_the_old_artifact_whole(
+    moment: str, artifact: Artifact, artifact_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {name: (artifact_copy / name).read_bytes() for name in FILES}
+
+    def cut(*_: object) -> None:
+        raise _PowerCutError
+
+    if moment == "rename":
+        rename = Path.rename
+        monkeypatch.setattr(Path, "rename", lambda path, to: cut() if path.name.endswith(".new") else rename(path, to))
+    else:
+        monkeypatch.setattr(artifact_module, moment, cut)
+    with pytest.raises(_PowerCutError):
+        _write_again(artifact, artifact_copy)
+    monkeypatch.undo()
+    assert {name: (artifact_copy / name).read_bytes() for name in FILES} == before
+    assert [path.name for path in artifact_copy.parent.iterdir()] == ["artifact"]
+    _write_again(artifact, artifact_copy)
+    assert load_artifact(artifact_copy).metadata.metrics == {}
+    assert [path.name for path in artifact_copy.parent.iterdir()] == ["artifact"]
+
+
+def test_modes_do_not_depend_on_the_umask(trained: Trained) -> None:
+    assert trained.folder.stat().st_mode & 0o777 == 0o755
+    assert {(trained.folder / name).stat().st_mode & 0o777 for name in FILES} == {0o644}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("user_bias", np.zeros(3, np.float32), r"user_bias is float32\[3\], wanted is float32\[120\]"),
+        ("item_bias", np.zeros(150, np.float64), r"item_bias is float64\[150\], wanted is float32\[150\]"),
+        ("global_mean", np.array([np.nan], np.float32), "global_mean holds a number that is not finite"),
+        ("user_ids", np.zeros(120, np.int64), "strictly increasing"),
+        ("seen_indptr", np.zeros(121, np.int64), "seen_indptr does not divide"),
+        ("seen_indices", np.full(5000, 150, np.int32), "seen_indices names a film that is not there"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(
+    name: str, value: np.ndarray[tuple[int], np.dtype[np.generic]], message: str, artifact: Artifact
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Weights(**{**artifact.weights.arrays(), name: value})
+
+
+def test_films_in_another_order_are_not_written(artifact: Artifact, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="in that order"):
+        write_artifact(
+            tmp_path / "artifact",
+            weights=artifact.weights,
+            items=list(artifact.items)[::-1],
+            data={},
+            hyperparameters={},
+            metrics={},
+            libraries={},
+        )
+
+
+_ITEMS = st.builds(
+    Item,
+    id=st.integers(0, 2**62),
+    title=st.text(st.characters(exclude_categories=["Cs"])),
+    genres=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=3).map(tuple),
+    year=st.none() | st.integers(1800, 2100),
+)
+
+
+@given(st.lists(_ITEMS, min_size=1, max_size=8))
+def test_any_title_survives(tmp_path_factory: pytest.TempPathFactory, items: list[Item]) -> None:
+    path = tmp_path_factory.mktemp("items") / "items.jsonl"
+    path.write_bytes(encode_items(items))
+    mapped = MappedItems(path)
+    assert list(mapped) == items
+    assert mapped[1:] == items[1:]
+    with pytest.raises(IndexError):
+        mapped[len(items)]
+
+
+def _write_again(artifact: Artifact, folder: Path) -> None:
+    write_artifact(
+        folder,
+        weights=artifact.weights,
+        items=artifact.items,
+        data=artifact.metadata.data,
+        hyperparameters={},
+        metrics={},
+        libraries={},
+    )

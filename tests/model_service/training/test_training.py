@@ -1,0 +1,185 @@
+"""The model's equation and loss by hand, the training loop, the command line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model_service.data.ratings import DataError
+from model_service.data.synthetic import generate_ratings
+from model_service.training.__main__ import main
+from model_service.training.config import FitConfig, ModelConfig
+from model_service.training.evaluate import mae, rmse
+from model_service.training.factors import Factors
+from model_service.training.fit import fit
+from model_service.training.model import MatrixFactorization
+from model_service.training.split import split_ratings
+from model_service.training.train import train
+from model_service.version import read_metadata
+from tests.model_service.conftest import RECIPE, Trained
+
+
+def _random_model(c_vector: float = 0.3, c_bias: float = 0.7) -> MatrixFactorization:
+    config = ModelConfig(users=5, items=6, factors=3, c_vector=c_vector, c_bias=c_bias)
+    model = MatrixFactorization(config, global_mean=3.5, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(generator=torch.Generator().manual_seed(parameter.numel()))
+    return model
+
+
+def test_prediction_and_loss_are_those_of_the_equation() -> None:
+    model = _random_model()
+    users, items, values = np.array([0, 4, 4]), np.array([5, 5, 1]), np.array([1.0, 3.0, 5.0], dtype=np.float32)
+    arrays = {name: value.detach().numpy().astype(np.float64) for name, value in model.state_dict().items()}
+    expected, terms = [], []
+    for user, item, value in zip(users, items, values, strict=True):
+        p, q = arrays["user_factors"][user], arrays["item_factors"][item]
+        b_u, b_i = arrays["user_bias"][user], arrays["item_bias"][item]
+        prediction = 3.5 + b_u + b_i + sum(p[f] * q[f] for f in range(3))
+        expected.append(prediction)
+        penalty = 0.3 * (sum(p**2) + sum(q**2)) + 0.7 * (b_u**2 + b_i**2)
+        terms.append((value - prediction) ** 2 + penalty)
+    tensors = torch.from_numpy(users), torch.from_numpy(items)
+    np.testing.assert_allclose(model(*tensors).detach().numpy(), expected, rtol=1e-5)
+    loss = model.loss(*tensors, torch.from_numpy(values)).item()
+    assert loss == pytest.approx(np.mean(terms), rel=1e-5)
+
+
+def test_the_global_mean_is_not_learned() -> None:
+    assert {name for name, _ in _random_model().named_parameters()} == {
+        "user_factors",
+        "item_factors",
+        "user_bias",
+        "item_bias",
+    }
+
+
+def test_errors_are_in_stars() -> None:
+    predicted, actual = np.array([1.0, 2.0, 5.0]), np.array([1.0, 4.0, 4.0])
+    assert rmse(predicted, actual) == pytest.approx(np.sqrt(5 / 3))
+    assert mae(predicted, actual) == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="predictions for"):
+        rmse(predicted, actual[:2])
+
+
+def test_the_split_is_a_partition_that_the_seed_decides() -> None:
+    split = split_ratings(1000, seed=4)
+    parts = [split.train, split.validation, split.test]
+    assert [len(part) for part in parts] == [810, 90, 100]
+    assert sorted(np.concatenate(parts).tolist()) == list(range(1000))
+    assert split.test.tolist() == split_ratings(1000, seed=4).test.tolist()
+    assert split.test.tolist() != split_ratings(1000, seed=5).test.tolist()
+    with pytest.raises(DataError, match="too few to split"):
+        split_ratings(19, seed=0)
+
+
+def test_the_same_seed_trains_the_same_model(trained: Trained, tmp_path: Path) -> None:
+    again = train(trained.ratings, recipe=RECIPE, out=tmp_path / "again")
+    assert again.model_version == trained.metadata.model_version
+    assert again.to_bytes() == trained.metadata.to_bytes()
+    names = {path.name for path in trained.folder.iterdir()}
+    assert names == {path.name for path in (tmp_path / "again").iterdir()}
+    for name in names:
+        assert (tmp_path / "again" / name).read_bytes() == (trained.folder / name).read_bytes(), name
+
+
+def test_the_model_is_better_than_biases_and_surprise_at_its_defaults(tmp_path: Path) -> None:
+    ratings = generate_ratings(seed=2)
+    split = split_ratings(len(ratings), seed=2)
+    assert main(["--seed", "2", "--out", str(tmp_path / "artifact")]) == 0
+    metrics = read_metadata(tmp_path / "artifact").metrics
+    assert metrics["test_ratings"] == len(split.test)
+    test, baselines = metrics["test"]["rmse"], metrics["baselines"]
+    assert test < baselines["surprise_svd"]["rmse"] < baselines["biases_only"]["rmse"]
+    assert test <= baselines["surprise_svd_tuned"]["rmse"] < baselines["surprise_svd"]["rmse"]
+    held_out = metrics["ranking"]["held_out"]
+    assert held_out["this_model"]["ndcg"] > held_out["popularity"]["ndcg"] > held_out["random"]["ndcg"]
+    assert 0.85 < test < 0.95
+    assert 0.95 < baselines["biases_only"]["rmse"] < 1.02
+
+
+def test_training_stops_early_and_returns_the_best_epoch(trained: Trained) -> None:
+    ratings = trained.ratings
+    split = split_ratings(len(ratings), seed=0)
+    sizes = ModelConfig(users=120, items=150, factors=16, c_vector=0.0, c_bias=0.0, shrinkage=0.0)
+    config = FitConfig(method="sgd", epochs=200, patience=2, batch_size=128, learning_rate=0.05)
+    found = fit(
+        ratings,
+        train=split.train,
+        validation=split.validation,
+        model_config=sizes,
+        config=config,
+        label="overfitting",
+    )
+    curve = found.validation_rmse
+    assert len(curve) == found.epochs + 2 < 200
+    assert curve[found.epochs - 1] == min(curve)
+    restored = rmse(Factors.of(found.model).predict(ratings, split.validation), ratings.values[split.validation])
+    assert restored == pytest.approx(min(curve), abs=1e-6)
+
+
+def test_predictions_stay_on_the_scale(trained: Trained) -> None:
+    model = _random_model()
+    with torch.no_grad():
+        model.user_bias.fill_(100.0)
+    few = np.flatnonzero((trained.ratings.user_rows < 5) & (trained.ratings.item_rows < 6))
+    assert set(Factors.of(model).predict(trained.ratings, few).tolist()) == {5.0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--factors", "0"], "'0' is not a whole number of at least 1"),
+        (["--factors", "ten"], "'ten' is not a whole number of at least 1"),
+        (["--c-vector", "-1"], "'-1' is not a number of at least 0"),
+        (["--c-bias", "nan"], "'nan' is not a number of at least 0"),
+        (["--seed", "1.5"], "'1.5' is not a whole number of at least 0"),
+        (["--shrinkage", "-1"], "'-1' is not a number of at least 0"),
+        (["--method", "bayes"], "invalid choice: 'bayes'"),
+        (["--epochs", "0"], "'0' is not a whole number of at least 1"),
+    ],
+)
+def test_a_bad_option_ends_with_status_2_and_what_is_allowed(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_settings_that_have_no_single_best_model_end_with_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--c-vector", "0", "--out", str(tmp_path / "out")]) == 2
+    assert "Use --method sgd" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_unusable_data_ends_with_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.startswith("error: no MovieLens release in")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_is_no_artifact_is_never_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert main(["--out", str(tmp_path)]) == 2
+    assert "holds something else than an artifact" in capsys.readouterr().err
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_ctrl_c_leaves_the_old_artifact_whole(
+    artifact_copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (artifact_copy / "metadata.json").read_bytes()
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("model_service.training.als._solve", interrupt)
+    assert main(["--out", str(artifact_copy)]) == 130
+    assert "is as it was before" in capsys.readouterr().err
+    assert (artifact_copy / "metadata.json").read_bytes() == before
