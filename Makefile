@@ -16,16 +16,16 @@ help: ## this list
 	@local/bootstrap.sh
 
 up: .venv/.installed ## deploy the stack `local` on an AWS inside this machine, and ask it for recommendations
-	@$(PY) -m local up
+	@$(PY) -m deploy.local_stack up
 
 # Nothing has to be installed to say that nothing runs.
 down: ## remove everything that `make up` made
 	@if $(NOTHING_HERE); then echo "Nothing of the local stack is here."; else \
-	$(MAKE) -s --no-print-directory .venv/.installed && $(PY) -m local down; fi
+	$(MAKE) -s --no-print-directory .venv/.installed && $(PY) -m deploy.local_stack down; fi
 
 status: ## what runs on the local stack
 	@if $(NOTHING_HERE); then echo 'The local stack is down. `make up` brings it up.'; else \
-	$(MAKE) -s --no-print-directory .venv/.installed && $(PY) -m local status; fi
+	$(MAKE) -s --no-print-directory .venv/.installed && $(PY) -m deploy.local_stack status; fi
 
 train: .venv/.installed ## train a model: make train ARGS="--seed 1 --data ~/ml-100k"
 	@$(PY) -m model_service.training $(ARGS)

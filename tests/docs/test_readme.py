@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local.up import SHOWN_USER, show_outcome
+from deploy.local_stack.up import SHOWN_USER, show_outcome
 from tests.model_service.client import Client
 
 PROJECT = Path(__file__).resolve().parents[2]

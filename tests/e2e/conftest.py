@@ -121,8 +121,8 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def project(copied: Project) -> Iterator[Project]:
     """The copy, brought up from nothing, and taken down at the end whatever happens."""
     try:
-        up = copied.run("local", "up")
+        up = copied.run("deploy.local_stack", "up")
         (copied.folder / "first-up.txt").write_text(up.stdout)
         yield copied
     finally:
-        copied.run("local", "down", check=False)
+        copied.run("deploy.local_stack", "down", check=False)

@@ -66,7 +66,7 @@ def test_tasks_run_the_image_by_the_digest_that_the_registry_lists(project: Proj
 def test_a_second_up_changes_nothing(project: Project) -> None:
     before, digests, tasks = _revisions(project), _listed_images(project), {c.id for c in project.task_containers()}
     started = time.monotonic()
-    printed = project.run("local", "up").stdout
+    printed = project.run("deploy.local_stack", "up").stdout
     assert time.monotonic() - started < 30
     assert re.search(r"Deployment: \d+ unchanged ", printed)
     assert "building" not in printed
@@ -76,7 +76,7 @@ def test_a_second_up_changes_nothing(project: Project) -> None:
 
 
 def test_without_ports_a_stack_that_is_up_is_found_and_a_preview_changes_nothing(project: Project) -> None:
-    told = project.run("local", "status", ports=False).stdout
+    told = project.run("deploy.local_stack", "status", ports=False).stdout
     assert f"Endpoint: {project.url}" in told
     assert "2 of 2 tasks run" in told
     assert told.count(f"model {_outputs(project)['modelVersion']}") == 2
@@ -107,7 +107,7 @@ def test_a_new_model_takes_over_without_a_failed_request(project: Project) -> No
     project.run("model_service.training", "--seed", "1")
     with Traffic(project.url) as traffic:
         time.sleep(1)
-        project.run("local", "up")
+        project.run("deploy.local_stack", "up")
         time.sleep(1)
     new = _outputs(project)
     assert traffic.failures == []
@@ -123,7 +123,7 @@ def test_a_version_that_never_gets_ready_is_rolled_back_and_fails_with_its_last_
     broken = json.dumps({"environment": ["ARTIFACT_DIR=/nowhere"], "healthCheckGraceSeconds": 3})
     code = (
         "import json, sys, deploy\n"
-        "from local.up import prepare\n"
+        "from deploy.local_stack.up import prepare\n"
         f"config = prepare() | json.loads({broken!r})\n"
         "try:\n    deploy.up('local', config=config)\n"
         "except deploy.DeployError as error:\n    sys.exit(str(error))\n"
@@ -137,7 +137,7 @@ def test_a_version_that_never_gets_ready_is_rolled_back_and_fails_with_its_last_
     assert traffic.failures == []
     assert set(traffic.versions) == {old["modelVersion"]}
     assert {one.id for one in _wait_for_tasks(project, 2)} == tasks
-    printed = project.run("local", "up").stdout
+    printed = project.run("deploy.local_stack", "up").stdout
     assert "Endpoint:" in printed
 
 
@@ -156,14 +156,14 @@ def test_tasks_that_outlive_a_killed_emulator_are_told_and_replaced_by_the_next_
     assert record is not None
     os.kill(int(str(record["pid"])), signal.SIGKILL)
     orphans = {one.id for one in _wait_for_tasks(project, 2)}
-    assert "containers of its tasks are left (2 still running" in project.run("local", "status", ports=False).stdout
-    project.run("local", "up", ports=False)
+    assert "containers of its tasks are left (2 still running" in project.run("deploy.local_stack", "status", ports=False).stdout
+    project.run("deploy.local_stack", "up", ports=False)
     assert not orphans & {one.id for one in _wait_for_tasks(project, 2)}
 
 
 def test_down_leaves_nothing_of_this_project(project: Project, tmp_path: Path) -> None:
     own_engine = docker_engine.daemon(project.folder / ".local").running() is not None
-    project.run("local", "down", ports=False)
+    project.run("deploy.local_stack", "down", ports=False)
     assert project.task_containers() == []
     assert not (project.folder / ".local").exists()
     with pytest.raises(OSError, match="refused"):

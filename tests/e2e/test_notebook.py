@@ -24,7 +24,7 @@ def copy(tmp_path: Path) -> Iterator[Project]:
     try:
         yield made
     finally:
-        made.run("local", "down", check=False)
+        made.run("deploy.local_stack", "down", check=False)
 
 
 def test_every_cell_runs_and_leaves_its_outputs_and_pictures_and_the_stack_is_gone(copy: Project) -> None:

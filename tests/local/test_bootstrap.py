@@ -20,7 +20,7 @@ case "$*" in
     echo "$TMPDIR" >>pip-was-here
     mkdir "$TMPDIR/pip-unpack-x" || exit 1
     [ ! -e hang ] || exec sleep 60 ;;
-"-m local "*) echo "ran: $*" ;;
+"-m deploy.local_stack "*) echo "ran: $*" ;;
 esac
 """
 
@@ -65,7 +65,7 @@ def test_a_fresh_clone_is_told_that_nothing_runs_without_installing_anything(
 @pytest.mark.parametrize("target", ["down", "status"])
 def test_where_something_was_started_the_command_runs_in_its_environment(project: Path, target: str) -> None:
     (project / ".local").mkdir()
-    assert f"ran: -m local {target}" in _make(project, target)
+    assert f"ran: -m deploy.local_stack {target}" in _make(project, target)
     assert (project / ".venv" / ".installed").exists()
 
 

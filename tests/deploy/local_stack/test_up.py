@@ -13,7 +13,8 @@ import pytest
 
 import deploy
 from deploy import engines
-from local import __main__, emulated_aws, up
+from deploy.local_stack import __main__, up
+from local import emulated_aws
 from local.errors import LocalError
 from local.settings import LocalSettings
 from local.stack_record import StackRecord, load_record, save_record
@@ -126,7 +127,7 @@ def test_an_interrupted_command_says_once_how_to_go_on(
         raise KeyboardInterrupt
 
     monkeypatch.setitem(__main__.COMMANDS, command, interrupted)
-    monkeypatch.setattr("sys.argv", ["python -m local", command])
+    monkeypatch.setattr("sys.argv", ["python -m deploy.local_stack", command])
     assert __main__.main() == 130
     printed = capsys.readouterr().err
     assert told in printed
@@ -141,6 +142,6 @@ def test_a_failed_up_says_that_the_engine_it_started_still_runs(
 
     monkeypatch.setitem(__main__.COMMANDS, "up", fails)
     monkeypatch.setattr(__main__, "engine_alone", lambda _: "the engine still runs")
-    monkeypatch.setattr("sys.argv", ["python -m local", "up"])
+    monkeypatch.setattr("sys.argv", ["python -m deploy.local_stack", "up"])
     assert __main__.main() == 1
     assert capsys.readouterr().err == "\nerror: port 8080 is taken\nthe engine still runs\n"

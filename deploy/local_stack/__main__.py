@@ -1,4 +1,4 @@
-"""`python -m local up|down|status`: what `make up`, `make down` and `make status` run."""
+"""`python -m deploy.local_stack up|down|status`: what `make up`, `make down` and `make status` run."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import argparse
 import sys
 
 import deploy
-from local.down import down
+from deploy.local_stack.down import down
+from deploy.local_stack.status import engine_alone, status
+from deploy.local_stack.up import up
 from local.errors import LocalError
 from local.settings import STATE_DIR, load_settings
-from local.status import engine_alone, status
-from local.up import up
 
 COMMANDS = {"up": up, "down": down, "status": status}
 INTERRUPTED = {
@@ -22,7 +22,7 @@ INTERRUPTED = {
 
 def main() -> int:
     """Run a command; 1 with a message when something is in the way, 130 when interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m deploy.local_stack", description=__doc__)
     parser.add_argument("command", choices=COMMANDS)
     command = parser.parse_args().command
     try:

@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 import deploy
-from local import docker_engine, emulated_aws, status
+from deploy.local_stack import status
+from local import docker_engine, emulated_aws
 from local.errors import LocalError
 from local.settings import LocalSettings
 from local.stack_record import StackRecord, save_record

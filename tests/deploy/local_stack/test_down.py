@@ -9,7 +9,8 @@ import pytest
 from docker.errors import APIError
 
 import deploy
-from local import docker_engine, down
+from deploy.local_stack import down
+from local import docker_engine
 from local.errors import LocalError
 from local.settings import LocalSettings
 from local.stack_record import StackRecord, save_record

@@ -1,0 +1,1 @@
+"""The stack `local` from the command line: up, down, status."""

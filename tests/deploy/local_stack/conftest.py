@@ -1,0 +1,5 @@
+"""The local stack's own fixtures."""
+
+from tests.local.conftest import processes, settings
+
+__all__ = ["processes", "settings"]
