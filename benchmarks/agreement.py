@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-Ranked = Sequence[Sequence[Any]]  # title and score, best first
+TopK = Sequence[Sequence[Any]]  # title and score, best first
 TOLERANCE = 2e-4  # stars: contenders sum in different orders and precisions, and round to six digits
 
 
-def disagreement(answer: Ranked, reference: Ranked) -> str | None:
+def disagreement(answer: TopK, reference: TopK) -> str | None:
     """What differs between `answer` and `reference`, or None: scores within TOLERANCE, titles equal but for ties."""
     if len(answer) != len(reference):
         return f"{len(answer)} films instead of {len(reference)}"

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.summary import median
+from model_service.ann_index import AnnIndex, AnnIndexError, read_index
 from model_service.artifact import Artifact, load_artifact
-from model_service.index import build_index
+from model_service.build_index import build_index
 from model_service.serving.recommender import Recommender, TopRequest
-from model_service.serving.scoring.index_file import FilmIndex, IndexFileError, read_index
 
 TOP = 10
 TOGETHER = 32
@@ -78,7 +78,7 @@ class Plain:
         return best[np.argsort(-scores[best], kind="stable")]
 
 
-def measure_kernels(artifact: Artifact, rounds: int, index: FilmIndex | None = None) -> dict[str, Any]:
+def measure_kernels(artifact: Artifact, rounds: int, index: AnnIndex | None = None) -> dict[str, Any]:
     """Medians in ms for one answer, ratios, and whether ours and numpy's best films are the same.
 
     `index` is measured beside them where it is given.
@@ -170,18 +170,18 @@ def _same(recommender: Recommender, plain: Plain, ids: NDArray[np.int64]) -> boo
     return True
 
 
-def _index(folder: Path, artifact: Artifact) -> FilmIndex | None:
+def _index(folder: Path, artifact: Artifact) -> AnnIndex | None:
     """The index of a large catalogue, built when there is none that fits; None without the library."""
     films, factors = artifact.weights.item_factors.shape
     if films < _INDEX_ABOVE or importlib.util.find_spec("faiss") is None:
         return None
 
-    def read() -> FilmIndex:
+    def read() -> AnnIndex:
         return read_index(folder, model_version=artifact.metadata.model_version, films=films, factors=factors)
 
     try:
         return read()
-    except IndexFileError:
+    except AnnIndexError:
         build_index(folder)
         return read()
 

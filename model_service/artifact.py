@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from model_service.catalogue import Item, MappedItems, encode_items
-from model_service.mapped import map_tensors
-from model_service.version import (
+from model_service.metadata import (
     METADATA_FILE,
     REMEDY,
     ArtifactError,
@@ -24,6 +23,7 @@ from model_service.version import (
     sha256_file,
     verify_files,
 )
+from model_service.safetensors_mmap import map_tensors
 from model_service.weights import Weights
 
 __all__ = ["Artifact", "ArtifactError", "Weights", "load_artifact", "write_artifact"]

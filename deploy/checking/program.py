@@ -22,7 +22,7 @@ from pulumi.runtime import mocks
 
 from deploy.checking.account import AnyAccount
 from deploy.project import PROJECT_DIR
-from model_service.version import METADATA_FILE, Metadata
+from model_service.metadata import METADATA_FILE, Metadata
 
 NO_MODEL: Final = "no trained model yet: make train"
 

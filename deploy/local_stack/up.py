@@ -22,7 +22,7 @@ from local.docker_engine import ensure_docker
 from local.errors import LocalError
 from local.settings import DEFAULT_PORTS, PROJECT_DIR, LocalSettings, load_settings
 from local.stack_record import StackRecord, save_record
-from model_service.version import ArtifactError, read_model_version
+from model_service.metadata import ArtifactError, read_model_version
 
 ARTIFACT_DIR = PROJECT_DIR / "model_service" / "artifact"
 SHOWN_USER = 20

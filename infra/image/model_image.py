@@ -16,8 +16,8 @@ from infra.errors import ProgramError
 from infra.image.build_context import BuildContext
 from infra.image.push import explain_taken_tag
 from infra.image.reference import ImageReference, image_tag, parse_image_uri
-from model_service.serving.scoring.index_file import IndexFileError, read_about
-from model_service.version import ArtifactError, read_metadata, read_model_version
+from model_service.ann_index import AnnIndexError, read_index_metadata
+from model_service.metadata import ArtifactError, read_metadata, read_model_version
 
 BUILD_SECRETS: Final = ("ca-bundle", "pip-conf")
 """What the Dockerfile may mount while it builds; never in the image, nor a reason to build it again."""
@@ -146,12 +146,12 @@ def _check_index(artifact: Path, above: int) -> None:
     if int(metadata.data["items"]) <= above:
         return
     try:
-        read_about(artifact, model_version=metadata.model_version)
-    except IndexFileError as error:
+        read_index_metadata(artifact, model_version=metadata.model_version)
+    except AnnIndexError as error:
         raise ProgramError(
             f"approximateAbove is {above} and the model has {metadata.data['items']} films, but "
             f"{str(error).partition('; ')[0]}\n"
-            "To mend it: .venv/bin/python -m model_service.index (or pulumi config rm approximateAbove)"
+            "To mend it: .venv/bin/python -m model_service.build_index (or pulumi config rm approximateAbove)"
         ) from None
 
 

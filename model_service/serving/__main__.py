@@ -16,8 +16,8 @@ def main() -> int:
     from model_service.serving.loading import Loading
 
     loading = Loading(settings.artifact_dir)  # reads and checks files while the rest is imported
-    from model_service.serving.logs import configure_logging
     from model_service.serving.server import serve
+    from model_service.serving.telemetry.logs import configure_logging
 
     configure_logging(settings.log_level)
     return serve(settings, loading)

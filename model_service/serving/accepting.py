@@ -7,13 +7,13 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
-_AT_A_TIME: Final = 256
-_OUT_OF_FILES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_MAX_ACCEPTS_PER_WAKEUP: Final = 256
+_RESOURCE_ERRORS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _PAUSE_SECONDS: Final = 0.1
 _log = logging.getLogger(__name__)
 
 
-class Acceptor:
+class ConnectionAcceptor:
     """Hands each connection to a listening socket to a protocol of its own, until it is closed.
 
     The event loop's own server takes one connection each time that it looks: under overload, when everybody who is
@@ -39,13 +39,13 @@ class Acceptor:
         await asyncio.gather(*self._begun, return_exceptions=True)
 
     def _accept(self) -> None:
-        for _ in range(_AT_A_TIME):
+        for _ in range(_MAX_ACCEPTS_PER_WAKEUP):
             try:
                 connection, _ = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
-                if error.errno in _OUT_OF_FILES:
+                if error.errno in _RESOURCE_ERRORS:
                     self._pause(error)
                 return
             connection.setblocking(False)

@@ -8,15 +8,15 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from model_service.serving import description
-from model_service.serving.envelope import Envelope
+from model_service.serving.api import docs, items, predict, recommendations, system, users
+from model_service.serving.api.common import json_response
+from model_service.serving.api.middleware import ResponseMiddleware
 from model_service.serving.errors import RequestError
-from model_service.serving.routes import about, docs, items, predict, recommendations, users
-from model_service.serving.routes.common import json_response
 from model_service.serving.settings import Settings
 from model_service.serving.state import ServiceState
 from model_service.serving.ui import routes as ui
 
-_ROUTES = (recommendations, predict, items, users, about, docs, ui)
+_ROUTES = (recommendations, predict, items, users, system, docs, ui)
 
 
 def create_app(settings: Settings, state: ServiceState | None = None) -> FastAPI:
@@ -37,7 +37,7 @@ def create_app(settings: Settings, state: ServiceState | None = None) -> FastAPI
         docs_url=None,
         redoc_url=None,
     )
-    app.add_middleware(Envelope, state=state)
+    app.add_middleware(ResponseMiddleware, state=state)
     app.add_exception_handler(RequestError, _tell_problem)
     app.add_exception_handler(HTTPException, _tell_http_error)
     for routes in _ROUTES:

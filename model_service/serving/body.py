@@ -6,8 +6,8 @@ from starlette.requests import ClientDisconnect, Request
 
 from model_service.serving.errors import RequestError
 
-MOST_BYTES = 16 * 1024
-MOST_SECONDS = 10.0
+MAX_BODY_BYTES = 16 * 1024
+MAX_BODY_SECONDS = 10.0
 
 
 async def read_body(request: Request) -> bytes:
@@ -16,13 +16,13 @@ async def read_body(request: Request) -> bytes:
         return b""
     body = bytearray()
     try:
-        async with asyncio.timeout(MOST_SECONDS):
+        async with asyncio.timeout(MAX_BODY_SECONDS):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > MOST_BYTES:
-                    raise RequestError(413, f"the body is longer than {MOST_BYTES} bytes")
+                if len(body) > MAX_BODY_BYTES:
+                    raise RequestError(413, f"the body is longer than {MAX_BODY_BYTES} bytes")
     except TimeoutError:
-        raise RequestError(408, f"the body did not arrive within {MOST_SECONDS:g} s") from None
+        raise RequestError(408, f"the body did not arrive within {MAX_BODY_SECONDS:g} s") from None
     except ClientDisconnect:
         raise RequestError(400, "the connection was closed within the body") from None
     return bytes(body)

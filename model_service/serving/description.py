@@ -2,28 +2,29 @@
 
 from typing import Any
 
-from model_service.serving.body import MOST_BYTES, MOST_SECONDS
-from model_service.serving.query import DEFAULT_N, MOST_EXCLUDED, MOST_N
+from model_service.serving.body import MAX_BODY_BYTES, MAX_BODY_SECONDS
+from model_service.serving.query import DEFAULT_N, MAX_EXCLUDED, MAX_N
 
 TITLE = "Film recommender"
 SUMMARY = f"""The best films that a user has not rated yet, from a matrix-factorisation model.
 
 Every answer carries the version of the model in the header `X-Model-Version`, and an error is always
-`{{"success": false, "error": "…"}}`. A body is at most {MOST_BYTES} bytes and arrives within {MOST_SECONDS:g} s.
+`{{"success": false, "error": "…"}}`. A body is at most {MAX_BODY_BYTES} bytes and
+arrives within {MAX_BODY_SECONDS:g} s.
 """
 
 Responses = dict[int | str, dict[str, Any]]
 
 INT64 = {"type": "integer", "format": "int64", "minimum": -(2**63), "maximum": 2**63 - 1}
 UID_SCHEMA = {**INT64, "description": "The user's id in the data."}
-N_SCHEMA = {"type": "integer", "minimum": 1, "maximum": MOST_N, "default": DEFAULT_N, "description": "How many."}
+N_SCHEMA = {"type": "integer", "minimum": 1, "maximum": MAX_N, "default": DEFAULT_N, "description": "How many."}
 GENRE_SCHEMA = {
     "type": "string",
     "minLength": 1,
     "maxLength": 100,
     "description": "Only this genre, whatever its case.",
 }
-EXCLUDE = {"type": "array", "items": INT64, "minItems": 1, "maxItems": MOST_EXCLUDED, "description": "Ids of films."}
+EXCLUDE = {"type": "array", "items": INT64, "minItems": 1, "maxItems": MAX_EXCLUDED, "description": "Ids of films."}
 
 
 def parameter(name: str, schema: dict[str, Any], *, place: str = "query", **more: Any) -> dict[str, Any]:
@@ -51,7 +52,7 @@ COUNTED_FILM: dict[str, Any] = {
     "required": [*_FILM_PROPERTIES, "ratings"],
     "properties": {**_FILM_PROPERTIES, "ratings": _RATINGS},
 }
-IDS = {"type": "array", "items": INT64, "maxItems": MOST_N, "description": "The films' ids, in the same order."}
+IDS = {"type": "array", "items": INT64, "maxItems": MAX_N, "description": "The films' ids, in the same order."}
 _ERROR_SCHEMA = {
     "type": "object",
     "required": ["success", "error"],
@@ -62,7 +63,7 @@ _ERROR_SCHEMA = {
 def ranked(text: str) -> dict[str, Any]:
     """Pairs of a title and a number, described by `text`."""
     pair = {"type": "array", "items": {"type": ["string", "number"]}, "minItems": 2, "maxItems": 2}
-    return {"type": "array", "maxItems": MOST_N, "description": text, "items": pair}
+    return {"type": "array", "maxItems": MAX_N, "description": text, "items": pair}
 
 
 def success(**properties: Any) -> dict[str, Any]:

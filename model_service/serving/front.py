@@ -6,24 +6,24 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from model_service.serving.batching import RecommendRequest
 from model_service.serving.state import ServiceState
-from model_service.serving.waiting import Question
 
 _log = logging.getLogger("model_service.access")
 _WHOLE: Final = re.compile(rb"GET ([!-~]{1,64}) HTTP/1\.1\r\n((?:[A-Za-z0-9-]{1,64}:[\t -~]*\r\n)+)\r\n")
 _PLAIN: Final = re.compile(rb"/\?uid=(-?[0-9]{1,18})(?:&n=(100|[1-9][0-9]?))?")  # needs no check of its bounds
 
 
-def plain_question(target: bytes) -> Question | None:
+def parse_fast_path(target: bytes) -> RecommendRequest | None:
     """What a request target asks that is exactly `/?uid=…` or `/?uid=…&n=…`, None for every other one."""
     plain = _PLAIN.fullmatch(target)
     if plain is None:
         return None
     uid, n = plain.groups()
-    return Question(int(uid), int(n) if n else 10)
+    return RecommendRequest(int(uid), int(n) if n else 10)
 
 
-def whole_request(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]] | None:
+def parse_single_get(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]] | None:
     """Target and headers of `data` that is the head of one GET and nothing else, None where that is not certain."""
     whole = _WHOLE.fullmatch(data)
     if whole is None:
@@ -45,9 +45,9 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
 
-    def answered(self, status: int, seconds: float, request_name: bytes) -> None:
+    def record_response(self, status: int, seconds: float, request_name: bytes) -> None:
         """Count an answer to a plain question; of the good ones, log one in so many."""
-        self.state.counters.answered(status, seconds)
+        self.state.counters.record_response(status, seconds)
         if status == 200 and self._log_every:
             self._until_log -= 1
             if self._until_log <= 0:

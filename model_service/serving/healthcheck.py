@@ -9,7 +9,7 @@ import socket
 import sys
 
 _TIMEOUT_SECONDS = 3.0  # without anything received
-_MOST_BYTES = 4096
+_MAX_RESPONSE_BYTES = 4096
 
 
 def check(port: int, path: str) -> str | None:
@@ -18,7 +18,7 @@ def check(port: int, path: str) -> str | None:
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_SECONDS) as connection:
             connection.sendall(request)
-            answer = connection.makefile("rb").read(_MOST_BYTES)
+            answer = connection.makefile("rb").read(_MAX_RESPONSE_BYTES)
     except OSError as error:
         return f"no answer from port {port}: {error}"
     head, _, body = answer.partition(b"\r\n\r\n")

@@ -2,21 +2,21 @@
 
 from typing import Protocol, Self
 
-from model_service.serving.kept import Answer
-from model_service.serving.waiting import Question
+from model_service.serving.batching import RecommendRequest
+from model_service.serving.cache import EncodedResponse
 
 
-class Asker(Protocol):
+class Connection(Protocol):
     """The connection that a question came from."""
 
-    def tell(self, pending: "Pending", answer: Answer) -> None:
+    def tell(self, pending: "FastPathCycle", answer: EncodedResponse) -> None:
         """Here is the answer to `pending`."""
 
-    def give_up(self, pending: "Pending", error: BaseException) -> None:
+    def fail(self, pending: "FastPathCycle", error: BaseException) -> None:
         """`pending` cannot be answered."""
 
 
-class Pending:
+class FastPathCycle:
     """Waits in the queue for the answer to `question`, and stands in a connection where uvicorn has its own cycle.
 
     uvicorn asks for `response_complete` before it begins another request, sets `keep_alive` to False when the service
@@ -25,7 +25,7 @@ class Pending:
 
     __slots__ = ("_asker", "disconnected", "keep_alive", "name", "question", "response_complete", "started")
 
-    def __init__(self, asker: Asker, question: Question, *, name: bytes, started: float) -> None:
+    def __init__(self, asker: Connection, question: RecommendRequest, *, name: bytes, started: float) -> None:
         """`name` is the request's id, `started` when it began by `time.monotonic()`."""
         self._asker = asker
         self.question = question
@@ -38,13 +38,13 @@ class Pending:
         """Whether nobody waits any more."""
         return self.disconnected or self.response_complete
 
-    def set_result(self, answer: Answer, /) -> None:
+    def set_result(self, answer: EncodedResponse, /) -> None:
         """Tell the connection."""
         self._asker.tell(self, answer)
 
     def set_exception(self, error: BaseException, /) -> None:
         """Tell the connection."""
-        self._asker.give_up(self, error)
+        self._asker.fail(self, error)
 
     @property
     def message_event(self) -> Self:

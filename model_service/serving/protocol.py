@@ -15,15 +15,15 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from model_service.serving.envelope import FAILED
+from model_service.serving.api.middleware import FAILED
+from model_service.serving.cache import EncodedResponse
 from model_service.serving.errors import OverloadedError
-from model_service.serving.front import Front, plain_question, whole_request
-from model_service.serving.kept import Answer
-from model_service.serving.pending import Pending
+from model_service.serving.front import Front, parse_fast_path, parse_single_get
+from model_service.serving.pending import FastPathCycle
 from model_service.serving.request_id import request_id
 from model_service.serving.state import Model
 
-MOST_CONNECTIONS: Final = 2000
+MAX_CONNECTIONS: Final = 2000
 KEEP_ALIVE_SECONDS: Final = 75.0  # longer than the load balancer's idle timeout, 60 s, so that it never loses a race
 HEAD_SECONDS: Final = 10.0
 UNREAD_SECONDS: Final = 30.0
@@ -41,7 +41,7 @@ _MALFORMED: Final = b"HTTP/1.1 400 Bad Request\r\n" + _LAST
 _MALFORMED_BODY: Final = b'{"success":false,"error":"this is no HTTP/1.1 request"}'
 
 
-def only_a_head(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+def is_bodyless(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Whether a request with these headers is nothing but its head, and leaves its connection open."""
     return all(
         name not in _NOT_PLAIN or (name == b"connection" and value.lower() == b"keep-alive") for name, value in headers
@@ -53,7 +53,7 @@ class Protocol(HttpToolsProtocol):
 
     `sweep`, called about once a second, ends it: when a request's head takes longer than HEAD_SECONDS, when nothing is
     asked for KEEP_ALIVE_SECONDS, and when the client does not read what it asked for in UNREAD_SECONDS. Bodies have a
-    limit of their own. Connections beyond MOST_CONNECTIONS are told so and closed.
+    limit of their own. Connections beyond MAX_CONNECTIONS are told so and closed.
     """
 
     def __init__(
@@ -70,30 +70,30 @@ class Protocol(HttpToolsProtocol):
         self._used = self._begun = self._unread = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self._one_too_many = len(self.connections) >= MOST_CONNECTIONS
+        self._one_too_many = len(self.connections) >= MAX_CONNECTIONS
         self._used = time.monotonic()
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        if not self._turned_away_unparsed(data):
+        if not self._reject_unparsed(data):
             super().data_received(data)
 
-    def _turned_away_unparsed(self, data: bytes) -> bool:
+    def _reject_unparsed(self, data: bytes) -> bool:
         """While the queue is full, turn away a plain question in half of the time that it takes to parse it.
 
         Under overload most of the work is to say no; what is saved there goes into answers.
         """
         model = self._front.state.model
-        if model is None or not model.answers.queue.full or self._one_too_many or self._within or not self._free:
+        if model is None or not model.answers.batcher.full or self._one_too_many or self._within or not self._free:
             return False
-        found = whole_request(data)
+        found = parse_single_get(data)
         if found is None:
             return False
         target, headers = found
-        question = plain_question(target)
-        if question is None or model.answers.kept.find(target) is not None or not only_a_head(headers):
+        question = parse_fast_path(target)
+        if question is None or model.answers.cache.get(target) is not None or not is_bodyless(headers):
             return False
-        self._enter(model, Pending(self, question, name=request_id(headers), started=time.monotonic()))
+        self._enter(model, FastPathCycle(self, question, name=request_id(headers), started=time.monotonic()))
         return True
 
     @property
@@ -109,51 +109,51 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         started, self._begun = self._begun, 0.0
         if self._one_too_many:
-            self._turn_away()
-        elif not self._answer_plain(started):
+            self._reject_connection()
+        elif not self._try_fast_path(started):
             super().on_headers_complete()
 
-    def _answer_plain(self, started: float) -> bool:
+    def _try_fast_path(self, started: float) -> bool:
         """Answer, now or when it has been computed, if this is a plain question and nothing else is to be written."""
         state = self._front.state
         model = state.model
         if model is None:
             return False
-        answer = model.answers.kept.find(self.url)
-        question = plain_question(self.url) if answer is None else None
+        answer = model.answers.cache.get(self.url)
+        question = parse_fast_path(self.url) if answer is None else None
         if (
             (answer is None and question is None)
             or not self._free
             or self.parser.get_method() != b"GET"
             or self.parser.get_http_version() != "1.1"
-            or not only_a_head(self.headers)
+            or not is_bodyless(self.headers)
         ):
             return False
         self._answered = True
         name = request_id(self.headers)
         if answer is not None:
-            state.counters.told(answer.scores, answer.score_sum, kept=True)
+            state.counters.record_scores(answer.scores, answer.score_sum, kept=True)
             self._finish(200, started, name, (_OK, self._date, b"\r\n", answer.head, name, answer.tail))
         elif question is not None:
-            self._enter(model, Pending(self, question, name=name, started=started))
+            self._enter(model, FastPathCycle(self, question, name=name, started=started))
         return True
 
-    def _enter(self, model: Model, pending: Pending) -> None:
-        """Have `tell` or `give_up` called, at once when the queue is full."""
+    def _enter(self, model: Model, pending: FastPathCycle) -> None:
+        """Have `tell` or `fail` called, at once when the queue is full."""
         self.cycle = cast(Any, pending)
         try:
-            model.answers.queue.enter(pending.question, pending)
+            model.answers.batcher.submit(pending.question, pending)
         except OverloadedError as error:
-            self.give_up(pending, error)
+            self.fail(pending, error)
 
-    def tell(self, pending: Pending, answer: Answer) -> None:
+    def tell(self, pending: FastPathCycle, answer: EncodedResponse) -> None:
         """Write the answer to a question that waited."""
         model = self._front.state.model
         if model is not None:
             model.answers.given(pending.question, answer)
         self._end(pending, 200, _OK, (answer.head, pending.name, answer.tail))
 
-    def give_up(self, pending: Pending, error: BaseException) -> None:
+    def fail(self, pending: FastPathCycle, error: BaseException) -> None:
         """Write that there is no answer: 503 because of the load, 500 and a line in the log otherwise."""
         overloaded = isinstance(error, OverloadedError)
         if not overloaded:
@@ -166,7 +166,7 @@ class Protocol(HttpToolsProtocol):
         parts = (head % (len(body), version, pending.name), body)
         self._end(pending, 503 if overloaded else 500, _OVERLOADED if overloaded else _FAILED, parts)
 
-    def _end(self, pending: Pending, status: int, begin: bytes, parts: Sequence[bytes]) -> None:
+    def _end(self, pending: FastPathCycle, status: int, begin: bytes, parts: Sequence[bytes]) -> None:
         pending.response_complete = True
         if self.transport.is_closing():
             return
@@ -180,7 +180,7 @@ class Protocol(HttpToolsProtocol):
     def _finish(self, status: int, started: float, name: bytes, parts: Sequence[bytes]) -> None:
         self.transport.write(b"".join(parts))
         self._used = time.monotonic()
-        self._front.answered(status, self._used - started, name)
+        self._front.record_response(status, self._used - started, name)
 
     @property
     def _date(self) -> bytes:
@@ -220,19 +220,19 @@ class Protocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Tell that `msg` went wrong while parsing, as JSON; nothing is logged, since anybody can cause it at will."""
         state = self._front.state
-        state.counters.answered(400, 0.0)
-        self._last_words(_MALFORMED, _MALFORMED_BODY)
+        state.counters.record_response(400, 0.0)
+        self._send_and_close(_MALFORMED, _MALFORMED_BODY)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Not worth a line in the log: the request is answered as if it had not asked."""
 
-    def _turn_away(self) -> None:
+    def _reject_connection(self) -> None:
         self._answered = True
-        self._front.state.counters.overloaded()
-        self._front.state.counters.answered(503, 0.0)
-        self._last_words(_FULL + b"x-request-id: %s\r\n" % request_id(self.headers), _FULL_BODY)
+        self._front.state.counters.record_rejection()
+        self._front.state.counters.record_response(503, 0.0)
+        self._send_and_close(_FULL + b"x-request-id: %s\r\n" % request_id(self.headers), _FULL_BODY)
 
-    def _last_words(self, head: bytes, body: bytes) -> None:
+    def _send_and_close(self, head: bytes, body: bytes) -> None:
         if self.transport.is_closing():
             return
         version = self._front.state.version.encode()

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 from model_service.serving.errors import RequestError, shown
 
 DEFAULT_N: Final = 10
-MOST_N: Final = 100
-MOST_EXCLUDED: Final = 1000
+MAX_N: Final = 100
+MAX_EXCLUDED: Final = 1000
 _NAMES: Final = frozenset(("uid", "n", "genre", "exclude"))
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
 _ID_LIMIT: Final = 2**63  # ids are 64-bit integers in the artifact
@@ -64,10 +64,10 @@ def read_id(value: object, name: str, *, example: str) -> int:
 
 
 def read_n(fields: Mapping[str, object]) -> int:
-    """The field `n`, 1 to MOST_N, DEFAULT_N when it is absent; raises RequestError 422."""
+    """The field `n`, 1 to MAX_N, DEFAULT_N when it is absent; raises RequestError 422."""
     n = _whole(fields.get("n", DEFAULT_N))
-    if n is None or not 1 <= n <= MOST_N:
-        raise RequestError(422, f"n has to be a whole number from 1 to {MOST_N}; it is {shown(fields['n'])}")
+    if n is None or not 1 <= n <= MAX_N:
+        raise RequestError(422, f"n has to be a whole number from 1 to {MAX_N}; it is {shown(fields['n'])}")
     return n
 
 
@@ -89,8 +89,8 @@ def _excluded(value: object) -> tuple[int, ...]:
         ids = value
     else:
         raise RequestError(422, f"exclude has to be a list of film ids, as in exclude=3,14; it is {shown(value)}")
-    if len(ids) > MOST_EXCLUDED:
-        raise RequestError(422, f"exclude has {len(ids)} films; at most {MOST_EXCLUDED} are allowed")
+    if len(ids) > MAX_EXCLUDED:
+        raise RequestError(422, f"exclude has {len(ids)} films; at most {MAX_EXCLUDED} are allowed")
     return tuple(sorted({read_id(one, "exclude", example="exclude=3,14") for one in ids}))
 
 

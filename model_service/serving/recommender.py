@@ -7,13 +7,13 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
+from model_service.ann_index import AnnIndex
 from model_service.artifact import Artifact
-from model_service.serving.scoring.engine import make_engine
-from model_service.serving.scoring.fold_in import Person, fold_in
-from model_service.serving.scoring.index_file import FilmIndex
-from model_service.serving.scoring.query import Mask, Query, Ranked, Rows
-from model_service.serving.scoring.score import exact_scores
-from model_service.serving.scoring.similar import Neighbours
+from model_service.serving.ranking.engine import make_engine
+from model_service.serving.ranking.fold_in import UserVector, fold_in
+from model_service.serving.ranking.query import Mask, Query, Rows, TopK
+from model_service.serving.ranking.score import exact_scores
+from model_service.serving.ranking.similar import SimilarItems
 
 POPULAR_FILMS = 100
 _NO_ROWS: Rows = np.zeros(0, np.int32)
@@ -38,10 +38,10 @@ class TopRequest:
     exclude: item rows to leave out as well, in any order. only: a mask (I,) of the films to choose from.
     """
 
-    who: int | Person
+    who: int | UserVector
     n: int
     exclude: Rows | None = None
-    only: Mask | None = None
+    mask: Mask | None = None
 
 
 class Recommender:
@@ -53,14 +53,14 @@ class Recommender:
     catalogue, up to `threads` threads share each pass over the factors.
     """
 
-    def __init__(self, artifact: Artifact, index: FilmIndex | None = None, *, threads: int = 1) -> None:
+    def __init__(self, artifact: Artifact, index: AnnIndex | None = None, *, threads: int = 1) -> None:
         self._weights = weights = artifact.weights
         self.items = artifact.items
         self._scale = artifact.scale
         self._hyperparameters = artifact.metadata.hyperparameters
         self._mean = float(weights.global_mean[0])
         self._engine = make_engine(weights.item_factors, weights.item_bias, index, threads=threads)
-        self._neighbours = Neighbours(weights.item_factors)
+        self._neighbours = SimilarItems(weights.item_factors)
         self._popular = self._rank_popular(np.ones(len(self.items), np.bool_))
         self.version = artifact.metadata.short_version
 
@@ -80,33 +80,33 @@ class Recommender:
         """An answer for each request, the same as alone; one pass over the factors serves them all."""
         people = [self.person(request.who) if isinstance(request.who, int) else request.who for request in requests]
         queries = [
-            Query(vector=person.vector, n=request.n, skip=_union(person.seen, request.exclude), only=request.only)
+            Query(vector=person.vector, n=request.n, exclude=_union(person.seen, request.exclude), mask=request.mask)
             for person, request in zip(people, requests, strict=True)
             if person is not None
         ]
         offsets = [self._mean + float(person.bias) for person in people if person is not None]
-        found = iter(self._stars(self._engine.top(queries), offsets))
+        found = iter(self._stars(self._engine.top_k(queries), offsets))
         return [
-            self.popular(request.n, exclude=request.exclude, only=request.only, cold_start=True)
+            self.popular(request.n, exclude=request.exclude, mask=request.mask, cold_start=True)
             if person is None
             else next(found)
             for person, request in zip(people, requests, strict=True)
         ]
 
     def popular(
-        self, n: int, *, exclude: Rows | None = None, only: Mask | None = None, cold_start: bool = False
+        self, n: int, *, exclude: Rows | None = None, mask: Mask | None = None, cold_start: bool = False
     ) -> Recommendations:
         """The `n` films with the best μ + b_i of the POPULAR_FILMS most rated of those that are allowed."""
         popular = self._popular
-        if only is not None or exclude is not None:
-            allowed = np.ones(len(self.items), np.bool_) if only is None else only.copy()
+        if mask is not None or exclude is not None:
+            allowed = np.ones(len(self.items), np.bool_) if mask is None else mask.copy()
             allowed[_NO_ROWS if exclude is None else exclude] = False
             popular = self._rank_popular(allowed)
-        best = Ranked(rows=popular.rows[:n], scores=popular.scores[:n])
+        best = TopK(rows=popular.rows[:n], scores=popular.scores[:n])
         return self._told(best.rows, self._clip(best.scores + self._mean), cold_start=cold_start)
 
     def similar(
-        self, item_row: int, n: int, *, exclude: Rows | None = None, only: Mask | None = None
+        self, item_row: int, n: int, *, exclude: Rows | None = None, mask: Mask | None = None
     ) -> Recommendations:
         """The `n` films whose vectors have the greatest cosine with that of the film in `item_row`, without itself.
 
@@ -114,11 +114,11 @@ class Recommender:
         """
         if not 0 <= item_row < len(self.items):
             raise IndexError(f"row {item_row} of {len(self.items)} films")
-        skip = _union(np.array([item_row], np.int32), exclude)
-        best = self._neighbours.top(item_row, n, skip, only)
+        excluded = _union(np.array([item_row], np.int32), exclude)
+        best = self._neighbours.top_k(item_row, n, excluded, mask)
         return self._told(best.rows, best.scores.round(6).tolist())
 
-    def fold_in(self, item_rows: Sequence[int], stars: Sequence[float]) -> Person:
+    def fold_in(self, item_rows: Sequence[int], stars: Sequence[float]) -> UserVector:
         """Someone new who rated the films in `item_rows` with `stars`; see `fold_in` for how and what it raises."""
         rows = np.asarray(item_rows, np.int32)
         weights = self._weights
@@ -126,7 +126,7 @@ class Recommender:
         given = {name: float(self._hyperparameters.get(name, 0.0)) for name in ("c_vector", "c_bias", "shrinkage")}
         return fold_in(rows, residuals, weights.item_factors[rows], **given)
 
-    def score_pairs(self, people: Sequence[Person], item_rows: Sequence[int]) -> list[float]:
+    def score_pairs(self, people: Sequence[UserVector], item_rows: Sequence[int]) -> list[float]:
         """The predicted rating in stars for each pair of a person and an item row, as `recommend` tells it."""
         factors, bias = self._weights.item_factors, self._weights.item_bias
         stars: list[float] = []
@@ -135,13 +135,13 @@ class Recommender:
             stars += self._clip(score + (self._mean + float(person.bias)))
         return stars
 
-    def person(self, uid: int) -> Person | None:
+    def person(self, uid: int) -> UserVector | None:
         """The user with id `uid`, None when there is none in the data."""
         row = _find(self._weights.user_ids, uid)
         if row is None:
             return None
         weights = self._weights
-        return Person(vector=weights.user_factors[row], bias=weights.user_bias[row], seen=self.seen(row))
+        return UserVector(vector=weights.user_factors[row], bias=weights.user_bias[row], seen=self.seen(row))
 
     def item_row(self, item_id: int) -> int | None:
         """The row of the film with this id, None when there is none."""
@@ -152,15 +152,15 @@ class Recommender:
         start, end = self._weights.seen_indptr[user_row : user_row + 2]
         return self._weights.seen_indices[start:end]
 
-    def _rank_popular(self, allowed: Mask) -> Ranked:
+    def _rank_popular(self, allowed: Mask) -> TopK:
         counts = np.where(allowed, self._weights.item_counts, -1)
         most = min(POPULAR_FILMS, int(allowed.sum()))
         rows = np.lexsort((np.arange(len(counts)), -counts))[:most] if most else _NO_ROWS
         base = self._weights.item_bias[rows].astype(np.float64)
         order = np.lexsort((rows, -base))
-        return Ranked(rows=rows[order].astype(np.int32), scores=base[order])
+        return TopK(rows=rows[order].astype(np.int32), scores=base[order])
 
-    def _stars(self, ranked: Sequence[Ranked], offsets: Sequence[float]) -> list[Recommendations]:
+    def _stars(self, ranked: Sequence[TopK], offsets: Sequence[float]) -> list[Recommendations]:
         """Each of `ranked` with its offset added to its scores; the numbers of all in one go."""
         if not ranked:
             return []

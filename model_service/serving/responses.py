@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from model_service.serving.body import MOST_BYTES, MOST_SECONDS
+from model_service.serving.body import MAX_BODY_BYTES, MAX_BODY_SECONDS
 from model_service.serving.description import (
     COUNTED_FILM,
     EXCLUDE,
@@ -24,7 +24,7 @@ from model_service.serving.description import (
     ranked,
     success,
 )
-from model_service.serving.query import MOST_N
+from model_service.serving.query import MAX_N
 
 NOT_READY = error(
     "No verified model, shutting down, or too many requests waiting; Retry-After tells when to ask again.",
@@ -36,8 +36,8 @@ STATUS_RESPONSES: Responses = {200: answer("Yes.", STATUS_SCHEMA)}
 READY_RESPONSES: Responses = {**STATUS_RESPONSES, 503: NOT_READY}
 _BODY_PROBLEMS: Responses = {
     400: error("The body is no JSON.", 'the body is no JSON; send for example {"uid": 20, "n": 10}'),
-    408: error("The body is too slow.", f"the body did not arrive within {MOST_SECONDS:g} s"),
-    413: error("The body is too long.", f"the body is longer than {MOST_BYTES} bytes"),
+    408: error("The body is too slow.", f"the body did not arrive within {MAX_BODY_SECONDS:g} s"),
+    413: error("The body is too long.", f"the body is longer than {MAX_BODY_BYTES} bytes"),
     422: error(
         "Something is missing, or a value cannot be used.",
         "n has to be a whole number from 1 to 100; it is '0'",
@@ -80,7 +80,7 @@ _FILM_EXAMPLE: dict[str, Any] = {"id": 314, "title": "The Silent Orchard (1987)"
 ITEMS_RESPONSES: Responses = {
     200: answer(
         "Films, most rated first.",
-        success(items={"type": "array", "maxItems": MOST_N, "items": COUNTED_FILM}),
+        success(items={"type": "array", "maxItems": MAX_N, "items": COUNTED_FILM}),
         example={"success": True, "items": [{**_FILM_EXAMPLE, "ratings": 172}]},
     ),
     **_READ_PROBLEMS,
@@ -104,7 +104,7 @@ SIMILAR_RESPONSES: Responses = {
 USERS_RESPONSES: Responses = {
     200: answer(
         "Ids of users and how many users there are.",
-        success(users={"type": "array", "items": INT64, "maxItems": MOST_N}, count={"type": "integer"}),
+        success(users={"type": "array", "items": INT64, "maxItems": MAX_N}, count={"type": "integer"}),
         example={"success": True, "users": [21, 22, 23], "count": 943},
     ),
     **_READ_PROBLEMS,
@@ -117,9 +117,7 @@ _RATED_FILM = {
 USER_RESPONSES: Responses = {
     200: answer(
         "How many films the user has rated, and the n of them that suit the user best.",
-        success(
-            uid=INT64, count={"type": "integer"}, rated={"type": "array", "maxItems": MOST_N, "items": _RATED_FILM}
-        ),
+        success(uid=INT64, count={"type": "integer"}, rated={"type": "array", "maxItems": MAX_N, "items": _RATED_FILM}),
         example={"success": True, "uid": 20, "count": 48, "rated": [{**_FILM_EXAMPLE, "ratings": 172, "stars": 4.6}]},
     ),
     404: error("There is no such user.", "user 5000 is not in the model's data; GET /users tells who is"),

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_service.catalogue import Item
-from model_service.serving.scoring.query import Mask, Rows
+from model_service.serving.ranking.query import Mask, Rows
 
-_MOST_FOUND: Final = 10_000
+_MAX_MATCHES: Final = 10_000
 
 
 class TitleIndex:
@@ -32,7 +32,7 @@ class TitleIndex:
         wanted = b"\n" + _folded(title) + b"\n"
         found: list[int] = []
         at = text.find(wanted)
-        while at >= 0 and len(found) < _MOST_FOUND:
+        while at >= 0 and len(found) < _MAX_MATCHES:
             found.append(at + 1)
             at = text.find(wanted, at + 1)
         return self._most_rated(np.array(found, np.int64), 1)[0] if found else None
@@ -45,7 +45,7 @@ class TitleIndex:
         titles, wanted = self._read(), _folded(text)
         found: list[int] = []
         at = titles.find(wanted)
-        while at >= 0 and len(found) < _MOST_FOUND:
+        while at >= 0 and len(found) < _MAX_MATCHES:
             found.append(at)
             at = titles.find(wanted, max(at + 1, titles.find(b"\n", at)))
         return self._most_rated(np.array(found, np.int64), n, only) if found else []

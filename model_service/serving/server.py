@@ -12,17 +12,17 @@ from typing import cast
 
 import uvicorn
 
-from model_service.serving.accepting import Acceptor
+from model_service.serving.accepting import ConnectionAcceptor
 from model_service.serving.app import create_app
 from model_service.serving.cpus import available_cpus, whole_cpus
-from model_service.serving.emf import Reporter
 from model_service.serving.front import Front
 from model_service.serving.loading import Loading
-from model_service.serving.metrics import Metrics
 from model_service.serving.protocol import KEEP_ALIVE_SECONDS, Protocol
 from model_service.serving.settings import Settings
 from model_service.serving.state import ServiceState
-from model_service.serving.workers import Supervisor
+from model_service.serving.supervisor import Supervisor
+from model_service.serving.telemetry.emf import Reporter
+from model_service.serving.telemetry.metrics import Metrics
 
 _FINISH_SECONDS = 20  # for requests in flight; ECS kills a task 30 s after SIGTERM unless told otherwise
 _BACKLOG = 2048
@@ -54,7 +54,9 @@ class DrainingServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=[])
-        self.servers = [cast(asyncio.Server, Acceptor(listener, self._protocol)) for listener in sockets or ()]
+        self.servers = [
+            cast(asyncio.Server, ConnectionAcceptor(listener, self._protocol)) for listener in sockets or ()
+        ]
 
     def _protocol(self) -> asyncio.Protocol:
         return Protocol(self.config, self.server_state, self.lifespan.state)
@@ -82,10 +84,10 @@ class DrainingServer(uvicorn.Server):
             if isinstance(connection, Protocol):
                 connection.sweep(now)
         counters, model = self._state.counters, self._state.model
-        counters.gauge("connections", len(self.server_state.connections))
+        counters.set_gauge("connections", len(self.server_state.connections))
         if model is not None:
-            counters.gauge("waiting", len(model.answers.queue))
-            counters.gauge("kept_bytes", model.answers.kept.bytes_held)
+            counters.set_gauge("waiting", len(model.answers.batcher))
+            counters.set_gauge("kept_bytes", model.answers.cache.bytes_held)
         if self._reporter is not None:
             self._reporter.tick()
 
@@ -116,7 +118,7 @@ def serve(settings: Settings, loading: Loading) -> int:
     parent = os.getpid()
 
     def work(worker: int) -> int:
-        state.become_worker(worker)
+        state.use_worker_counters(worker)
         return _run(front, settings, listeners[worker], watched_by=parent)
 
     supervisor = Supervisor(work, listeners, state.metrics, reporter, drain_seconds=settings.drain_seconds)

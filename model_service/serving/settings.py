@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from model_service.version import SHORT_DIGITS
+from model_service.metadata import SHORT_DIGITS
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _DEFAULT_ARTIFACT = Path(__file__).parents[1] / "artifact"
-_MOST_DRAIN_SECONDS = 100.0  # below ECS's longest stop timeout on Fargate, 120 s
+_MAX_DRAIN_SECONDS = 100.0  # below ECS's longest stop timeout on Fargate, 120 s
 _Number = TypeVar("_Number", int, float)
 
 
@@ -34,7 +34,7 @@ class Settings:
     keep_mib: KEEP_MIB, 0 to 4096: memory for answers that are kept, in each worker; 0 keeps none.
     most_waiting: MOST_WAITING, 1 to 100000: requests that may wait to be computed before others are turned away.
     approximate_above: APPROXIMATE_ABOVE, 0 to 1000000000: a model of more films than this answers from its approximate
-        index (`python -m model_service.index` builds it); 0, the default, answers exactly whatever the size.
+        index (`python -m model_service.build_index` builds it); 0, the default, answers exactly whatever the size.
     access_log_every: ACCESS_LOG_EVERY, 0 to 1000000: of the recommendations that succeed, one in so many is logged,
         0 for none; whatever else is asked and every error is logged each time.
     metrics_namespace: METRICS_NAMESPACE, the CloudWatch namespace to write metrics for once a minute; None for none.
@@ -66,7 +66,7 @@ class Settings:
             port=read_port(given),
             log_level=_log_level(given.get("LOG_LEVEL", cls.log_level)),
             model_version=_model_version(given.get("MODEL_VERSION")),
-            drain_seconds=_number(given, "DRAIN_SECONDS", float, cls.drain_seconds, 0.0, _MOST_DRAIN_SECONDS),
+            drain_seconds=_number(given, "DRAIN_SECONDS", float, cls.drain_seconds, 0.0, _MAX_DRAIN_SECONDS),
             workers=_number(given, "WORKERS", int, cls.workers, 0, 64),
             scoring_threads=_number(given, "SCORING_THREADS", int, cls.scoring_threads, 0, 64),
             keep_mib=_number(given, "KEEP_MIB", int, cls.keep_mib, 0, 4096),

@@ -5,18 +5,18 @@ import logging
 import time
 from dataclasses import dataclass, field
 
+from model_service.ann_index import AnnIndex, AnnIndexError, read_index
 from model_service.artifact import Artifact, ArtifactError
 from model_service.serving.answers import Answers
-from model_service.serving.aside import Aside
+from model_service.serving.batching import RecommendRequest
 from model_service.serving.errors import RequestError
+from model_service.serving.executor import BoundedExecutor
 from model_service.serving.loading import Loading
-from model_service.serving.metrics import Counters, Metrics
 from model_service.serving.recommender import Recommender
-from model_service.serving.scoring.index_file import FilmIndex, IndexFileError, read_index
 from model_service.serving.search import TitleIndex
 from model_service.serving.settings import Settings
-from model_service.serving.titles import keep_items
-from model_service.serving.waiting import Question
+from model_service.serving.telemetry.metrics import Counters, Metrics
+from model_service.serving.titles import cache_items
 
 _WARM_UP_USERS = 32
 _log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class Model:
     recommender: Recommender
     titles: TitleIndex
     answers: Answers
-    index: FilmIndex | None = None
+    index: AnnIndex | None = None
 
     @property
     def version(self) -> str:
@@ -47,11 +47,11 @@ class ServiceState:
     model: Model | None = None
     problem: str = ""
     draining: bool = False
-    aside: Aside = field(init=False)
+    aside: BoundedExecutor = field(init=False)
 
     def __post_init__(self) -> None:
         self.counters = self.metrics.counters()
-        self.aside = Aside(self.counters)
+        self.aside = BoundedExecutor(self.counters)
 
     @property
     def version(self) -> str:
@@ -65,7 +65,7 @@ class ServiceState:
         value = served.get("mean") if isinstance(served, dict) else None
         return float(value) if isinstance(value, int | float) else None
 
-    def become_worker(self, worker: int) -> None:
+    def use_worker_counters(self, worker: int) -> None:
         """Count as the worker with this number, from 0."""
         self.counters.become(self.metrics.counters(worker))
 
@@ -89,10 +89,10 @@ class ServiceState:
             return
         try:
             index = _index(artifact, settings)
-        except IndexFileError as error:
+        except AnnIndexError as error:
             self._refuse(str(error))
             return
-        kept = dataclasses.replace(artifact, items=keep_items(artifact.items))
+        kept = dataclasses.replace(artifact, items=cache_items(artifact.items))
         recommender = Recommender(kept, index, threads=threads)
         titles = TitleIndex(artifact.items, artifact.weights.item_counts)
         answers = Answers(
@@ -102,7 +102,7 @@ class ServiceState:
             keep_bytes=settings.keep_mib * 2**20,
             most_waiting=settings.most_waiting,
         )
-        answers.queue.warm_up([Question(int(uid), 10) for uid in artifact.weights.user_ids[:_WARM_UP_USERS]])
+        answers.batcher.warm_up([RecommendRequest(int(uid), 10) for uid in artifact.weights.user_ids[:_WARM_UP_USERS]])
         self.model = Model(artifact=artifact, recommender=recommender, titles=titles, answers=answers, index=index)
         milliseconds = round((time.perf_counter() - started) * 1000)
         extra = {"model_version": self.version, "load_milliseconds": milliseconds, "engine": recommender.engine}
@@ -125,8 +125,8 @@ class ServiceState:
         _log.error("no model, not ready", extra={"problem": problem})
 
 
-def _index(artifact: Artifact, settings: Settings) -> FilmIndex | None:
-    """The approximate index, None where answers are exact; raises IndexFileError where it is wanted and not usable."""
+def _index(artifact: Artifact, settings: Settings) -> AnnIndex | None:
+    """The approximate index, None where answers are exact; raises AnnIndexError where it is wanted and not usable."""
     films, factors = artifact.weights.item_factors.shape
     if not 0 < settings.approximate_above < films:
         return None

@@ -5,16 +5,16 @@ from typing import Final, overload
 
 from model_service.catalogue import Item
 
-MOST_KEPT: Final = 16_384  # about 6 MB
+MAX_CACHED_ITEMS: Final = 16_384  # about 6 MB
 
 
-def keep_items(items: Sequence[Item]) -> Sequence[Item]:
+def cache_items(items: Sequence[Item]) -> Sequence[Item]:
     """`items`, all of them decoded where they are few, and otherwise those that were asked for of late."""
-    return tuple(items) if len(items) <= MOST_KEPT else KeptItems(items)
+    return tuple(items) if len(items) <= MAX_CACHED_ITEMS else CachedItems(items)
 
 
-class KeptItems(Sequence[Item]):
-    """`items`, of which those that were asked for are kept decoded; when MOST_KEPT are, they are dropped together."""
+class CachedItems(Sequence[Item]):
+    """`items`, of which those that were asked for are kept decoded, up to MAX_CACHED_ITEMS."""
 
     def __init__(self, items: Sequence[Item]) -> None:
         self._items = items
@@ -32,7 +32,7 @@ class KeptItems(Sequence[Item]):
             return self._items[row]
         found = self._kept.get(row)
         if found is None:
-            if len(self._kept) >= MOST_KEPT:
+            if len(self._kept) >= MAX_CACHED_ITEMS:
                 self._kept = {}
             found = self._kept[row] = self._items[row]
         return found

@@ -10,8 +10,8 @@ from typing import Any
 from model_service.data.movielens import read_movielens
 from model_service.data.ratings import DataError, Ratings
 from model_service.data.synthetic import generate_ratings
+from model_service.metadata import ArtifactError, Metadata
 from model_service.training.config import METHODS, FitConfig, Recipe
-from model_service.version import ArtifactError, Metadata
 
 DEFAULT_OUT = Path(__file__).parents[1] / "artifact"
 

@@ -5,9 +5,9 @@ Source: Mitchell et al., "Model Cards for Model Reporting", 2019 (the sections).
 
 from pathlib import Path
 
+from model_service.metadata import Metadata
 from model_service.training.plots import write_plots
 from model_service.training.report import markdown_table, verdicts
-from model_service.version import Metadata
 
 CARD_FILE = "MODEL_CARD.md"
 _METHODS = {"als": "alternating least squares", "sgd": "stochastic gradient descent (Adam)"}

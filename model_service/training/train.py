@@ -11,6 +11,7 @@ import numpy as np
 
 from model_service.artifact import Weights, write_artifact
 from model_service.data.ratings import Ratings
+from model_service.metadata import Metadata
 from model_service.training.baseline import train_baselines
 from model_service.training.card import write_card
 from model_service.training.config import Recipe
@@ -20,7 +21,6 @@ from model_service.training.grouped import by_user
 from model_service.training.measure import measure, served_scores
 from model_service.training.model import MatrixFactorization
 from model_service.training.split import split_ratings
-from model_service.version import Metadata
 
 _LIBRARIES = ("torch", "scikit-surprise", "scipy", "numpy", "safetensors", "pyarrow")
 _OF_SGD_ALONE = ("batch_size", "learning_rate")

@@ -156,7 +156,8 @@ def test_tasks_that_outlive_a_killed_emulator_are_told_and_replaced_by_the_next_
     assert record is not None
     os.kill(int(str(record["pid"])), signal.SIGKILL)
     orphans = {one.id for one in _wait_for_tasks(project, 2)}
-    assert "containers of its tasks are left (2 still running" in project.run("deploy.local_stack", "status", ports=False).stdout
+    told = project.run("deploy.local_stack", "status", ports=False).stdout
+    assert "containers of its tasks are left (2 still running" in told
     project.run("deploy.local_stack", "up", ports=False)
     assert not orphans & {one.id for one in _wait_for_tasks(project, 2)}
 

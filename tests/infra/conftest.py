@@ -9,7 +9,7 @@ import pulumi_aws
 import pulumi_awsx
 import pytest
 
-from model_service.version import Metadata
+from model_service.metadata import Metadata
 from tests.infra.recorder import ROOT
 
 with warnings.catch_warnings():

@@ -9,9 +9,9 @@ import pytest
 from model_service.artifact import Artifact, load_artifact
 from model_service.data.ratings import Ratings
 from model_service.data.synthetic import Shape, generate_ratings
+from model_service.metadata import Metadata
 from model_service.training.config import FitConfig, Recipe
 from model_service.training.train import train
-from model_service.version import Metadata
 
 SHAPE = Shape(users=120, items=150, ratings=5000)
 RECIPE = Recipe(factors=4, fit=FitConfig(epochs=8, batch_size=256))

@@ -15,8 +15,8 @@ from safetensors.numpy import load_file
 from model_service import artifact as artifact_module
 from model_service.artifact import Artifact, ArtifactError, Weights, load_artifact, write_artifact
 from model_service.catalogue import Item, MappedItems, encode_items
-from model_service.mapped import map_tensors
-from model_service.version import read_metadata, read_model_version
+from model_service.metadata import read_metadata, read_model_version
+from model_service.safetensors_mmap import map_tensors
 from tests.model_service.conftest import Trained
 
 FILES = ("model.safetensors", "items.jsonl", "metadata.json")
@@ -52,7 +52,7 @@ def test_the_version_is_the_content_and_needs_only_the_standard_library(trained:
     assert re.fullmatch("[0-9a-f]{12}", version)
     assert json.loads((trained.folder / "metadata.json").read_text())["model_version"].startswith(version)
     program = (
-        "import sys; from model_service.version import read_model_version as read; "
+        "import sys; from model_service.metadata import read_model_version as read; "
         f"print(read({str(trained.folder)!r})); "
         "assert not {'numpy', 'safetensors', 'torch'} & set(sys.modules)"
     )

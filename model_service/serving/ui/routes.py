@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 
 from model_service.serving.errors import RequestError
 from model_service.serving.state import ServiceState
-from model_service.serving.ui.reasons import tell_user, tell_users
+from model_service.serving.ui.explanations import describe_users, explain_user
 
 _TYPES: Final = {
     "page.html": "text/html; charset=utf-8",
@@ -37,12 +37,12 @@ def add(app: FastAPI, state: ServiceState) -> None:
     @router.get("/users")
     def users() -> Response:
         model = state.loaded()
-        return _json(tell_users(model.artifact, model.recommender))
+        return _json(describe_users(model.artifact, model.recommender))
 
     @router.get("/users/{uid}")
     def user(uid: str) -> Response:
         model = state.loaded()
-        return _json(tell_user(model.artifact, model.recommender, _user_id(uid)))
+        return _json(explain_user(model.artifact, model.recommender, _user_id(uid)))
 
     app.include_router(router)
 

@@ -12,7 +12,7 @@ from infra.cost import prices
 from infra.cost.estimate import MODEL_METRICS, Estimate, estimate
 from infra.cost.prices import HOURS_A_MONTH, Price
 from infra.cost.tasks import share_of_week
-from model_service.serving import emf
+from model_service.serving.telemetry import emf
 from tests.infra.config.test_load import settings_of
 from tests.infra.recorder import Recording, run_main
 

@@ -10,8 +10,8 @@ import pytest
 from infra.config.settings import ImageSettings
 from infra.errors import ProgramError
 from infra.image.model_image import ModelImage, ModelImageArgs
-from model_service.serving.scoring.index_file import ABOUT_FILE, INDEX_FILE, AboutIndex
-from model_service.version import read_metadata
+from model_service.ann_index import INDEX_FILE, INDEX_METADATA_FILE, IndexMetadata
+from model_service.metadata import read_metadata
 from tests.infra.answers import FOREIGN_DIGEST
 from tests.infra.conftest import FILMS
 from tests.infra.recorder import Recording, run, run_main
@@ -85,7 +85,7 @@ def test_the_base_image_is_a_build_argument_and_changes_the_tag(project: Path) -
 def test_an_index_is_asked_for_in_the_image_and_in_the_task_and_has_to_be_there(project: Path) -> None:
     artifact = project / "model_service" / "artifact"
     metadata = read_metadata(artifact)
-    about = AboutIndex(
+    about = IndexMetadata(
         model_version=metadata.model_version,
         checksum="",
         library="",
@@ -100,13 +100,14 @@ def test_an_index_is_asked_for_in_the_image_and_in_the_task_and_has_to_be_there(
     small = image(image_settings(project, approximate_above=FILMS))
     assert small.one("docker-build:index:Image").inputs["buildArgs"]["EXTRAS"] == "approximate"
     with pytest.raises(
-        ProgramError, match=r"but no approximate index: .* cannot be read\nTo mend it: .*python -m model_service.index"
+        ProgramError,
+        match=r"but no approximate index: .* cannot be read\nTo mend it: .*python -m model_service.build_index",
     ):
         image(image_settings(project, approximate_above=FILMS - 1))
-    (artifact / ABOUT_FILE).write_bytes(replace(about, model_version="0" * 64).to_bytes())
+    (artifact / INDEX_METADATA_FILE).write_bytes(replace(about, model_version="0" * 64).to_bytes())
     with pytest.raises(ProgramError, match="is of model 000000000000"):
         image(image_settings(project, approximate_above=FILMS - 1))
-    (artifact / ABOUT_FILE).write_bytes(about.to_bytes())
+    (artifact / INDEX_METADATA_FILE).write_bytes(about.to_bytes())
     (artifact / INDEX_FILE).write_bytes(b"index")
     large = image(image_settings(project, approximate_above=FILMS - 1))
     assert large.exports["environment"]["APPROXIMATE_ABOVE"] == str(FILMS - 1)

@@ -11,7 +11,7 @@ import pytest
 from infra.config.settings_operations import WatchingSettings
 from infra.watching.alarms import FEWEST_REQUESTS, endpoint_alarms, model_alarms, service_alarms
 from infra.watching.watch import EndpointWatch, EndpointWatchArgs, ServiceWatch, ServiceWatchArgs
-from model_service.serving import emf
+from model_service.serving.telemetry import emf
 from tests.infra.recorder import Recording, run, run_main
 
 ON = WatchingSettings(on=True, alarm_email="team@example.com", latency_alarm_ms=400)

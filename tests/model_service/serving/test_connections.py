@@ -140,7 +140,7 @@ def test_a_head_that_does_not_come_ends_its_connection_and_an_idle_one_stays(
 def test_connections_beyond_the_bound_are_told_and_the_others_served(trained: Trained) -> None:
     code = (
         "from model_service.serving import protocol; import sys\n"
-        "protocol.MOST_CONNECTIONS = 3\n"
+        "protocol.MAX_CONNECTIONS = 3\n"
         "from model_service.serving.__main__ import main; sys.exit(main())\n"
     )
     own = free_port()

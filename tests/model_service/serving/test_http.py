@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from httpx import Response
 
-from model_service.serving.logs import JsonLines
 from model_service.serving.recommender import Recommender
 from model_service.serving.settings import Settings
 from model_service.serving.state import ServiceState
+from model_service.serving.telemetry.logs import JsonFormatter
 from tests.model_service.client import Client, serving
 from tests.model_service.conftest import Trained
 
@@ -136,7 +136,7 @@ def test_ready_says_which_model(client: Client, trained: Trained) -> None:
 def test_without_an_artifact_it_is_alive_and_not_ready(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with serving(Settings(artifact_dir=tmp_path / "none")) as client:
         _assert_not_ready(client, "no artifact: the folder")
-    logged = [json.loads(JsonLines().format(record)) for record in caplog.records if record.levelname == "ERROR"]
+    logged = [json.loads(JsonFormatter().format(record)) for record in caplog.records if record.levelname == "ERROR"]
     assert [line["message"] for line in logged] == ["no model, not ready"]
     assert "none does not exist; `make train` makes a new one" in logged[0]["problem"]
 
@@ -192,7 +192,7 @@ def test_requests_are_logged_and_probes_only_when_debugging(client: Client, capl
     with caplog.at_level(logging.INFO):
         client.get("/?uid=x")
         client.get("/ready")
-    lines = [json.loads(JsonLines().format(record)) for record in caplog.records if "access" in record.name]
+    lines = [json.loads(JsonFormatter().format(record)) for record in caplog.records if "access" in record.name]
     assert [(line["method"], line["path"], line["status"]) for line in lines] == [("GET", "/", 422)]
     assert lines[0]["request_id"]
     assert lines[0]["milliseconds"] > 0

@@ -95,12 +95,12 @@ def test_excluded_films_and_those_a_mask_leaves_out_never_appear(
     for who in (uid, unknown):
         everything = recommender.recommend_many([TopRequest(who=who, n=150)])[0]
         exclude = np.array(everything.rows[:7][::-1], np.int32)
-        found = recommender.recommend_many([TopRequest(who=who, n=150, exclude=exclude, only=only)])[0]
+        found = recommender.recommend_many([TopRequest(who=who, n=150, exclude=exclude, mask=only)])[0]
         left = {row for row in everything.rows if only[row] and row not in exclude}
         assert left <= set(found.rows)
         assert all(only[row] for row in found.rows)
         assert not set(found.rows) & set(exclude.tolist())
-    assert set(recommender.recommend_many([TopRequest(who=uid, n=150, only=only)])[0].rows) == {
+    assert set(recommender.recommend_many([TopRequest(who=uid, n=150, mask=only)])[0].rows) == {
         row for row in recommender.recommend(uid, 150).rows if only[row]
     }
     assert recommender.popular(5, only=np.zeros(len(only), np.bool_)).ranked == ()

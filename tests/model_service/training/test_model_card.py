@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from model_service.artifact import Artifact, load_artifact
+from model_service.metadata import read_model_version
 from model_service.training.__main__ import _parser
 from model_service.training.card import card, command
-from model_service.version import read_model_version
 from tests.model_service.conftest import RECIPE, Trained
 
 PICTURES = ("curves.png", "calibration.png", "long_tail.png")

@@ -8,6 +8,7 @@ import torch
 
 from model_service.data.ratings import DataError
 from model_service.data.synthetic import generate_ratings
+from model_service.metadata import read_metadata
 from model_service.training.__main__ import main
 from model_service.training.config import FitConfig, ModelConfig
 from model_service.training.evaluate import mae, rmse
@@ -16,7 +17,6 @@ from model_service.training.fit import fit
 from model_service.training.model import MatrixFactorization
 from model_service.training.split import split_ratings
 from model_service.training.train import train
-from model_service.version import read_metadata
 from tests.model_service.conftest import RECIPE, Trained
 
 

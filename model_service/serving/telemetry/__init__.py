@@ -1,0 +1,1 @@
+"""Metrics in shared memory, their exporters, and logs."""

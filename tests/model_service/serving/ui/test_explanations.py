@@ -1,0 +1,135 @@
+"""What the page is told: hand-made vectors, so that who likes what and why is known beforehand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model_service.artifact import Weights, write_artifact
+from model_service.catalogue import Item
+from model_service.serving.settings import Settings
+from model_service.serving.ui.explanations import MAX_LIKED
+from tests.model_service.client import Client, serving
+
+STATIC = Path(__file__).parents[4] / "model_service" / "serving" / "ui" / "static"
+DIRECTIONS = {"space": (1.0, 0.0), "romance": (0.0, 1.0)}
+FILMS = [f"{kind} {number}" for kind in DIRECTIONS for number in range(20)]
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """Forty films of two kinds. User 7 likes space and rated 15 of those films and 2 of the others; user 9 is new."""
+    vectors = np.array([DIRECTIONS[film.split()[0]] for film in FILMS], np.float32)
+    vectors[:, 0] += np.tile(np.arange(20) / 200, 2).astype(np.float32)
+    seen = [*range(15), 20, 21]
+    weights = Weights(
+        user_factors=np.array([[1, -1], [0, 0]], np.float32),
+        item_factors=vectors,
+        user_bias=np.zeros(2, np.float32),
+        item_bias=np.zeros(40, np.float32),
+        global_mean=np.full(1, 3.0, np.float32),
+        user_ids=np.array([7, 9]),
+        item_ids=np.arange(100, 140),
+        seen_indptr=np.array([0, len(seen), len(seen)]),
+        seen_indices=np.array(seen, np.int32),
+        item_counts=np.ones(40, np.int32),
+    )
+    folder = tmp_path_factory.mktemp("model") / "artifact"
+    write_artifact(
+        folder,
+        weights=weights,
+        items=[Item(id=100 + row, title=title, genres=(title.split()[0],)) for row, title in enumerate(FILMS)],
+        data={"scale": [1.0, 5.0]},
+        hyperparameters={"c_vector": 0.1, "c_bias": 0.1},
+        metrics={},
+        libraries={},
+    )
+    with serving(Settings(artifact_dir=folder)) as made:
+        yield made
+
+
+def test_what_was_rated_is_told_best_liked_first_and_never_recommended(client: Client) -> None:
+    told = client.get("/ui/users/7").json()
+    liked = [film["stars"] for film in told["liked"]]
+    assert (told["known"], told["rated"], len(liked)) == (True, 17, MAX_LIKED)
+    assert liked == sorted(liked, reverse=True)
+    assert {film["genres"][0] for film in told["liked"]} == {"space"}
+    rated = {*FILMS[:15], *FILMS[20:22]}
+    assert not rated & {film["title"] for film in told["recommended"]}
+    assert [film["title"] for film in told["recommended"][:5]] == [f"space {number}" for number in (19, 18, 17, 16, 15)]
+
+
+def test_a_film_is_explained_by_liked_films_of_its_kind_only(client: Client) -> None:
+    told = client.get("/ui/users/7").json()
+    liked = {film["id"] for film in told["liked"]}
+    for film in told["recommended"][:5]:
+        assert len(film["because"]) == 2
+        assert {reason["id"] for reason in film["because"]} <= liked
+        assert all(0 < reason["likeness"] <= 1 for reason in film["because"])
+
+
+def test_the_page_s_recommendations_are_those_of_the_api(client: Client) -> None:
+    told = client.get("/ui/users/7").json()
+    api = client.get("/?uid=7").json()["response"]
+    assert [[film["title"], film["stars"]] for film in told["recommended"]] == api
+
+
+def test_somebody_who_rated_nothing_gets_films_without_reasons(client: Client) -> None:
+    for uid, known in ((9, True), (12345, False)):
+        told = client.get(f"/ui/users/{uid}").json()
+        assert (told["known"], told["rated"], told["liked"]) == (known, 0, [])
+        assert len(told["recommended"]) == 10
+        assert not any(film["because"] for film in told["recommended"])
+
+
+def test_examples_are_users_of_the_data(client: Client) -> None:
+    assert client.get("/ui/users").json() | {"model_version": ""} == {
+        "success": True,
+        "model_version": "",
+        "users": 2,
+        "films": 40,
+        "examples": [7, 9],
+    }
+
+
+@pytest.mark.parametrize("uid", ["x", "1.5", "", "-", "\uff19", "9" * 19, "%00"])
+def test_a_user_that_is_no_number_is_refused_with_an_example(client: Client, uid: str) -> None:
+    answer = client.get(f"/ui/users/{uid}")
+    assert answer.status_code in (404, 307) if not uid else answer.status_code == 422
+    assert uid == "" or "such as 20" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "type_"),
+    [
+        ("/ui", "text/html"),
+        ("/ui/page.css", "text/css"),
+        ("/ui/page.js", "text/javascript"),
+        ("/ui/icon.svg", "image/svg+xml"),
+    ],
+)
+def test_every_file_comes_with_its_type_and_a_policy_that_lets_nothing_else_in(
+    client: Client, path: str, type_: str
+) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith(type_)
+    policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert {value for name, value in policy.items() if name.endswith("-src")} == {"'none'", "'self'"}
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-model-version"] != "none"
+
+
+def test_the_files_name_no_other_host_and_hold_no_code_that_the_policy_would_stop() -> None:
+    for file in STATIC.iterdir():
+        text = file.read_text().replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?:|//[a-z]", text), file.name
+    page = (STATIC / "page.html").read_text()
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<script>", page)
+    assert not re.search(r"innerHTML|insertAdjacentHTML|document\.write|eval\(", (STATIC / "page.js").read_text())
