@@ -22,7 +22,7 @@ from benchmarks.summary import median
 from model_service.ann_index import AnnIndex, AnnIndexError, read_index
 from model_service.artifact import Artifact, load_artifact
 from model_service.build_index import build_index
-from model_service.serving.recommender import Recommender, TopRequest
+from model_service.serving.recommender import Recommender, RecommendRequest
 
 TOP = 10
 TOGETHER = 32
@@ -89,7 +89,7 @@ def measure_kernels(artifact: Artifact, rounds: int, index: AnnIndex | None = No
     users = _walk(len(ids))
 
     def ours(count: int) -> object:
-        return recommender.recommend_many([TopRequest(who=int(ids[next(users)]), n=TOP) for _ in range(count)])
+        return recommender.recommend_many([RecommendRequest(int(ids[next(users)]), TOP) for _ in range(count)])
 
     def together() -> object:
         return plain.top_together(np.array([next(users) for _ in range(TOGETHER)]))
@@ -137,8 +137,9 @@ def _approximate(
     for user in range(0, len(ids), max(1, len(ids) // _RECALL_USERS)):
         told = {*approximate.recommend(int(ids[user]), TOP).rows}
         best = {*exact.recommend(int(ids[user]), TOP).rows}
+        rated = exact.user(int(ids[user]))
         hits, wanted = hits + len(told & best), wanted + len(best)
-        seen += len(told & {*exact.seen(user).tolist()})
+        seen += len(told & {*rated.seen.tolist()}) if rated else 0
     return {
         "over_numpy": medians["numpy: argpartition, one by one"] / medians[APPROXIMATE],
         "recall_at_10": hits / wanted,
@@ -177,7 +178,7 @@ def _index(folder: Path, artifact: Artifact) -> AnnIndex | None:
         return None
 
     def read() -> AnnIndex:
-        return read_index(folder, model_version=artifact.metadata.model_version, films=films, factors=factors)
+        return read_index(folder, model_version=artifact.metadata.model_version, items=films, factors=factors)
 
     try:
         return read()

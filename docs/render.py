@@ -38,16 +38,16 @@ def configuration() -> str:
 
 
 def service() -> str:
-    """A row for each variable that the service reads and the program leaves to whoever configures it."""
+    """A row for each environment variable of the service that the program does not set itself."""
     from infra.contract import RESERVED_ENVIRONMENT
-    from model_service.serving.settings import Settings
+    from model_service.serving.settings import Settings, bounds
 
-    rows = ["| variable | default | meaning |", "|---|---|---|"]
-    told = re.sub(r"\n {8,}", " ", Settings.__doc__ or "")
-    for field, variable, meaning in re.findall(r"^ {4}(\w+): ([A-Z_]+)[,:] (.+)$", told, re.MULTILINE):
-        if variable not in RESERVED_ENVIRONMENT | {"ARTIFACT_DIR"}:
-            default = getattr(Settings, field)
-            rows.append(f"| `{variable}` | `{default:g}` | {_cell(meaning.rstrip('.'))} |")
+    rows = ["| variable | default | allowed | meaning |", "|---|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        if name.upper() in RESERVED_ENVIRONMENT | {"ARTIFACT_DIR", "HOST"}:
+            continue
+        low, high = bounds(field)
+        rows.append(f"| `{name.upper()}` | `{field.default:g}` | {low:g} to {high:g} | {_cell(field.description)} |")
     return "\n".join(rows)
 
 

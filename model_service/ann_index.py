@@ -1,4 +1,4 @@
-"""An approximate index beside an artifact: a faiss file and what belongs to it, read only where it fits the model."""
+"""The approximate nearest-neighbour (ANN) index beside an artifact: a faiss file and its metadata, verified on read."""
 
 import importlib
 import json
@@ -11,21 +11,21 @@ from model_service.metadata import SHORT_DIGITS, ArtifactError, sha256_file
 INDEX_FILE = "approximate.faiss"
 INDEX_METADATA_FILE = "approximate.json"
 FORMAT = 1
-_TOGETHER = 16  # faiss decodes bytes one at a time for any other width, three times slower
+_WIDTH_MULTIPLE = 16  # for any other width faiss decodes one byte at a time, three times slower
 
 
 class AnnIndexError(Exception):
-    """The approximate index cannot be used; the message says why and what mends it."""
+    """The ANN index is missing, changed or unusable; the message says what is wrong and the command that fixes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class IndexMetadata:
-    """What `approximate.json` says of the index beside it.
+    """The content of `approximate.json`.
 
-    model_version, checksum: 64 hex digits, of the artifact it was built from and of the index's bytes (SHA-256).
-    lists, probes: films are in so many groups, of which a search looks into the `probes` nearest.
-    longest: the length of the longest film, its bias included: all are stored with that length.
-    recall_at_10: of the exact ten best unseen films, the part that was found, 0 to 1, over `measured_users` users.
+    model_version, checksum: 64 hex digits; of the artifact that was indexed, and of the index file (SHA-256).
+    lists, probes: number of inverted lists, and how many of them a search scans.
+    longest: norm of the longest item vector, bias included; all items are stored with this norm.
+    recall_at_10: share of the exact ten best unseen items that a search finds, 0 to 1, over `measured_users` users.
     """
 
     model_version: str
@@ -44,52 +44,53 @@ class IndexMetadata:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AnnIndex:
-    """An opened index; `found` is faiss's own object."""
+    """An opened index; `faiss_index` is faiss's own object."""
 
-    found: Any
-    about: IndexMetadata
+    faiss_index: Any
+    metadata: IndexMetadata
 
 
-def read_index(folder: Path, *, model_version: str, films: int, factors: int) -> AnnIndex:
-    """The index in `folder` of the model with this version and shape, its bytes verified, mapped where faiss can.
+def read_index(folder: Path, *, model_version: str, items: int, factors: int) -> AnnIndex:
+    """The index in `folder` of the model with this version and shape, checksum verified, memory-mapped where faiss can.
 
-    Raises AnnIndexError when it, or the library, is missing, changed or of another model.
+    Raises AnnIndexError when the index or the library is missing, or the index was changed or is of another model.
     """
-    about, remedy = read_index_metadata(folder, model_version=model_version), _remedy(folder)
+    metadata, fix = read_index_metadata(folder, model_version=model_version), _fix(folder)
+    path = folder / INDEX_FILE
     try:
-        checksum = sha256_file(folder / INDEX_FILE)
+        checksum = sha256_file(path)
     except ArtifactError:
-        raise AnnIndexError(f"no approximate index: {folder / INDEX_FILE} cannot be read; {remedy}") from None
-    if checksum != about.checksum:
-        raise AnnIndexError(f"{folder / INDEX_FILE} does not match its checksum in {INDEX_METADATA_FILE}; {remedy}")
+        raise AnnIndexError(f"no approximate index: {path} cannot be read; {fix}") from None
+    if checksum != metadata.checksum:
+        raise AnnIndexError(f"{path} does not match its checksum in {INDEX_METADATA_FILE}; {fix}")
     faiss = load_library()
     try:
-        found = faiss.read_index(str(folder / INDEX_FILE), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+        faiss_index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
     except RuntimeError as error:
-        raise AnnIndexError(f"{folder / INDEX_FILE} cannot be read by {library_version()}: {error}; {remedy}") from None
-    faiss.downcast_InvertedLists(found.invlists).prefetch_nthread = 0  # its 32 threads take longer than a search
-    if (found.ntotal, found.d) != (films, stored_width(factors)):
-        raise AnnIndexError(f"{folder / INDEX_FILE} has {found.ntotal} films, the artifact {films}; {remedy}")
-    return AnnIndex(found=found, about=about)
+        raise AnnIndexError(f"{path} cannot be read by {library_version()}: {error}; {fix}") from None
+    faiss.downcast_InvertedLists(faiss_index.invlists).prefetch_nthread = 0  # 32 threads, slower than the search itself
+    if (faiss_index.ntotal, faiss_index.d) != (items, stored_width(factors)):
+        raise AnnIndexError(f"{path} has {faiss_index.ntotal} films, the artifact {items}; {fix}")
+    return AnnIndex(faiss_index=faiss_index, metadata=metadata)
 
 
 def read_index_metadata(folder: Path, *, model_version: str) -> IndexMetadata:
-    """What belongs to the index in `folder`, without its bytes and without the library.
+    """The metadata of the index in `folder`, without reading the index file and without the library.
 
     Raises AnnIndexError when it is missing or of another model than `model_version`, 64 hex digits.
     """
-    about = _read_metadata(folder / INDEX_METADATA_FILE, _remedy(folder))
-    if about.model_version != model_version:
+    metadata = _read_metadata(folder / INDEX_METADATA_FILE, _fix(folder))
+    if metadata.model_version != model_version:
         raise AnnIndexError(
-            f"the approximate index in {folder} is of model {about.model_version[:SHORT_DIGITS]}, "
-            f"the artifact is {model_version[:SHORT_DIGITS]}; {_remedy(folder)}"
+            f"the approximate index in {folder} is of model {metadata.model_version[:SHORT_DIGITS]}, "
+            f"the artifact is {model_version[:SHORT_DIGITS]}; {_fix(folder)}"
         )
-    return about
+    return metadata
 
 
 def stored_width(factors: int) -> int:
-    """The numbers that the index holds of a film: k + 2 and zeros, up to what a processor takes at once."""
-    return -(-(factors + 2) // _TOGETHER) * _TOGETHER
+    """The number of components stored for an item: k + 2, padded to a multiple of the decoder's width."""
+    return -(-(factors + 2) // _WIDTH_MULTIPLE) * _WIDTH_MULTIPLE
 
 
 def load_library() -> Any:
@@ -105,24 +106,24 @@ def load_library() -> Any:
 
 
 def library_version() -> str:
-    """The library as `approximate.json` names it."""
+    """The library's name and version, as `approximate.json` records them."""
     return f"faiss-cpu {load_library().__version__}"
 
 
-def _remedy(folder: Path) -> str:
+def _fix(folder: Path) -> str:
     return f"`python -m model_service.build_index --artifact {folder}` builds it; APPROXIMATE_ABOVE=0 answers exactly"
 
 
-def _read_metadata(path: Path, remedy: str) -> IndexMetadata:
+def _read_metadata(path: Path, fix: str) -> IndexMetadata:
     try:
         fields = json.loads(path.read_bytes())
     except OSError:
-        raise AnnIndexError(f"no approximate index: {path} cannot be read; {remedy}") from None
+        raise AnnIndexError(f"no approximate index: {path} cannot be read; {fix}") from None
     except ValueError:
-        raise AnnIndexError(f"{path} is no JSON; {remedy}") from None
+        raise AnnIndexError(f"{path} is no JSON; {fix}") from None
     if not isinstance(fields, dict) or fields.pop("format", None) != FORMAT:
-        raise AnnIndexError(f"{path} has another format than {FORMAT}, which this code reads; {remedy}")
+        raise AnnIndexError(f"{path} has another format than {FORMAT}, which this code reads; {fix}")
     try:
         return IndexMetadata(**fields)
     except TypeError as error:
-        raise AnnIndexError(f"{path} has other fields than format {FORMAT} ({error}); {remedy}") from None
+        raise AnnIndexError(f"{path} has other fields than format {FORMAT} ({error}); {fix}") from None

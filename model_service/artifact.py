@@ -1,11 +1,12 @@
 """The artifact folder: written by training, verified and read by serving.
 
-`model.safetensors` holds the arrays of `Weights`, `items.jsonl` the films in row order, `metadata.json` the
-version, the checksums and where the model came from. The folder is replaced as a whole or not at all.
+`model.safetensors` holds the arrays of `Weights`, `items.jsonl` the items in row order, `metadata.json` the version,
+the checksums and the provenance. Writing is atomic: the folder is replaced as a whole or not at all.
 """
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ import numpy as np
 
 from model_service.catalogue import Item, MappedItems, encode_items
 from model_service.metadata import (
+    FIX,
     METADATA_FILE,
-    REMEDY,
     ArtifactError,
     Metadata,
     read_metadata,
@@ -26,7 +27,7 @@ from model_service.metadata import (
 from model_service.safetensors_mmap import map_tensors
 from model_service.weights import Weights
 
-__all__ = ["Artifact", "ArtifactError", "Weights", "load_artifact", "write_artifact"]
+__all__ = ["Artifact", "ArtifactError", "ArtifactLoader", "Weights", "load_artifact", "write_artifact"]
 
 WEIGHTS_FILE = "model.safetensors"
 ITEMS_FILE = "items.jsonl"
@@ -34,7 +35,7 @@ ITEMS_FILE = "items.jsonl"
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """A verified artifact: its arrays and films are views of the mapped files."""
+    """A verified artifact; arrays and items are views of memory-mapped files."""
 
     weights: Weights
     items: Sequence[Item]  # (I,)
@@ -42,7 +43,7 @@ class Artifact:
 
     @property
     def scale(self) -> tuple[float, float]:
-        """The lowest and the highest rating there is in the data's scale."""
+        """The lowest and the highest rating of the data's scale."""
         low, high = self.metadata.data["scale"]
         return float(low), float(high)
 
@@ -58,11 +59,11 @@ def write_artifact(
     libraries: Mapping[str, str],
     attach: Callable[[Path, Metadata], None] | None = None,
 ) -> Metadata:
-    """Write the artifact beside `folder` and put it in its place by renaming; the same input gives the same bytes.
+    """Write the artifact beside `folder`, then rename it into place; the same input gives the same bytes.
 
-    `attach` may add files that people read (pictures, a model card): no part of the version, not verified, never read.
-    An error or Ctrl-C at any moment leaves the old artifact whole. Raises ArtifactError when `folder` holds
-    something else than an artifact, and ValueError when films and weights do not fit.
+    attach: adds files for people (plots, a model card), which are not part of the version and never read back.
+    An error or Ctrl-C at any point leaves the old artifact intact. Raises ArtifactError when `folder` holds
+    anything but an artifact, and ValueError when `items` and `weights` do not match.
     """
     from safetensors.numpy import save_file  # the service reads artifacts without this package
 
@@ -85,15 +86,15 @@ def write_artifact(
         (fresh / METADATA_FILE).write_bytes(metadata.to_bytes())
         if attach is not None:
             attach(fresh, metadata)
-        _settle(fresh)
-        _exchange(fresh, folder)
+        _fsync_tree(fresh)
+        _atomic_replace(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return metadata
 
 
 def check_replaceable(folder: Path) -> None:
-    """Raises ArtifactError unless `folder` is absent, empty or an artifact: nothing else is ever deleted."""
+    """Raises ArtifactError unless `folder` is absent, empty or an artifact: no other content is ever deleted."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ArtifactError(f"{folder} is not a folder; give --out a new folder or an artifact to replace")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / METADATA_FILE).is_file():
@@ -101,9 +102,9 @@ def check_replaceable(folder: Path) -> None:
 
 
 def load_artifact(folder: Path | str) -> Artifact:
-    """The artifact in `folder`, every checksum and shape verified, the files mapped into memory.
+    """The artifact in `folder`, every checksum and shape verified, files memory-mapped.
 
-    Raises ArtifactError with the name of the file that is missing or was changed.
+    Raises ArtifactError with the name of the missing or changed file.
     """
     folder = Path(folder)
     metadata = read_metadata(folder)
@@ -112,16 +113,39 @@ def load_artifact(folder: Path | str) -> Artifact:
         weights = Weights(**map_tensors(folder / WEIGHTS_FILE))
         items = MappedItems(folder / ITEMS_FILE)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ArtifactError(f"the artifact in {folder} is unusable: {error}; {REMEDY}") from None
+        raise ArtifactError(f"the artifact in {folder} is unusable: {error}; {FIX}") from None
     if len(items) != len(weights.item_ids):
         raise ArtifactError(
-            f"{folder / ITEMS_FILE} has {len(items)} films, {WEIGHTS_FILE} {len(weights.item_ids)}; {REMEDY}"
+            f"{folder / ITEMS_FILE} has {len(items)} films, {WEIGHTS_FILE} {len(weights.item_ids)}; {FIX}"
         )
     return Artifact(weights=weights, items=items, metadata=metadata)
 
 
-def _settle(folder: Path) -> None:
-    """Modes that do not depend on the umask (they are part of the image's content), bytes on the disk."""
+class ArtifactLoader:
+    """Loads the artifact in `folder` on a thread of its own, from the moment of construction."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._result: Artifact | Exception = ArtifactError(f"{folder} was not read")
+        self._thread = threading.Thread(target=self._load, name="artifact-loader")
+        self._thread.start()
+
+    def wait(self) -> Artifact:
+        """The artifact; raises what `load_artifact` raised. The thread has ended: a fork is safe."""
+        self._thread.join()
+        if isinstance(self._result, Exception):
+            raise self._result
+        return self._result
+
+    def _load(self) -> None:
+        try:
+            self._result = load_artifact(self._folder)
+        except Exception as error:
+            self._result = error
+
+
+def _fsync_tree(folder: Path) -> None:
+    """Set modes independent of the umask (they are part of the image's content) and flush every file to disk."""
     folder.chmod(0o755)
     for path in folder.iterdir():
         path.chmod(0o644)
@@ -129,8 +153,8 @@ def _settle(folder: Path) -> None:
             os.fsync(file.fileno())
 
 
-def _exchange(fresh: Path, folder: Path) -> None:
-    """Rename `fresh` to `folder`; what was there is put back should that fail."""
+def _atomic_replace(fresh: Path, folder: Path) -> None:
+    """Rename `fresh` to `folder`; on failure the previous folder is restored."""
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():

@@ -1,20 +1,32 @@
-"""Films and the text file that holds them: one JSON object a line, in the order of the model's rows."""
+"""The catalogue of items: the file that holds it, a decoding cache, and search by title and genre.
+
+The file has one JSON object a line, in the order of the model's item rows.
+"""
 
 import json
 import mmap
 import os
+import threading
 import weakref
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import overload
+from typing import Final, overload
 
 import numpy as np
+from numpy.typing import NDArray
+
+MAX_CACHED_ITEMS: Final = 16_384  # decoded items held in memory: about 6 MB
+_MAX_MATCHES: Final = 10_000
+
+Rows = NDArray[np.int32]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """A film: `id` as in the data, `title` as people see it, `year` of release where it is known."""
+    """A film: `id` as in the data, display `title`, `genres`, and the `year` of release where it is known."""
 
     id: int
     title: str
@@ -23,22 +35,22 @@ class Item:
 
 
 def encode_items(items: Iterable[Item]) -> bytes:
-    """UTF-8 JSON lines, one film a line, keys sorted."""
+    """UTF-8 JSON lines, one item a line, keys sorted."""
     lines = (json.dumps(asdict(item), sort_keys=True, ensure_ascii=False) + "\n" for item in items)
     return "".join(lines).encode()
 
 
 class MappedItems(Sequence[Item]):
-    """The films of a file written by `encode_items`, read and decoded one by one when asked.
+    """The items of a file written by `encode_items`, read and decoded on access.
 
-    A catalogue of a million films so costs 8 MB to know where each one begins, and no objects.
+    Memory: 8 bytes an item for the line offsets.
     """
 
     def __init__(self, path: Path) -> None:
         """Open `path`; raises ValueError when it is empty."""
         self._file = os.open(path, os.O_RDONLY)
         weakref.finalize(self, os.close, self._file)
-        text = mmap.mmap(self._file, 0, access=mmap.ACCESS_READ)  # until the next line is done with it
+        text = mmap.mmap(self._file, 0, access=mmap.ACCESS_READ)  # only while the line ends are located
         ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
         del text
         self._starts = np.concatenate(([0], ends + 1))
@@ -62,3 +74,117 @@ class MappedItems(Sequence[Item]):
         fields = json.loads(os.pread(self._file, end - start, start))
         fields["genres"] = tuple(fields["genres"])
         return Item(**fields)
+
+
+class CachedItems(Sequence[Item]):
+    """Decodes items on access and caches up to MAX_CACHED_ITEMS of them; a full cache is emptied."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = items
+        self._cache: dict[int, Item] = {}
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, row: int) -> Item: ...
+    @overload
+    def __getitem__(self, row: slice) -> Sequence[Item]: ...
+    def __getitem__(self, row: int | slice) -> Item | Sequence[Item]:
+        if isinstance(row, slice):
+            return self._items[row]
+        item = self._cache.get(row)
+        if item is None:
+            if len(self._cache) >= MAX_CACHED_ITEMS:
+                self._cache = {}
+            item = self._cache[row] = self._items[row]
+        return item
+
+
+class Catalogue:
+    """Items by row, and search by title and genre; matches are ordered by number of ratings, most first.
+
+    Titles and genres are indexed on the first search (3 s for a million items), in memory of about the titles' size.
+    """
+
+    def __init__(self, items: Sequence[Item], rating_counts: NDArray[np.int32]) -> None:
+        """`items` (I,) in row order; small catalogues are decoded at once. rating_counts: (I,)."""
+        self._items = items
+        self._rating_counts = rating_counts
+        self._lock = threading.Lock()
+        self._text = b""  # case-folded titles, each between two line feeds
+        self._starts: NDArray[np.int64] = np.zeros(0, np.int64)  # (I,) offset of each title in the text
+        self._genres: dict[str, tuple[str, Rows]] = {}
+        self.items = tuple(items) if len(items) <= MAX_CACHED_ITEMS else CachedItems(items)
+
+    def row_by_title(self, title: str) -> int | None:
+        """The row of the item with this title, ignoring case; of several, the one with most ratings."""
+        text = self._indexed_text()
+        needle = b"\n" + _fold(title) + b"\n"
+        offsets: list[int] = []
+        at = text.find(needle)
+        while at >= 0 and len(offsets) < _MAX_MATCHES:
+            offsets.append(at + 1)
+            at = text.find(needle, at + 1)
+        return self._rows_at(offsets, 1)[0] if offsets else None
+
+    def search(self, text: str | None, n: int, *, mask: Mask | None = None) -> list[int]:
+        """The rows of the `n` most rated items with `text` in the title, ignoring case; without `text`, of all items.
+
+        mask: (I,) true for the items to search.
+        """
+        if text is None:
+            rows = np.arange(len(self._items)) if mask is None else np.flatnonzero(mask)
+            return self._most_rated(rows, n)
+        titles, needle = self._indexed_text(), _fold(text)
+        offsets: list[int] = []
+        at = titles.find(needle)
+        while at >= 0 and len(offsets) < _MAX_MATCHES:
+            offsets.append(at)
+            at = titles.find(needle, max(at + 1, titles.find(b"\n", at)))
+        return self._rows_at(offsets, n, mask) if offsets else []
+
+    def genres(self) -> list[str]:
+        """All genre names, sorted."""
+        self._indexed_text()
+        return sorted(name for name, _ in self._genres.values())
+
+    def genre_mask(self, genre: str) -> Mask | None:
+        """(I,) true for the items of a genre, ignoring case; None for an unknown genre."""
+        self._indexed_text()
+        entry = self._genres.get(genre.casefold())
+        if entry is None:
+            return None
+        mask = np.zeros(len(self._items), np.bool_)
+        mask[entry[1]] = True
+        return mask
+
+    def _rows_at(self, offsets: list[int], n: int, mask: Mask | None = None) -> list[int]:
+        """The rows of the titles that contain these offsets of the text."""
+        rows = np.unique(np.searchsorted(self._starts, np.array(offsets, np.int64), side="right") - 1)
+        return self._most_rated(rows if mask is None else rows[mask[rows]], n)
+
+    def _most_rated(self, rows: NDArray[np.int64], n: int) -> list[int]:
+        order = np.argsort(-self._rating_counts[rows].astype(np.int64), kind="stable")[:n]
+        ordered: list[int] = rows[order].tolist()
+        return ordered
+
+    def _indexed_text(self) -> bytes:
+        with self._lock:
+            if not self._text:
+                text, starts = bytearray(b"\n"), array("q")
+                genres: dict[str, tuple[str, array[int]]] = {}
+                for row in range(len(self._items)):
+                    item = self._items[row]
+                    starts.append(len(text))
+                    text += _fold(item.title) + b"\n"
+                    for genre in item.genres:
+                        genres.setdefault(genre.casefold(), (genre, array("i")))[1].append(row)
+                self._starts = np.frombuffer(starts, np.int64)
+                self._genres = {key: (name, np.frombuffer(rows, np.int32)) for key, (name, rows) in genres.items()}
+                self._text = bytes(text)
+            return self._text
+
+
+def _fold(title: str) -> bytes:
+    return " ".join(title.casefold().split()).encode("utf-8", "replace")

@@ -1,6 +1,6 @@
-"""The artifact folder's metadata and checksums, with nothing but the standard library.
+"""The artifact folder's metadata and checksums; standard library only.
 
-The Pulumi program reads the model's version from here, so this module imports neither numpy nor safetensors.
+The Pulumi program reads the model's version through this module, which therefore imports neither numpy nor safetensors.
 """
 
 import hashlib
@@ -13,16 +13,16 @@ from typing import Any
 FORMAT = 1
 METADATA_FILE = "metadata.json"
 SHORT_DIGITS = 12
-REMEDY = "`make train` makes a new one"
+FIX = "`make train` makes a new one"
 
 
 class ArtifactError(Exception):
-    """The artifact folder is missing, incomplete or changed; the message says what and how to mend it."""
+    """The artifact folder is missing, incomplete or changed; the message says what is wrong and how to fix it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metadata:
-    """What `metadata.json` says; `model_version` is a function of the content and of nothing else.
+    """The content of `metadata.json`; `model_version` is a function of the artifact's content alone.
 
     files: SHA-256 (64 hex digits) of every other file in the folder, by name.
     data: source, fingerprint, users, items, ratings, scale ([lowest, highest] rating).
@@ -43,7 +43,7 @@ class Metadata:
 
     @property
     def short_version(self) -> str:
-        """The version as people see it: its first 12 hex digits."""
+        """The short form of the version: its first 12 hex digits."""
         return self.model_version[:SHORT_DIGITS]
 
     def to_bytes(self) -> bytes:
@@ -66,7 +66,7 @@ def read_metadata(folder: Path | str) -> Metadata:
     """`metadata.json` of the artifact in `folder`; raises ArtifactError when it is missing or was changed."""
     path = Path(folder) / METADATA_FILE
     if not path.parent.is_dir():
-        raise ArtifactError(f"no artifact: the folder {path.parent} does not exist; {REMEDY}")
+        raise ArtifactError(f"no artifact: the folder {path.parent} does not exist; {FIX}")
     raw = _read(path)
     try:
         fields = json.loads(raw)
@@ -75,7 +75,7 @@ def read_metadata(folder: Path | str) -> Metadata:
     if not isinstance(fields, dict):
         raise _changed(path, "is no JSON object")
     if fields.get("format") != FORMAT:
-        raise ArtifactError(f"{path} has format {fields.get('format')!r}, this code reads format {FORMAT}; {REMEDY}")
+        raise ArtifactError(f"{path} has format {fields.get('format')!r}, this code reads format {FORMAT}; {FIX}")
     checksum = fields.pop("checksum", None)
     if checksum != _sha256(_canonical(fields)) or raw != _canonical({**fields, "checksum": checksum}):
         raise _changed(path, "does not match its own checksum")
@@ -116,12 +116,12 @@ def _read(path: Path) -> bytes:
 
 def _unreadable(path: Path, error: OSError) -> ArtifactError:
     if isinstance(error, FileNotFoundError):
-        return ArtifactError(f"the artifact is incomplete: {path} is missing; {REMEDY}")
-    return ArtifactError(f"the artifact cannot be read: {path}: {error.strerror}; {REMEDY}")
+        return ArtifactError(f"the artifact is incomplete: {path} is missing; {FIX}")
+    return ArtifactError(f"the artifact cannot be read: {path}: {error.strerror}; {FIX}")
 
 
 def _changed(path: Path, how: str) -> ArtifactError:
-    return ArtifactError(f"the artifact was changed after training: {path} {how}; {REMEDY}")
+    return ArtifactError(f"the artifact was changed after training: {path} {how}; {FIX}")
 
 
 def _canonical(value: Mapping[str, Any]) -> bytes:

@@ -1,7 +1,7 @@
-"""Reading a safetensors file as views of a memory map: nothing is copied, workers share the pages.
+"""Zero-copy reader for safetensors files: tensors are views of a memory map, whose pages forked workers share.
 
 Source: "Format", https://github.com/huggingface/safetensors (8 bytes header length, JSON header, raw tensors).
-The package's own numpy reader copies every tensor, and is one more dependency of the image.
+The package's own numpy reader copies every tensor, and would be one more dependency of the image.
 """
 
 import json
@@ -16,7 +16,7 @@ _LENGTH_BYTES = 8
 
 
 def map_tensors(path: Path) -> dict[str, NDArray[Any]]:
-    """The tensors in `path` by name, read-only; raises ValueError when it is no such file."""
+    """The tensors in `path` by name, read-only; raises ValueError when it is not a safetensors file."""
     size = path.stat().st_size
     if size < _LENGTH_BYTES:
         raise ValueError(f"{path.name} is too short to be a safetensors file")

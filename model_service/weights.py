@@ -1,4 +1,4 @@
-"""The arrays of a trained model, checked against each other."""
+"""The arrays of a trained model, with their shapes and types checked."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -22,7 +22,7 @@ _TYPES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """The arrays of a model of U users and I films with k factors; raises ValueError when they do not fit.
+    """The arrays of a model of U users and I films with k factors; raises ValueError when they are inconsistent.
 
     A row of the user arrays is a position in `user_ids`, a row of the item arrays one in `item_ids`; both are
     strictly increasing. The films that user row u rated are `seen_indices[seen_indptr[u]:seen_indptr[u + 1]]`.
@@ -56,8 +56,8 @@ class Weights:
         for name, shape in shapes.items():
             array = getattr(self, name)
             if array.shape != shape or array.dtype != _TYPES[name]:
-                wanted = f"{np.dtype(_TYPES[name])}{list(shape)}"
-                raise ValueError(f"{name} is {array.dtype}{list(array.shape)}, wanted is {wanted}")
+                expected = f"{np.dtype(_TYPES[name])}{list(shape)}"
+                raise ValueError(f"{name} is {array.dtype}{list(array.shape)}, expected is {expected}")
             if array.dtype == np.float32 and not np.isfinite(array).all():
                 raise ValueError(f"{name} holds a number that is not finite")
         if not items or not users:
@@ -75,4 +75,4 @@ def _check_seen(indptr: NDArray[np.int64], indices: NDArray[np.int32], items: in
     if indptr[0] != 0 or indptr[-1] != len(indices) or (np.diff(indptr) < 0).any():
         raise ValueError("seen_indptr does not divide seen_indices into users")
     if len(indices) and not 0 <= indices.min() <= indices.max() < items:
-        raise ValueError("seen_indices names a film that is not there")
+        raise ValueError("seen_indices names a film that is not in the catalogue")

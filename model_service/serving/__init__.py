@@ -1,1 +1,1 @@
-"""Serving: scoring, the HTTP service, the health check. Importing this package imports nothing else."""
+"""Serving: ranking, the HTTP service, the health check. Importing this package imports nothing else."""

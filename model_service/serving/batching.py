@@ -1,4 +1,4 @@
-"""The bounded queue before the recommender: whatever waits is scored in one pass, and nobody waits for company."""
+"""Bounded micro-batching queue without a batching delay."""
 
 import asyncio
 import time
@@ -6,168 +6,165 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
-from model_service.serving.cache import EncodedResponse
+from model_service.serving.cache import EncodedResponse, ResponseCache
 from model_service.serving.errors import OverloadedError
-from model_service.serving.ranking.fold_in import UserVector
-from model_service.serving.telemetry.metrics import Counters
+from model_service.serving.recommender import RecommendRequest
+from model_service.serving.telemetry.recorder import RequestRecorder
 
 MAX_BATCH_SIZE: Final = 64
-_MAX_OFFLOADED_WAIT_SECONDS: Final = 0.08
-_MAX_BLOCKING_SECONDS: Final = 0.05  # of passes in this thread: whoever comes meanwhile is only read afterwards
 _MIN_CAPACITY: Final = 8
-_OFFLOAD_SECONDS: Final = 1e-3  # shorter passes are sooner done than handed over: threads take turns of 5 ms
-_SMOOTHING: Final = 0.2
+_MAX_OFFLOADED_WAIT_SECONDS: Final = 0.08
+_MAX_BLOCKING_SECONDS: Final = 0.05  # for batches on the event loop, which reads no sockets meanwhile
+_OFFLOAD_SECONDS: Final = 1e-3  # a shorter batch costs less than the hand-over: the GIL switches every 5 ms
+_EWMA_WEIGHT: Final = 0.2
 
 
-class RecommendRequest(NamedTuple):
-    """The `n` best films for a user, by id, or for a person folded in; of a genre, without the films in `exclude`.
+class ComputeBatch(Protocol):
+    """Computes the responses of one batch, in the order of the requests."""
 
-    genre is one that there is; exclude are rows; with_ids to be told the films' ids beside their titles. A person
-    equals nobody but itself.
-    """
-
-    who: int | UserVector
-    n: int
-    genre: str | None = None
-    exclude: tuple[int, ...] = ()
-    with_ids: bool = False
-
-
-class Answering(Protocol):
-    """Makes the answers of one pass, in the order of the questions."""
-
-    def __call__(self, questions: Sequence[RecommendRequest]) -> list[EncodedResponse]: ...
+    def __call__(self, requests: Sequence[RecommendRequest]) -> list[EncodedResponse]: ...
 
 
 class Waiter(Protocol):
-    """Who waits for an answer; a future is one."""
+    """The receiver of a response; an asyncio.Future is one."""
 
     def done(self) -> bool:
-        """Whether nobody waits any more."""
+        """Whether the response is no longer awaited."""
 
-    def set_result(self, answer: EncodedResponse, /) -> None:
-        """Here is the answer."""
+    def set_result(self, response: EncodedResponse, /) -> None:
+        """Deliver the response."""
 
     def set_exception(self, error: BaseException, /) -> None:
-        """There will be none."""
+        """Deliver the error in place of a response."""
 
 
 class MicroBatcher:
-    """Questions that wait for the recommender.
+    """Collects the requests that arrive while a batch is computed into the next one; equal requests are computed once.
 
-    Where a single answer takes longer than 1 ms, passes run in a thread: the process goes on answering others. Room is
-    there for as many as are answered within 0.08 s then, 0.05 s otherwise, at the speed seen of late, and never for
-    more than `most`.
+    Batches run on the event loop, or on one thread where a single response takes longer than 1 ms. The capacity is the
+    number of requests that are computed within 0.05 s (0.08 s on the thread) at the recent latency, and never above
+    `max_queue_size`. On completion responses are cached and counted.
     """
 
-    def __init__(self, answering: Answering, counters: Counters, *, most: int) -> None:
-        self._answering = answering
-        self._counters = counters
-        self._most = most
-        self._waiting: dict[RecommendRequest, list[Waiter]] = {}
-        self._busy = False
-        self._seconds_each = 0.0
+    def __init__(
+        self, compute: ComputeBatch, cache: ResponseCache, recorder: RequestRecorder, *, max_queue_size: int
+    ) -> None:
+        self._compute = compute
+        self._cache = cache
+        self._recorder = recorder
+        self._max_queue_size = max_queue_size
+        self._queue: dict[RecommendRequest, list[Waiter]] = {}
+        self._running = False
         self._offload = False
+        self._latency_ewma = 0.0  # seconds per response
         self._thread = ThreadPoolExecutor(1, "scoring")
 
-    def warm_up(self, questions: Sequence[RecommendRequest]) -> None:
-        """EncodedResponse `questions`, together and the first one alone, to see how long each takes; nobody is told."""
-        self._offload = self._fastest(questions[:1]) > _OFFLOAD_SECONDS
-        self._seconds_each = self._fastest(questions) / len(questions)
-
-    def _fastest(self, questions: Sequence[RecommendRequest]) -> float:
-        """Seconds for a pass, the least of three: whatever else the machine does makes it longer, never shorter."""
-        return min(self._timed(questions)[1] for _ in range(3))
-
-    def _timed(self, questions: Sequence[RecommendRequest]) -> tuple[list[EncodedResponse], float]:
-        """The answers of a pass and the seconds that it took."""
-        started = time.perf_counter()
-        return self._answering(questions), time.perf_counter() - started
+    def warm_up(self, requests: Sequence[RecommendRequest]) -> None:
+        """Measure the latency of `requests` as a batch, and of the first one alone; the responses are discarded."""
+        self._offload = self._min_seconds(requests[:1]) > _OFFLOAD_SECONDS
+        self._latency_ewma = self._min_seconds(requests) / len(requests)
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._queue)
 
     @property
     def capacity(self) -> int:
-        """How many different questions may wait at the speed seen of late."""
+        """How many different requests may be queued at the recent latency."""
         seconds = _MAX_OFFLOADED_WAIT_SECONDS if self._offload else _MAX_BLOCKING_SECONDS
-        return max(_MIN_CAPACITY, min(self._most, int(seconds / max(self._seconds_each, 1e-9))))
+        return max(_MIN_CAPACITY, min(self._max_queue_size, int(seconds / max(self._latency_ewma, 1e-9))))
 
     @property
     def full(self) -> bool:
-        """Whether no further question may wait at this moment."""
-        return len(self._waiting) >= self.capacity
+        """Whether a further request would be rejected."""
+        return len(self._queue) >= self.capacity
 
-    async def ask(self, question: RecommendRequest) -> EncodedResponse:
-        """The answer, when it has been computed; raises OverloadedError at once when no place is left."""
+    async def recommend(self, request: RecommendRequest) -> EncodedResponse:
+        """The response to `request`; raises OverloadedError at once when the queue is full."""
         future: asyncio.Future[EncodedResponse] = asyncio.get_running_loop().create_future()
-        self.submit(question, future)
+        self.submit(request, future)
         return await future
 
-    def submit(self, question: RecommendRequest, waiter: Waiter) -> None:
-        """Have `waiter` told the answer when it has been computed; raises OverloadedError when no place is left."""
-        same = self._waiting.get(question)
-        if same is not None:
-            same.append(waiter)
+    def submit(self, request: RecommendRequest, waiter: Waiter) -> None:
+        """Queue `request` and deliver its response to `waiter`; raises OverloadedError when the queue is full."""
+        waiters = self._queue.get(request)
+        if waiters is not None:
+            waiters.append(waiter)
         elif self.full:
-            self._counters.record_rejection()
+            self._recorder.record_rejection()
             raise OverloadedError
         else:
-            self._waiting[question] = [waiter]
-            if not self._busy:
-                self._busy = True
-                asyncio.get_running_loop().call_soon(self._next)
+            self._queue[request] = [waiter]
+            if not self._running:
+                self._running = True
+                asyncio.get_running_loop().call_soon(self._run)
 
-    def close(self) -> None:
-        """End the thread; nobody may ask any more."""
-        self._thread.shutdown(wait=False)
+    def _run(self) -> None:
+        """Run batches until the queue is empty.
 
-    def _next(self) -> None:
-        """Begin the next pass; every request that has been read by now is part of it.
-
-        In this thread, one pass follows the other until nobody waits, and only then more requests are read: under
-        overload they would otherwise be answered 64 for each time that everybody else is turned away.
+        Drain the queue before reading sockets; otherwise each loop iteration serves one batch and rejects the rest.
         """
-        while self._waiting:
-            questions = list(islice(self._waiting, MAX_BATCH_SIZE))
-            taken = [self._waiting.pop(question) for question in questions]
+        while self._queue:
+            requests = list(islice(self._queue, MAX_BATCH_SIZE))
+            batch = [(request, self._queue.pop(request)) for request in requests]
             if self._offload:
-                passing = asyncio.get_running_loop().run_in_executor(self._thread, self._timed, questions)
-                passing.add_done_callback(partial(self._on_batch_done, taken))
+                loop = asyncio.get_running_loop()
+                offloaded = loop.run_in_executor(self._thread, self._timed_compute, requests)
+                offloaded.add_done_callback(partial(self._on_offloaded_done, batch))
                 return
             try:
-                answers, seconds = self._timed(questions)
+                responses, seconds = self._timed_compute(requests)
             except Exception as error:
-                self._fail(taken, error)
+                self._fail(batch, error)
             else:
-                self._tell(taken, answers, seconds)
-        self._busy = False
+                self._complete(batch, responses, seconds)
+        self._running = False
 
-    def _on_batch_done(
-        self, taken: Sequence[list[Waiter]], passed: asyncio.Future[tuple[list[EncodedResponse], float]]
+    def _on_offloaded_done(
+        self,
+        batch: Sequence[tuple[RecommendRequest, list[Waiter]]],
+        offloaded: "asyncio.Future[tuple[list[EncodedResponse], float]]",
     ) -> None:
-        """A pass in the other thread has ended."""
-        error = passed.exception()
+        error = offloaded.exception()
         if error is None:
-            self._tell(taken, *passed.result())
+            self._complete(batch, *offloaded.result())
         else:
-            self._fail(taken, error)
-        self._next()
+            self._fail(batch, error)
+        self._run()
 
-    def _tell(self, taken: Sequence[list[Waiter]], answers: Sequence[EncodedResponse], seconds: float) -> None:
-        self._counters.record_batch()
-        self._update_latency_ewma(seconds, len(taken))
-        for waiters, answer in zip(taken, answers, strict=True):
+    def _complete(
+        self,
+        batch: Sequence[tuple[RecommendRequest, list[Waiter]]],
+        responses: Sequence[EncodedResponse],
+        seconds: float,
+    ) -> None:
+        """Cache and count the responses of a batch, and deliver them."""
+        self._recorder.record_batch()
+        self._update_latency_ewma(seconds, len(batch))
+        for (request, waiters), response in zip(batch, responses, strict=True):
+            key = request.cache_key
+            if key is not None and not response.cold_start:
+                self._cache.put(key, response)
             for waiter in waiters:
                 if not waiter.done():
-                    waiter.set_result(answer)
+                    self._recorder.record_computed(response)
+                    waiter.set_result(response)
 
-    def _fail(self, taken: Sequence[list[Waiter]], error: BaseException) -> None:
-        for waiter in (one for waiters in taken for one in waiters if not one.done()):
+    def _fail(self, batch: Sequence[tuple[RecommendRequest, list[Waiter]]], error: BaseException) -> None:
+        for waiter in (waiter for _, waiters in batch for waiter in waiters if not waiter.done()):
             waiter.set_exception(error)
 
-    def _update_latency_ewma(self, seconds: float, answers: int) -> None:
-        weight = _SMOOTHING * answers / MAX_BATCH_SIZE  # a few together take longer each, and say little of many
-        self._seconds_each += weight * (seconds / answers - self._seconds_each)
+    def _update_latency_ewma(self, seconds: float, size: int) -> None:
+        weight = (
+            _EWMA_WEIGHT * size / MAX_BATCH_SIZE
+        )  # the latency per response of a small batch says little of a full one
+        self._latency_ewma += weight * (seconds / size - self._latency_ewma)
+
+    def _timed_compute(self, requests: Sequence[RecommendRequest]) -> tuple[list[EncodedResponse], float]:
+        started = time.perf_counter()
+        return self._compute(requests), time.perf_counter() - started
+
+    def _min_seconds(self, requests: Sequence[RecommendRequest]) -> float:
+        """The least of three timings: other load on the machine only ever adds to one."""
+        return min(self._timed_compute(requests)[1] for _ in range(3))

@@ -1,19 +1,19 @@
-"""Answers that are ready to be sent: bounded in bytes, and as old as the model that made them, never older."""
+"""Encoded responses, and a byte-bounded cache of them, one per model version."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-_OVERHEAD_BYTES: Final = 400  # the objects around an answer: seen with tracemalloc, rounded up
+_OVERHEAD_BYTES: Final = 400  # the objects around a response: measured with tracemalloc, rounded up
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedResponse:
-    """A JSON body with status 200, in the pieces in which it is sent.
+    """A 200 response with a JSON body, split where the value of the request id is inserted.
 
-    head: header lines from the content type to the name of the request id, whose value goes between the two.
-    tail: the end of the headers and the body.
+    head: header lines from the content type to the name of the request id header. tail: the end of the headers and
+    the body. scores, score_sum: number and sum of the predicted ratings, in stars, for the metrics.
     """
 
     head: bytes
@@ -24,55 +24,54 @@ class EncodedResponse:
 
     @property
     def body(self) -> bytes:
-        """The JSON."""
+        """The JSON body."""
         return self.tail[4:]
 
 
 def encode_response(
     body: bytes, model_version: str, scores: Sequence[float], *, cold_start: bool = False
 ) -> EncodedResponse:
-    """`body` as an answer that tells films with these predicted ratings, in stars."""
-    head = _head(len(body), model_version)
+    """`body` with its headers; scores: the predicted ratings in it, in stars."""
+    head = _encode_head(len(body), model_version)
     return EncodedResponse(head, b"\r\n\r\n" + body, len(scores), float(sum(scores)), cold_start)
 
 
 @lru_cache(maxsize=4096)
-def _head(length: int, model_version: str) -> bytes:
+def _encode_head(length: int, model_version: str) -> bytes:
     lines = f"content-type: application/json\r\ncontent-length: {length}\r\nx-model-version: {model_version}\r\n"
     return lines.encode() + b"x-request-id: "
 
 
 class ResponseCache:
-    """Answers by what was asked; those not asked for the longest time are dropped when `most_bytes` are held.
+    """Responses by request target, bounded in bytes; approximately least recently used.
 
-    Two generations: an answer that is asked for moves to the young one, and when that holds half of the bytes the old
-    one is dropped. Finding an answer so costs one look into a dictionary.
+    Two generations: a hit moves a response to the young generation. When that holds half of the bytes it becomes the
+    old one, and the previous old one is dropped. A hit so costs one dictionary look-up.
     """
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most = most_bytes // 2
+    def __init__(self, max_bytes: int) -> None:
+        """max_bytes: of keys, bodies and objects together; 0 caches nothing."""
+        self._max_generation_bytes = max_bytes // 2
         self._young: dict[bytes, EncodedResponse] = {}
         self._old: dict[bytes, EncodedResponse] = {}
         self._young_bytes = self._old_bytes = 0
-        self._get_young = self._young.get
 
-    def get(self, asked: bytes) -> EncodedResponse | None:
-        """The answer to `asked`, None when it is not kept."""
-        answer = self._get_young(asked)
-        if answer is None and (answer := self._old.get(asked)) is not None:
-            self.put(asked, answer)
-        return answer
+    def get(self, key: bytes) -> EncodedResponse | None:
+        """The cached response; None on a miss."""
+        response = self._young.get(key)
+        if response is None and (response := self._old.get(key)) is not None:
+            self.put(key, response)
+        return response
 
-    def put(self, asked: bytes, answer: EncodedResponse) -> None:
-        """Keep `answer` for as long as there is room."""
-        size = len(asked) + len(answer.tail) + _OVERHEAD_BYTES
-        if size > self._most or asked in self._young:
+    def put(self, key: bytes, response: EncodedResponse) -> None:
+        """Cache `response` under `key`; a response that exceeds the bound by itself is not cached."""
+        size = len(key) + len(response.tail) + _OVERHEAD_BYTES
+        if size > self._max_generation_bytes or key in self._young:
             return
-        if self._young_bytes + size > self._most:
+        if self._young_bytes + size > self._max_generation_bytes:
             self._old, self._old_bytes = self._young, self._young_bytes
             self._young, self._young_bytes = {}, 0
-            self._get_young = self._young.get
-        self._young[asked] = answer
+        self._young[key] = response
         self._young_bytes += size
 
     def __len__(self) -> int:
@@ -80,5 +79,5 @@ class ResponseCache:
 
     @property
     def bytes_held(self) -> int:
-        """An upper bound of the memory of all answers."""
+        """An upper bound of the memory of all cached responses."""
         return self._young_bytes + self._old_bytes

@@ -1,23 +1,38 @@
-"""What a client is told when its request cannot be answered."""
+"""Errors that end a request, and the one JSON form in which they are sent."""
+
+from typing import Final
+
+import orjson
+from fastapi import HTTPException
+
+RETRY_AFTER_SECONDS: Final = "1"
 
 
-class RequestError(Exception):
-    """Ends a request with `status` and `{"success": false, "error": message}`."""
+class RequestError(HTTPException):
+    """Ends a request with `status` and the body of `error_body(message)`."""
 
     def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+        super().__init__(status, message, {"retry-after": RETRY_AFTER_SECONDS} if status == 503 else None)
         self.message = message
 
 
-def shown(value: object) -> str:
-    """`value` as it may be repeated in a message: quoted, escaped, at most 40 characters of it."""
+class OverloadedError(RequestError):
+    """The queue is full: 503."""
+
+    def __init__(self) -> None:
+        super().__init__(503, "too many requests are waiting; ask again in a second")
+
+
+def error_body(message: str) -> bytes:
+    """The JSON body of every error response."""
+    return orjson.dumps({"success": False, "error": message})
+
+
+def quoted(value: object) -> str:
+    """`value` for use in a message: quoted, escaped, truncated to 40 characters."""
     text = value if isinstance(value, str) else str(value)
     return repr(text if len(text) <= 40 else text[:40] + "…")
 
 
-class OverloadedError(RequestError):
-    """Too many requests are waiting; this one is turned away at once."""
-
-    def __init__(self) -> None:
-        super().__init__(503, "too many requests are waiting; ask again in a second")
+OVERLOADED_BODY: Final = error_body(OverloadedError().message)
+FAILED_BODY: Final = error_body("the service failed; its log says why")

@@ -1,4 +1,4 @@
-"""Work that takes too long for the event loop and is asked too seldom for a queue of its own."""
+"""Runs slow, infrequent work on one bounded thread."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,27 +6,27 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from model_service.serving.errors import OverloadedError
-from model_service.serving.telemetry.metrics import Counters
+from model_service.serving.telemetry.recorder import RequestRecorder
 
-_MOST_WAITING: Final = 32
+_MAX_QUEUE_SIZE: Final = 32
 _T = TypeVar("_T")
 
 
 class BoundedExecutor:
-    """One thread; of more than 32 who wait for it the next one is turned away."""
+    """One thread with a queue of 32; further work is rejected."""
 
-    def __init__(self, counters: Counters) -> None:
-        self._counters = counters
-        self._thread = ThreadPoolExecutor(1, "aside")
-        self._waiting = 0
+    def __init__(self, recorder: RequestRecorder) -> None:
+        self._recorder = recorder
+        self._thread = ThreadPoolExecutor(1, "executor")
+        self._queued = 0
 
     async def run(self, work: Callable[[], _T]) -> _T:
-        """What `work` returns or raises; raises OverloadedError at once when too many wait."""
-        if self._waiting >= _MOST_WAITING:
-            self._counters.record_rejection()
+        """The result of `work`, or what it raises; raises OverloadedError at once when the queue is full."""
+        if self._queued >= _MAX_QUEUE_SIZE:
+            self._recorder.record_rejection()
             raise OverloadedError
-        self._waiting += 1
+        self._queued += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         finally:
-            self._waiting -= 1
+            self._queued -= 1

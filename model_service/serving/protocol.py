@@ -1,240 +1,303 @@
-"""uvicorn's HTTP protocol, with limits on slow clients and a way around ASGI for plain questions.
+"""HTTP/1.1 connections: uvicorn's httptools protocol with client limits, and the fast path around ASGI.
 
-`GET /?uid=20` is answered as soon as its head has been parsed where the answer is kept, and by the queue where it has
-to be computed: no task, no scope walked, no headers checked anew. httptools parses as before, and every request that is
-not exactly such a one goes the ordinary way.
+The fast path serves `GET /?uid=…` and `GET /?uid=…&n=…` from the connection itself: from the response cache as soon as
+the head is parsed, otherwise through the micro-batcher. It creates no task and no ASGI scope. Every other request takes
+the ASGI path.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, Self, cast
 
-import orjson
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from model_service.serving.api.middleware import FAILED
 from model_service.serving.cache import EncodedResponse
-from model_service.serving.errors import OverloadedError
-from model_service.serving.front import Front, parse_fast_path, parse_single_get
-from model_service.serving.pending import FastPathCycle
-from model_service.serving.request_id import request_id
-from model_service.serving.state import Model
+from model_service.serving.errors import FAILED_BODY, OVERLOADED_BODY, RETRY_AFTER_SECONDS, OverloadedError, error_body
+from model_service.serving.recommender import DEFAULT_N, RecommendRequest
+from model_service.serving.service import LoadedModel, RecommenderService
+from model_service.serving.telemetry.recorder import request_id
 
 MAX_CONNECTIONS: Final = 2000
-KEEP_ALIVE_SECONDS: Final = 75.0  # longer than the load balancer's idle timeout, 60 s, so that it never loses a race
+KEEP_ALIVE_SECONDS: Final = 75.0  # longer than the load balancer's idle timeout, 60 s, which so never loses a race
 HEAD_SECONDS: Final = 10.0
 UNREAD_SECONDS: Final = 30.0
 
+Headers = Iterable[tuple[bytes, bytes]]
+
+_RETRY: Final = f"retry-after: {RETRY_AFTER_SECONDS}\r\n".encode()
 _OK: Final = b"HTTP/1.1 200 OK\r\ndate: "
-_OVERLOADED: Final = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ndate: "
-_OVERLOADED_BODY: Final = orjson.dumps({"success": False, "error": OverloadedError().message})
+_UNAVAILABLE: Final = b"HTTP/1.1 503 Service Unavailable\r\n" + _RETRY
+_OVERLOADED: Final = _UNAVAILABLE + b"date: "
 _FAILED: Final = b"HTTP/1.1 500 Internal Server Error\r\ndate: "
 _CLOSE: Final = b"\r\nconnection: close"
-_NOT_PLAIN: Final = frozenset((b"connection", b"content-length", b"expect", b"transfer-encoding", b"upgrade"))
-_LAST: Final = b"content-type: application/json\r\nconnection: close\r\n"
-_FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n" + _LAST
-_FULL_BODY: Final = b'{"success":false,"error":"too many connections are open; ask again in a second"}'
-_MALFORMED: Final = b"HTTP/1.1 400 Bad Request\r\n" + _LAST
-_MALFORMED_BODY: Final = b'{"success":false,"error":"this is no HTTP/1.1 request"}'
+_LAST_RESPONSE: Final = b"content-type: application/json\r\nconnection: close\r\n"
+_TOO_MANY_CONNECTIONS: Final = _UNAVAILABLE + _LAST_RESPONSE
+_TOO_MANY_CONNECTIONS_BODY: Final = error_body("too many connections are open; ask again in a second")
+_MALFORMED: Final = b"HTTP/1.1 400 Bad Request\r\n" + _LAST_RESPONSE
+_MALFORMED_BODY: Final = error_body("this is no HTTP/1.1 request")
+_ASGI_HEADERS: Final = frozenset((b"connection", b"content-length", b"expect", b"transfer-encoding", b"upgrade"))
+_SINGLE_GET: Final = re.compile(rb"GET ([!-~]{1,64}) HTTP/1\.1\r\n((?:[A-Za-z0-9-]{1,64}:[\t -~]*\r\n)+)\r\n")
+_FAST_PATH: Final = re.compile(rb"/\?uid=(-?[0-9]{1,18})(?:&n=(100|[1-9][0-9]?))?")  # within the bounds of uid and n
 
 
-def is_bodyless(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether a request with these headers is nothing but its head, and leaves its connection open."""
+def parse_fast_path(target: bytes) -> RecommendRequest | None:
+    """The request of a target that is exactly `/?uid=…` or `/?uid=…&n=…`; None for every other target."""
+    match = _FAST_PATH.fullmatch(target)
+    if match is None:
+        return None
+    uid, n = match.groups()
+    return RecommendRequest(int(uid), int(n) if n else DEFAULT_N)
+
+
+def parse_single_get(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]] | None:
+    """Target and headers of `data` that is exactly the head of one GET; None where that is not certain."""
+    match = _SINGLE_GET.fullmatch(data)
+    if match is None:
+        return None
+    target, lines = match.groups()
+    pairs = (line.split(b":", 1) for line in lines[:-2].split(b"\r\n"))
+    return target, [(name.lower(), value.strip()) for name, value in pairs]
+
+
+def is_bodyless_keep_alive(headers: Headers) -> bool:
+    """Whether a request with these headers has no body and leaves its connection open."""
     return all(
-        name not in _NOT_PLAIN or (name == b"connection" and value.lower() == b"keep-alive") for name, value in headers
+        name not in _ASGI_HEADERS or (name == b"connection" and value.lower() == b"keep-alive")
+        for name, value in headers
     )
 
 
-class Protocol(HttpToolsProtocol):
+class FastPathCycle:
+    """An in-flight fast-path request: the waiter that the batcher resolves and the cycle that uvicorn inspects.
+
+    uvicorn reads `response_complete` before it starts the next request, sets `keep_alive` to False on shutdown, and on
+    a disconnect sets `disconnected` and calls `message_event.set()`.
+    """
+
+    __slots__ = ("_protocol", "disconnected", "keep_alive", "request", "request_id", "response_complete", "started")
+
+    def __init__(self, protocol: "HttpProtocol", request: RecommendRequest, request_id: bytes, started: float) -> None:
+        """started: `time.monotonic()` at the first byte of the request."""
+        self._protocol = protocol
+        self.request = request
+        self.request_id = request_id
+        self.started = started
+        self.keep_alive = True
+        self.response_complete = self.disconnected = False
+
+    def done(self) -> bool:
+        """Whether the response is no longer awaited."""
+        return self.disconnected or self.response_complete
+
+    def set_result(self, response: EncodedResponse, /) -> None:
+        """Send the response."""
+        self._protocol.send_response(self, response)
+
+    def set_exception(self, error: BaseException, /) -> None:
+        """Send a 503 or 500."""
+        self._protocol.send_error(self, error)
+
+    @property
+    def message_event(self) -> Self:
+        """Stands in for the asyncio.Event of uvicorn's own cycle."""
+        return self
+
+    def set(self) -> None:
+        """Nothing waits on this event."""
+
+
+class HttpProtocol(HttpToolsProtocol):
     """One connection.
 
-    `sweep`, called about once a second, ends it: when a request's head takes longer than HEAD_SECONDS, when nothing is
-    asked for KEEP_ALIVE_SECONDS, and when the client does not read what it asked for in UNREAD_SECONDS. Bodies have a
-    limit of their own. Connections beyond MAX_CONNECTIONS are told so and closed.
+    `sweep`, called about once a second, closes it when a request's head takes longer than HEAD_SECONDS, when it is idle
+    for KEEP_ALIVE_SECONDS, or when the client does not read for UNREAD_SECONDS. The limits of bodies are the API's.
+    Connections beyond MAX_CONNECTIONS get a 503 and are closed.
     """
 
     def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
+        self, config: Config, server_state: ServerState, app_state: dict[str, Any], *, service: RecommenderService
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._front = cast(Front, self.app)
-        self._one_too_many = False
-        self._answered = self._within = False
-        self._used = self._begun = self._unread = 0.0
+        super().__init__(config, server_state, app_state)
+        self._service = service
+        self._recorder = service.recorder
+        self._over_limit = False
+        self._fast_path = False  # the request that is being parsed is served by the fast path
+        self._in_message = False
+        self._last_used = self._head_started = self._unread_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self._one_too_many = len(self.connections) >= MAX_CONNECTIONS
-        self._used = time.monotonic()
+        self._over_limit = len(self.connections) >= MAX_CONNECTIONS
+        self._last_used = time.monotonic()
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        if not self._reject_unparsed(data):
+        model = self._service.model
+        if model is None or not model.batcher.full or not self._reject_unparsed(data, model):
             super().data_received(data)
 
-    def _reject_unparsed(self, data: bytes) -> bool:
-        """While the queue is full, turn away a plain question in half of the time that it takes to parse it.
+    def _reject_unparsed(self, data: bytes, model: LoadedModel) -> bool:
+        """With a full queue, reject a fast-path request in half the time that parsing it takes.
 
-        Under overload most of the work is to say no; what is saved there goes into answers.
+        Under overload most of the work is rejecting; the time saved goes into responses. An equal request that is
+        queued already is joined.
         """
-        model = self._front.state.model
-        if model is None or not model.answers.batcher.full or self._one_too_many or self._within or not self._free:
+        if self._in_message or self._over_limit:
             return False
-        found = parse_single_get(data)
-        if found is None:
+        parsed = parse_single_get(data)
+        if parsed is None:
             return False
-        target, headers = found
-        question = parse_fast_path(target)
-        if question is None or model.answers.cache.get(target) is not None or not is_bodyless(headers):
+        target, headers = parsed
+        request = parse_fast_path(target)
+        if request is None or model.cache.get(target) is not None or not self._bypasses_asgi(headers):
             return False
-        self._enter(model, FastPathCycle(self, question, name=request_id(headers), started=time.monotonic()))
+        self._submit(model, FastPathCycle(self, request, request_id(headers), time.monotonic()))
         return True
 
-    @property
-    def _free(self) -> bool:
-        """Whether a plain question may be answered here and now: nothing else is to be written before."""
-        idle = self.cycle is None or self.cycle.response_complete
-        return idle and not self.flow.write_paused and not self._front.state.draining
-
-    def on_message_begin(self) -> None:
-        self._begun, self._within = time.monotonic(), True
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        started, self._begun = self._begun, 0.0
-        if self._one_too_many:
-            self._reject_connection()
-        elif not self._try_fast_path(started):
-            super().on_headers_complete()
-
-    def _try_fast_path(self, started: float) -> bool:
-        """Answer, now or when it has been computed, if this is a plain question and nothing else is to be written."""
-        state = self._front.state
-        model = state.model
+    def _serve_fast_path(self, started: float) -> bool:
+        """Serve the parsed head, now from the cache or later by the batcher, if it qualifies for the fast path."""
+        model = self._service.model
         if model is None:
             return False
-        answer = model.answers.cache.get(self.url)
-        question = parse_fast_path(self.url) if answer is None else None
+        response = model.cache.get(self.url)
+        request = parse_fast_path(self.url) if response is None else None
         if (
-            (answer is None and question is None)
-            or not self._free
+            (response is None and request is None)
             or self.parser.get_method() != b"GET"
             or self.parser.get_http_version() != "1.1"
-            or not is_bodyless(self.headers)
+            or not self._bypasses_asgi(self.headers)
         ):
             return False
-        self._answered = True
-        name = request_id(self.headers)
-        if answer is not None:
-            state.counters.record_scores(answer.scores, answer.score_sum, kept=True)
-            self._finish(200, started, name, (_OK, self._date, b"\r\n", answer.head, name, answer.tail))
-        elif question is not None:
-            self._enter(model, FastPathCycle(self, question, name=name, started=started))
+        self._fast_path = True
+        id_ = request_id(self.headers)
+        if response is not None:
+            self._recorder.record_cache_hit(response)
+            self._write(200, started, id_, (_OK, self._date, b"\r\n", response.head, id_, response.tail))
+        elif request is not None:
+            self._submit(model, FastPathCycle(self, request, id_, started))
         return True
 
-    def _enter(self, model: Model, pending: FastPathCycle) -> None:
-        """Have `tell` or `fail` called, at once when the queue is full."""
-        self.cycle = cast(Any, pending)
+    def _bypasses_asgi(self, headers: Headers) -> bool:
+        """The preconditions of the fast path beside the request line: the response may be written here and now.
+
+        No earlier response is pending on the connection, the client reads, the service is not draining, and the request
+        is its head alone.
+        """
+        return (
+            (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused
+            and not self._service.draining
+            and is_bodyless_keep_alive(headers)
+        )
+
+    def _submit(self, model: LoadedModel, cycle: FastPathCycle) -> None:
+        self.cycle = cast(Any, cycle)
         try:
-            model.answers.batcher.submit(pending.question, pending)
+            model.batcher.submit(cycle.request, cycle)
         except OverloadedError as error:
-            self.fail(pending, error)
+            self.send_error(cycle, error)
 
-    def tell(self, pending: FastPathCycle, answer: EncodedResponse) -> None:
-        """Write the answer to a question that waited."""
-        model = self._front.state.model
-        if model is not None:
-            model.answers.given(pending.question, answer)
-        self._end(pending, 200, _OK, (answer.head, pending.name, answer.tail))
+    def send_response(self, cycle: FastPathCycle, response: EncodedResponse) -> None:
+        """Write the response to a request that was queued."""
+        self._complete(cycle, 200, _OK, (response.head, cycle.request_id, response.tail))
 
-    def fail(self, pending: FastPathCycle, error: BaseException) -> None:
-        """Write that there is no answer: 503 because of the load, 500 and a line in the log otherwise."""
+    def send_error(self, cycle: FastPathCycle, error: BaseException) -> None:
+        """Write a 503 when the queue was full, otherwise a 500, whose cause is logged."""
         overloaded = isinstance(error, OverloadedError)
         if not overloaded:
-            self._front.failed(error)
-        body = _OVERLOADED_BODY if overloaded else FAILED
-        version = self._front.state.version.encode()
+            self._recorder.record_failure("/", error)
+        body = OVERLOADED_BODY if overloaded else FAILED_BODY
         head = (
             b"content-type: application/json\r\ncontent-length: %d\r\nx-model-version: %s\r\nx-request-id: %s\r\n\r\n"
         )
-        parts = (head % (len(body), version, pending.name), body)
-        self._end(pending, 503 if overloaded else 500, _OVERLOADED if overloaded else _FAILED, parts)
+        parts = (head % (len(body), self._service.version.encode(), cycle.request_id), body)
+        self._complete(cycle, 503 if overloaded else 500, _OVERLOADED if overloaded else _FAILED, parts)
 
-    def _end(self, pending: FastPathCycle, status: int, begin: bytes, parts: Sequence[bytes]) -> None:
-        pending.response_complete = True
+    def _complete(self, cycle: FastPathCycle, status: int, status_line: bytes, parts: Sequence[bytes]) -> None:
+        cycle.response_complete = True
         if self.transport.is_closing():
             return
-        close = b"" if pending.keep_alive else _CLOSE
-        self._finish(status, pending.started, pending.name, (begin, self._date, close, b"\r\n", *parts))
-        if not pending.keep_alive:
+        close = b"" if cycle.keep_alive else _CLOSE
+        self._write(status, cycle.started, cycle.request_id, (status_line, self._date, close, b"\r\n", *parts))
+        if not cycle.keep_alive:
             self.transport.close()
         elif self.pipeline:
-            super().on_response_complete()  # begins the next one
+            super().on_response_complete()  # starts the next pipelined request
 
-    def _finish(self, status: int, started: float, name: bytes, parts: Sequence[bytes]) -> None:
+    def _write(self, status: int, started: float, request_id: bytes, parts: Sequence[bytes]) -> None:
         self.transport.write(b"".join(parts))
-        self._used = time.monotonic()
-        self._front.record_response(status, self._used - started, name)
+        self._last_used = time.monotonic()
+        self._recorder.record_fast_path(status, self._last_used - started, request_id)
 
     @property
     def _date(self) -> bytes:
         return self.server_state.default_headers[0][1]
 
+    def on_message_begin(self) -> None:
+        self._head_started, self._in_message = time.monotonic(), True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        started, self._head_started = self._head_started, 0.0
+        if self._over_limit:
+            self._reject_connection()
+        elif not self._serve_fast_path(started):
+            super().on_headers_complete()
+
     def on_body(self, body: bytes) -> None:
-        if not self._answered:
+        if not self._fast_path:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._within = False
-        if self._answered:
-            self._answered = False
+        self._in_message = False
+        if self._fast_path:
+            self._fast_path = False
         else:
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        self._used = time.monotonic()
+        self._last_used = time.monotonic()
         super().on_response_complete()
 
     def pause_writing(self) -> None:
-        self._unread = time.monotonic()
+        self._unread_since = time.monotonic()
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        self._unread = 0.0
+        self._unread_since = 0.0
         super().resume_writing()
 
     def sweep(self, now: float) -> None:
-        """End the connection if its client is too slow or has gone; `now` is `time.monotonic()`."""
-        idle = not self._begun and (self.cycle is None or self.cycle.response_complete)
-        if self._unread and now - self._unread > UNREAD_SECONDS:
+        """Close the connection if its client is too slow or idle; `now` is `time.monotonic()`."""
+        idle = not self._head_started and (self.cycle is None or self.cycle.response_complete)
+        if self._unread_since and now - self._unread_since > UNREAD_SECONDS:
             self.transport.abort()
-        elif (self._begun and now - self._begun > HEAD_SECONDS) or (idle and now - self._used > KEEP_ALIVE_SECONDS):
+        elif (self._head_started and now - self._head_started > HEAD_SECONDS) or (
+            idle and now - self._last_used > KEEP_ALIVE_SECONDS
+        ):
             self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
-        """Tell that `msg` went wrong while parsing, as JSON; nothing is logged, since anybody can cause it at will."""
-        state = self._front.state
-        state.counters.record_response(400, 0.0)
+        """Answer a request that cannot be parsed as JSON; not logged, since any client can cause it at will."""
+        self._recorder.count_response(400, 0.0)
         self._send_and_close(_MALFORMED, _MALFORMED_BODY)
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Not worth a line in the log: the request is answered as if it had not asked."""
+        """No log record: the upgrade is ignored."""
 
     def _reject_connection(self) -> None:
-        self._answered = True
-        self._front.state.counters.record_rejection()
-        self._front.state.counters.record_response(503, 0.0)
-        self._send_and_close(_FULL + b"x-request-id: %s\r\n" % request_id(self.headers), _FULL_BODY)
+        self._fast_path = True  # the rest of the request is discarded
+        self._recorder.record_rejection()
+        self._recorder.count_response(503, 0.0)
+        head = _TOO_MANY_CONNECTIONS + b"x-request-id: %s\r\n" % request_id(self.headers)
+        self._send_and_close(head, _TOO_MANY_CONNECTIONS_BODY)
 
     def _send_and_close(self, head: bytes, body: bytes) -> None:
         if self.transport.is_closing():
             return
-        version = self._front.state.version.encode()
+        version = self._service.version.encode()
         self.transport.write(head + b"content-length: %d\r\nx-model-version: %s\r\n\r\n" % (len(body), version) + body)
         self.transport.close()

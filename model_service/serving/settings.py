@@ -1,129 +1,127 @@
-"""The service's settings, read from the environment once."""
+"""The service's settings, read from environment variables of the same names in upper case."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Any, Final, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from model_service.metadata import SHORT_DIGITS
 
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-_DEFAULT_ARTIFACT = Path(__file__).parents[1] / "artifact"
-_MAX_DRAIN_SECONDS = 100.0  # below ECS's longest stop timeout on Fargate, 120 s
-_Number = TypeVar("_Number", int, float)
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+_DEFAULT_ARTIFACT: Final = Path(__file__).parents[1] / "artifact"
+_MAX_DRAIN_SECONDS: Final = 100.0  # below ECS's longest stop timeout on Fargate, 120 s
 
 
 class SettingsError(Exception):
-    """A setting cannot be used; the message names the variable, the value and what is allowed."""
+    """An invalid setting; the message names the variable, its value and what is allowed."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What the environment decides.
+class Settings(BaseSettings):
+    """The settings of one service; blank variables count as absent."""
 
-    artifact_dir: ARTIFACT_DIR, the folder written by training.
-    host, port: HOST and PORT to listen on; port 1 to 65535.
-    log_level: LOG_LEVEL, one of LOG_LEVELS.
-    model_version: MODEL_VERSION, 12 to 64 hex digits, or None for whichever model is there. The service is not
-        ready when its artifact has another version.
-    drain_seconds: DRAIN_SECONDS, 0 to 100: how long to go on serving, not ready, between SIGTERM and the end.
-    workers: WORKERS, 1 to 64 processes; 0, the default, for one for each whole CPU that the task may use.
-    scoring_threads: SCORING_THREADS, 1 to 64, of each worker, which share a pass over the factors of a large catalogue;
-        0, the default, for one for each whole CPU that the task may use.
-    keep_mib: KEEP_MIB, 0 to 4096: memory for answers that are kept, in each worker; 0 keeps none.
-    most_waiting: MOST_WAITING, 1 to 100000: requests that may wait to be computed before others are turned away.
-    approximate_above: APPROXIMATE_ABOVE, 0 to 1000000000: a model of more films than this answers from its approximate
-        index (`python -m model_service.build_index` builds it); 0, the default, answers exactly whatever the size.
-    access_log_every: ACCESS_LOG_EVERY, 0 to 1000000: of the recommendations that succeed, one in so many is logged,
-        0 for none; whatever else is asked and every error is logged each time.
-    metrics_namespace: METRICS_NAMESPACE, the CloudWatch namespace to write metrics for once a minute; None for none.
-    service_name: SERVICE_NAME, the metrics' dimension `Service`.
-    """
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
-    artifact_dir: Path = _DEFAULT_ARTIFACT
-    host: str = "0.0.0.0"  # noqa: S104 a container is reached through its network interface
-    port: int = 8080
-    log_level: str = "INFO"
-    model_version: str | None = None
-    drain_seconds: float = 0.0
-    workers: int = 0
-    scoring_threads: int = 0
-    keep_mib: int = 16
-    most_waiting: int = 1000
-    approximate_above: int = 0
-    access_log_every: int = 100
-    metrics_namespace: str | None = None
-    service_name: str = "recommender"
+    artifact_dir: Annotated[Path, Field(description="folder written by training")] = _DEFAULT_ARTIFACT
+    host: Annotated[str, Field(description="address to listen on")] = "0.0.0.0"  # noqa: S104 a container is reached through its network interface
+    port: Annotated[int, Field(ge=1, le=65535, description="port to listen on")] = 8080
+    log_level: Annotated[str, Field(description="DEBUG, INFO, WARNING or ERROR")] = "INFO"
+    model_version: Annotated[
+        str | None, Field(description="version that the artifact must have, 12 to 64 hex digits; else not ready")
+    ] = None
+    drain_seconds: Annotated[
+        float,
+        Field(ge=0, le=_MAX_DRAIN_SECONDS, description="seconds to serve, not ready, after SIGTERM"),
+    ] = 0.0
+    workers: Annotated[int, Field(ge=0, le=64, description="processes; 0: one per whole CPU of the task")] = 0
+    scoring_threads: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=64,
+            description="threads of each worker that share a pass over a large catalogue; 0: one per whole CPU",
+        ),
+    ] = 0
+    keep_mib: Annotated[
+        int, Field(ge=0, le=4096, description="MiB of each worker's response cache; 0 caches nothing")
+    ] = 16
+    most_waiting: Annotated[
+        int, Field(ge=1, le=100_000, description="requests that may be queued before others are rejected")
+    ] = 1000
+    approximate_above: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1_000_000_000,
+            description="catalogues of more items than this use the approximate index; 0: exact ranking",
+        ),
+    ] = 0
+    access_log_every: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1_000_000,
+            description="one in so many successful recommendations is logged, 0: none; other requests always are",
+        ),
+    ] = 100
+    metrics_namespace: Annotated[
+        str | None, Field(description="CloudWatch namespace for metrics in the log, once a minute; empty: none")
+    ] = None
+    service_name: Annotated[str, Field(description="value of the metrics' dimension Service")] = "recommender"
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """The settings in `environment`, empty ones taken as absent; raises SettingsError."""
-        given = {name: value.strip() for name, value in environment.items() if value.strip()}
-        return cls(
-            artifact_dir=Path(given.get("ARTIFACT_DIR", cls.artifact_dir)),
-            host=given.get("HOST", cls.host),
-            port=read_port(given),
-            log_level=_log_level(given.get("LOG_LEVEL", cls.log_level)),
-            model_version=_model_version(given.get("MODEL_VERSION")),
-            drain_seconds=_number(given, "DRAIN_SECONDS", float, cls.drain_seconds, 0.0, _MAX_DRAIN_SECONDS),
-            workers=_number(given, "WORKERS", int, cls.workers, 0, 64),
-            scoring_threads=_number(given, "SCORING_THREADS", int, cls.scoring_threads, 0, 64),
-            keep_mib=_number(given, "KEEP_MIB", int, cls.keep_mib, 0, 4096),
-            most_waiting=_number(given, "MOST_WAITING", int, cls.most_waiting, 1, 100_000),
-            approximate_above=_number(given, "APPROXIMATE_ABOVE", int, cls.approximate_above, 0, 1_000_000_000),
-            access_log_every=_number(given, "ACCESS_LOG_EVERY", int, cls.access_log_every, 0, 1_000_000),
-            metrics_namespace=_name(given, "METRICS_NAMESPACE", None),
-            service_name=_name(given, "SERVICE_NAME", cls.service_name) or cls.service_name,
-        )
+    def from_environment(cls) -> Self:
+        """The settings of this process's environment; raises SettingsError."""
+        try:
+            return cls()
+        except ValidationError as invalid:
+            error = invalid.errors()[0]
+            name = str(error["loc"][0])
+            raise SettingsError(
+                f"{name.upper()}={error['input']!r} is not allowed: it has to be {_allowed(name, error)}"
+            ) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_blank(cls, values: dict[str, Any]) -> dict[str, Any]:
+        stripped = {key: value.strip() if isinstance(value, str) else value for key, value in values.items()}
+        return {key: value for key, value in stripped.items() if value != ""}
+
+    @field_validator("log_level")
+    @classmethod
+    def _check_log_level(cls, value: str) -> str:
+        if value.upper() not in LOG_LEVELS:
+            raise ValueError(f"one of {', '.join(LOG_LEVELS)}")
+        return value.upper()
+
+    @field_validator("model_version")
+    @classmethod
+    def _check_model_version(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[0-9a-f]{12,64}", value.lower()):
+            raise ValueError(f"{SHORT_DIGITS} to 64 hex digits, as training prints it")
+        return value.lower() if value else None
+
+    @field_validator("metrics_namespace", "service_name")
+    @classmethod
+    def _check_name(cls, value: str | None) -> str | None:
+        """Names that CloudWatch takes. Source: "MetricDatum" and "Dimension", Amazon CloudWatch API Reference."""
+        if value is not None and not re.fullmatch(r"(?!AWS/|:)[A-Za-z0-9._\-/#:]{1,255}", value):
+            raise ValueError(
+                "1 to 255 of the characters A-Z a-z 0-9 . - _ / # : and begin neither with a colon nor with AWS/"
+            )
+        return value
 
 
-def read_port(environment: Mapping[str, str]) -> int:
-    """PORT, 8080 when it is not set; raises SettingsError when it is no port."""
-    return _number(environment, "PORT", int, Settings.port, 1, 65535)
+def _allowed(name: str, error: Any) -> str:
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    low, high = bounds(Settings.model_fields[name])
+    return f"a number from {low:g} to {high:g}"
 
 
-def _number(
-    given: Mapping[str, str],
-    name: str,
-    kind: Callable[[str], _Number],
-    default: _Number,
-    low: _Number,
-    high: _Number,
-) -> _Number:
-    text = given.get(name)
-    if text is None:
-        return default
-    try:
-        value = kind(text)
-    except ValueError:
-        value = None
-    if value is None or not low <= value <= high:
-        raise SettingsError(f"{name}={text!r} is not allowed: it has to be a number from {low:g} to {high:g}")
-    return value
-
-
-def _name(given: Mapping[str, str], name: str, default: str | None) -> str | None:
-    """A name that CloudWatch takes. Source: "MetricDatum" and "Dimension", Amazon CloudWatch API Reference."""
-    text = given.get(name, default)
-    if text is not None and not re.fullmatch(r"(?!AWS/|:)[A-Za-z0-9._\-/#:]{1,255}", text):
-        raise SettingsError(
-            f"{name}={text!r} is not allowed: it has to be 1 to 255 of the characters A-Z a-z 0-9 . - _ / # : "
-            "and begin neither with a colon nor with AWS/"
-        )
-    return text
-
-
-def _log_level(text: str) -> str:
-    if text.upper() not in LOG_LEVELS:
-        raise SettingsError(f"LOG_LEVEL={text!r} is not allowed: it has to be one of {', '.join(LOG_LEVELS)}")
-    return text.upper()
-
-
-def _model_version(text: str | None) -> str | None:
-    if text is not None and not re.fullmatch(r"[0-9a-f]{12,64}", text.lower()):
-        raise SettingsError(
-            f"MODEL_VERSION={text!r} is not allowed: it has to be {SHORT_DIGITS} to 64 hex digits, "
-            "as training prints it"
-        )
-    return text.lower() if text else None
+def bounds(field: FieldInfo) -> tuple[float, float]:
+    """The least and the greatest allowed value of a numeric setting."""
+    limits = {key: getattr(limit, key) for limit in field.metadata for key in ("ge", "le") if hasattr(limit, key)}
+    return limits["ge"], limits["le"]

@@ -86,6 +86,7 @@ def test_what_a_killed_install_left_goes_at_the_latest_with_the_next_run(project
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where tests run behind &
     )
     scratch = project / ".venv" / "tmp"
     deadline = time.monotonic() + 20

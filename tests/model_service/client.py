@@ -9,9 +9,8 @@ import httpx
 from starlette.types import ASGIApp
 
 from model_service.serving.app import create_app
-from model_service.serving.front import Front
+from model_service.serving.service import RecommenderService
 from model_service.serving.settings import Settings
-from model_service.serving.state import ServiceState
 
 
 class Client:
@@ -37,14 +36,26 @@ class Client:
 
 
 @contextmanager
-def serving(settings: Settings, state: ServiceState | None = None) -> Iterator[Client]:
+def serving(settings: Settings, service: RecommenderService | None = None) -> Iterator[Client]:
     """A client of the application for `settings`, between its startup and its shutdown."""
-    state = state or ServiceState()
-    app = create_app(settings, state)
+    app = create_app(service or RecommenderService(settings))
     lifespan = app.router.lifespan_context(app)
     with asyncio.Runner() as runner:
         runner.run(lifespan.__aenter__())
         try:
-            yield Client(Front(app, state, log_every=settings.access_log_every), runner)
+            yield Client(app, runner)
         finally:
             runner.run(lifespan.__aexit__(None, None, None))
+
+
+def schema_of(description: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+    """The JSON schema of a request or response body in an OpenAPI description, its reference resolved."""
+    schema: dict[str, Any] = content["content"]["application/json"]["schema"]
+    options = schema.get("anyOf", [schema])
+    reference = next((option["$ref"] for option in options if "$ref" in option), None)
+    return dict(description["components"]["schemas"][reference.rpartition("/")[2]]) if reference else schema
+
+
+def body_example(description: dict[str, Any], operation: dict[str, Any]) -> Any:
+    """The example of an operation's body; None for an operation without one."""
+    return schema_of(description, operation["requestBody"])["examples"][0] if "requestBody" in operation else None

@@ -125,7 +125,7 @@ class _PowerCutError(Exception):
     pass
 
 
-@pytest.mark.parametrize("moment", ["encode_items", "sha256_file", "_settle", "rename"])
+@pytest.mark.parametrize("moment", ["encode_items", "sha256_file", "_fsync_tree", "rename"])
 def test_an_interrupted_write_leaves_the_old_artifact_whole(
     moment: str, artifact: Artifact, artifact_copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,12 +157,12 @@ def test_modes_do_not_depend_on_the_umask(trained: Trained) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("user_bias", np.zeros(3, np.float32), r"user_bias is float32\[3\], wanted is float32\[120\]"),
-        ("item_bias", np.zeros(150, np.float64), r"item_bias is float64\[150\], wanted is float32\[150\]"),
+        ("user_bias", np.zeros(3, np.float32), r"user_bias is float32\[3\], expected is float32\[120\]"),
+        ("item_bias", np.zeros(150, np.float64), r"item_bias is float64\[150\], expected is float32\[150\]"),
         ("global_mean", np.array([np.nan], np.float32), "global_mean holds a number that is not finite"),
         ("user_ids", np.zeros(120, np.int64), "strictly increasing"),
         ("seen_indptr", np.zeros(121, np.int64), "seen_indptr does not divide"),
-        ("seen_indices", np.full(5000, 150, np.int32), "seen_indices names a film that is not there"),
+        ("seen_indices", np.full(5000, 150, np.int32), "seen_indices names a film that is not in the catalogue"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(

@@ -1,1 +1,1 @@
-"""The routes, a module for each thing that can be asked about; each has `add(app, state)`."""
+"""The HTTP API: a router per resource, its schemas and parameters."""

@@ -1,62 +1,64 @@
-"""Films: found by title and genre, one by its id, and those that are like it."""
+"""Items: search by title and genre, one by id, and similar items."""
 
-from fastapi import FastAPI, Request, Response
+from collections.abc import Sequence
+from typing import Annotated
 
-from model_service.serving import description, responses
-from model_service.serving.api.common import check_genre, film, films, json_response, row_of
-from model_service.serving.query import parameters, read_id, read_n, read_text
-from model_service.serving.state import ServiceState
+from fastapi import APIRouter, Path, Query
+
+from model_service.serving.api.params import ApiRoute, Id, Model, N, OptionalText, Service
+from model_service.serving.api.schemas import (
+    CountedItem,
+    ItemResponse,
+    ItemSchema,
+    ItemsResponse,
+    SimilarItemsResponse,
+    error_responses,
+)
+from model_service.serving.recommender import DEFAULT_N
+from model_service.serving.service import LoadedModel
+
+ItemId = Annotated[Id, Path(alias="id", description="The item's id in the data.", examples=[1])]
+Genre = Annotated[OptionalText, Query(description="Only items of this genre, ignoring case.")]
+
+router = APIRouter(route_class=ApiRoute, prefix="/items", responses=error_responses(422, 503))
 
 
-def add(app: FastAPI, state: ServiceState) -> None:
-    """GET /items, /items/{id} and /items/{id}/similar."""
+@router.get("", summary="Items by a part of their title, most rated first")
+async def search_items(
+    service: Service,
+    model: Model,
+    q: Annotated[OptionalText, Query(description="A part of the title, ignoring case.", examples=["orchard"])] = None,
+    genre: Genre = None,
+    n: N = DEFAULT_N,
+) -> ItemsResponse:
+    catalogue = model.recommender.catalogue
+    folded = await service.check_genre(model, genre)
+    mask = None if folded is None else catalogue.genre_mask(folded)
+    rows = await service.executor.run(lambda: catalogue.search(q, n, mask=mask))
+    return ItemsResponse(items=_counted_items(model, rows))
 
-    @app.get(
-        "/items",
-        summary="Films by a part of their title, most rated first",
-        responses=responses.ITEMS_RESPONSES,
-        openapi_extra={"parameters": [description.Q, description.GENRE, description.N]},
+
+@router.get("/{id}", summary="One item", responses=error_responses(404))
+async def get_item(item_id: ItemId, model: Model) -> ItemResponse:
+    return ItemResponse(item=_counted_items(model, [model.item_row(item_id, status=404)])[0])
+
+
+@router.get("/{id}/similar", summary="The most similar items, by cosine similarity", responses=error_responses(404))
+async def similar_items(
+    item_id: ItemId, service: Service, model: Model, genre: Genre = None, n: N = DEFAULT_N
+) -> SimilarItemsResponse:
+    recommender = model.recommender
+    row = model.item_row(item_id, status=404)
+    folded = await service.check_genre(model, genre)
+    mask = None if folded is None else recommender.catalogue.genre_mask(folded)
+    similar = await service.executor.run(lambda: recommender.similar(row, n, mask=mask))
+    return SimilarItemsResponse(
+        item=ItemSchema.of(recommender.items[row]),
+        response=list(similar.ranked),
+        ids=[recommender.items[similar_row].id for similar_row in similar.rows],
     )
-    async def search(request: Request) -> Response:
-        fields = parameters(request.scope["query_string"], frozenset(("q", "genre", "n")))
-        n, text, wanted = read_n(fields), read_text(fields, "q"), read_text(fields, "genre")
-        model = state.loaded()
-        genre = await check_genre(state, model, wanted)
-        only = None if genre is None else model.titles.mask(genre)
-        rows = await state.aside.run(lambda: model.titles.search(text, n, only=only))
-        return json_response({"success": True, "items": films(model, rows)})
 
-    @app.get(
-        "/items/{id}",
-        summary="One film",
-        responses=responses.ITEM_RESPONSES,
-        openapi_extra={"parameters": [description.ITEM_ID]},
-    )
-    async def one(request: Request) -> Response:
-        model = state.loaded()
-        row = row_of(model, read_id(request.path_params["id"], "id", example="/items/1"), status=404)
-        return json_response({"success": True, "item": films(model, [row])[0]})
 
-    @app.get(
-        "/items/{id}/similar",
-        summary="The films most like one, by the cosine of their vectors",
-        responses=responses.SIMILAR_RESPONSES,
-        openapi_extra={"parameters": [description.ITEM_ID, description.GENRE, description.N]},
-    )
-    async def similar(request: Request) -> Response:
-        fields = parameters(request.scope["query_string"], frozenset(("genre", "n")))
-        n, wanted = read_n(fields), read_text(fields, "genre")
-        model = state.loaded()
-        row = row_of(model, read_id(request.path_params["id"], "id", example="/items/1/similar"), status=404)
-        genre = await check_genre(state, model, wanted)
-        only = None if genre is None else model.titles.mask(genre)
-        found = await state.aside.run(lambda: model.recommender.similar(row, n, mask=only))
-        items = model.recommender.items
-        return json_response(
-            {
-                "success": True,
-                "item": film(items[row]),
-                "response": found.ranked,
-                "ids": [items[one].id for one in found.rows],
-            }
-        )
+def _counted_items(model: LoadedModel, rows: Sequence[int]) -> list[CountedItem]:
+    counts = model.artifact.weights.item_counts
+    return [CountedItem.of(model.recommender.items[row], ratings=int(counts[row])) for row in rows]

@@ -1,68 +1,50 @@
-"""What every answer has in common: the model's version, a request id, a line in the log."""
+"""ASGI middleware: response headers, the request record, and a 500 in place of an unhandled exception."""
 
-import logging
 import time
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from model_service.serving.request_id import request_id
-from model_service.serving.state import ServiceState
-
-_log = logging.getLogger("model_service.access")
-PROBES = ("/health", "/ready", "/metrics")
-FAILED = b'{"success":false,"error":"the service failed; its log says why"}'
+from model_service.serving.errors import FAILED_BODY
+from model_service.serving.service import RecommenderService
+from model_service.serving.telemetry.recorder import request_id
 
 
 class ResponseMiddleware:
-    """An ASGI application around another: its headers and its log, and an answer when the other one fails.
+    """Adds the model version, the request id and, while draining, `connection: close` to every response."""
 
-    Requests are logged at INFO, the probes of health checks at DEBUG.
-    """
-
-    def __init__(self, app: ASGIApp, state: ServiceState) -> None:
+    def __init__(self, app: ASGIApp, service: RecommenderService) -> None:
         self._app = app
-        self._state = state
+        self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = time.perf_counter()
-        name = request_id(scope["headers"])
-        status, begun = 500, False
+        started = time.monotonic()
+        id_ = request_id(scope["headers"])
+        status, response_started = 500, False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status, begun
+            nonlocal status, response_started
             if message["type"] == "http.response.start":
-                status, begun = message["status"], True
-                message["headers"] = [*message["headers"], *self._headers(name)]
+                status, response_started = message["status"], True
+                message["headers"] = [*message["headers"], *self._headers(id_)]
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_headers)
-        except Exception:
-            _log.exception("a request failed", extra={"path": scope["path"]})
-            if begun:
+        except Exception as error:
+            self._service.recorder.record_failure(scope["path"], error)
+            if response_started:
                 raise
-            await Response(FAILED, 500, media_type="application/json")(scope, receive, send_with_headers)
+            await Response(FAILED_BODY, 500, media_type="application/json")(scope, receive, send_with_headers)
         finally:
-            seconds = time.perf_counter() - started
-            if scope["path"] not in PROBES:
-                self._state.counters.record_response(status, seconds)
-            level = logging.DEBUG if scope["path"] in PROBES else logging.INFO
-            if _log.isEnabledFor(level):
-                fields = {
-                    "method": scope["method"],
-                    "path": scope["path"],
-                    "status": status,
-                    "milliseconds": round(seconds * 1000, 2),
-                    "request_id": name.decode("latin-1"),
-                }
-                _log.log(level, "request", extra=fields)
+            seconds = time.monotonic() - started
+            self._service.recorder.record_response(scope["method"], scope["path"], status, seconds, id_)
 
-    def _headers(self, name: bytes) -> list[tuple[bytes, bytes]]:
-        headers = [(b"x-model-version", self._state.version.encode()), (b"x-request-id", name)]
-        if self._state.draining:
+    def _headers(self, id_: bytes) -> list[tuple[bytes, bytes]]:
+        headers = [(b"x-model-version", self._service.version.encode()), (b"x-request-id", id_)]
+        if self._service.draining:
             headers.append((b"connection", b"close"))
         return headers

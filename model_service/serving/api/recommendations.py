@@ -1,84 +1,114 @@
-"""The best films for a user of the data, and for someone new."""
+"""Recommendations for known and new users, and predicted ratings."""
 
-from fastapi import FastAPI, Request, Response
+from typing import Annotated, Final
 
-from model_service.serving import responses
-from model_service.serving.api.common import check_genre, row_of
-from model_service.serving.api.schemas import Rating, RecommendBody, parse, schema
-from model_service.serving.batching import RecommendRequest
-from model_service.serving.body import read_body
-from model_service.serving.errors import RequestError, shown
-from model_service.serving.query import parse_query
-from model_service.serving.ranking.fold_in import UserVector
-from model_service.serving.state import Model, ServiceState
+from fastapi import APIRouter, Body, Query, Response
 
-_EXAMPLE = '{"ratings": [{"id": 1, "stars": 5}, {"id": 2, "stars": 1}], "n": 10}'
+from model_service.serving.api.params import ApiRoute, Model, Service
+from model_service.serving.api.schemas import (
+    Pair,
+    PredictBody,
+    Prediction,
+    PredictResponse,
+    Rating,
+    RecommendBody,
+    RecommendQuery,
+    RecommendResponse,
+    RecommendWithIdsResponse,
+    error_responses,
+)
+from model_service.serving.errors import RequestError, quoted
+from model_service.serving.ranking.top_k import UserVector
+from model_service.serving.recommender import RecommendRequest
+from model_service.serving.service import LoadedModel
 
+_EXAMPLE: Final = '{"ratings": [{"id": 1, "stars": 5}, {"id": 2, "stars": 1}], "n": 10}'
 
-def add(app: FastAPI, state: ServiceState) -> None:
-    """GET and POST /, POST /recommendations."""
-
-    async def recommend(request: Request) -> Response:
-        body = await read_body(request)
-        query = parse_query(request.scope["query_string"], body)
-        model = state.loaded()
-        rows = (model.recommender.item_row(one) for one in query.exclude)
-        exclude = tuple(row for row in rows if row is not None)
-        genre = await check_genre(state, model, query.genre)
-        answer = await model.answers.recommend(RecommendRequest(query.uid, query.n, genre, exclude))
-        return Response(answer.body, media_type="application/json")
-
-    for method, where in (("GET", "the query string"), ("POST", "a JSON body")):
-        app.add_api_route(
-            "/",
-            recommend,
-            methods=[method],
-            operation_id=f"recommend_{method.lower()}",
-            summary=f"The n best films for a user; uid and n in {where}",
-            description="A GET with a JSON body and a POST with a query string are understood too.",
-            responses=responses.RANKED_RESPONSES,
-            openapi_extra=responses.RANKED_REQUEST,
-            response_class=Response,
-        )
-
-    @app.post(
-        "/recommendations",
-        summary="The n best films for someone new, from a few ratings, or for a user of the data",
-        description="Someone new is folded in: the model's own loss is solved for one user, the films staying as "
-        "they are. Films are named by id or by title; nothing is stored.",
-        responses=responses.RECOMMENDED_RESPONSES,
-        openapi_extra=schema(RecommendBody, {"ratings": [{"id": 1, "stars": 5}, {"id": 2, "stars": 1}], "n": 10}),
-        response_class=Response,
-    )
-    async def recommend_to(request: Request) -> Response:
-        wanted = parse(RecommendBody, await read_body(request), example=_EXAMPLE)
-        model = state.loaded()
-        genre = await check_genre(state, model, wanted.genre)
-        if (wanted.uid is None) == (wanted.ratings is None):
-            raise RequestError(422, f"either uid or ratings is needed, and not both; send for example {_EXAMPLE}")
-        who, exclude = await state.aside.run(lambda: _who(model, wanted))
-        answer = await model.answers.recommend(RecommendRequest(who, wanted.n, genre, exclude, with_ids=True))
-        return Response(answer.body, media_type="application/json")
+router = APIRouter(route_class=ApiRoute, responses=error_responses(400, 408, 413, 422, 503))
 
 
-def _who(model: Model, wanted: RecommendBody) -> tuple[int | UserVector, tuple[int, ...]]:
-    """Whom to recommend to, and the rows to leave out; raises RequestError 422 for a film that there is not."""
-    exclude = tuple(sorted({row_of(model, called) for called in wanted.exclude}))
-    if wanted.uid is not None:
-        return wanted.uid, exclude
-    ratings = wanted.ratings or ()
+@router.get("/", response_model=RecommendResponse, summary="The n best items that a user has not rated")
+@router.post(
+    "/", response_model=RecommendResponse, summary="The n best items that a user has not rated, by a JSON body"
+)
+async def recommend(
+    query: Annotated[RecommendQuery, Query()],
+    service: Service,
+    model: Model,
+    body: Annotated[RecommendQuery | None, Body(description="The query's names; the query takes precedence.")] = None,
+) -> Response:
+    """Query parameters and a JSON body are accepted with both methods."""
+    if body is not None:
+        query = body.model_copy(update={name: getattr(query, name) for name in query.model_fields_set})
+    if query.uid is None:
+        raise RequestError(422, 'uid is missing: ask for /?uid=20 or send the JSON body {"uid": 20}')
+    rows = (model.recommender.item_row(id_) for id_ in query.exclude)
+    exclude = tuple(row for row in rows if row is not None)
+    genre = await service.check_genre(model, query.genre)
+    response = await model.batcher.recommend(RecommendRequest(query.uid, query.n, genre, exclude))
+    return Response(response.body, media_type="application/json")
+
+
+@router.post(
+    "/recommendations",
+    response_model=RecommendWithIdsResponse,
+    summary="The n best items for a new user, from a few ratings, or for a known user",
+)
+async def recommend_by_ratings(body: RecommendBody, service: Service, model: Model) -> Response:
+    """A new user is folded in: the training loss is solved for one user with the item factors fixed; nothing is stored.
+
+    Items are named by id or by title.
+    """
+    genre = await service.check_genre(model, body.genre)
+    if (body.uid is None) == (body.ratings is None):
+        raise RequestError(422, f"either uid or ratings is needed, and not both; send for example {_EXAMPLE}")
+    user, exclude = await service.executor.run(lambda: _resolve(model, body))
+    response = await model.batcher.recommend(RecommendRequest(user, body.n, genre, exclude, with_ids=True))
+    return Response(response.body, media_type="application/json")
+
+
+@router.post(
+    "/predict",
+    response_model_exclude_unset=True,
+    summary="The predicted rating, in stars, of each pair of a user and an item",
+)
+async def predict(body: PredictBody, service: Service, model: Model) -> PredictResponse:
+    """For a user who is not in the data: the item's regularised mean rating, marked with cold_start."""
+    return await service.executor.run(lambda: _predict(model, body.pairs))
+
+
+def _resolve(model: LoadedModel, body: RecommendBody) -> tuple[int | UserVector, tuple[int, ...]]:
+    """The user, and the item rows to exclude; raises RequestError 422 for an unknown item or an invalid rating."""
+    exclude = tuple(sorted({model.item_row(reference) for reference in body.exclude}))
+    if body.uid is not None:
+        return body.uid, exclude
+    ratings = body.ratings or ()
     low, high = model.artifact.scale
     for rating in ratings:
         if not low <= rating.stars <= high:
-            raise RequestError(422, f"stars has to be from {low:g} to {high:g}; it is {shown(rating.stars)}")
-    rows = [_rated(model, rating) for rating in ratings]
+            raise RequestError(422, f"stars has to be from {low:g} to {high:g}; it is {quoted(rating.stars)}")
+    rows = [_rated_row(model, rating) for rating in ratings]
     if len(set(rows)) < len(rows):
         raise RequestError(422, "a film is rated twice; one rating a film is allowed")
     return model.recommender.fold_in(rows, [rating.stars for rating in ratings]), exclude
 
 
-def _rated(model: Model, rating: Rating) -> int:
-    called = rating.title if rating.id is None else rating.id
-    if called is None or (rating.id is not None and rating.title is not None):
+def _rated_row(model: LoadedModel, rating: Rating) -> int:
+    reference = rating.title if rating.id is None else rating.id
+    if reference is None or (rating.id is not None and rating.title is not None):
         raise RequestError(422, f"a rating names its film by id or by title, one of them; send for example {_EXAMPLE}")
-    return row_of(model, called)
+    return model.item_row(reference)
+
+
+def _predict(model: LoadedModel, pairs: tuple[Pair, ...]) -> PredictResponse:
+    rows = [model.item_row(pair.id) for pair in pairs]
+    known = {uid: model.recommender.user(uid) for uid in {pair.uid for pair in pairs}}
+    unknown = model.recommender.unknown_user()
+    stars = model.recommender.predict([known[pair.uid] or unknown for pair in pairs], rows)
+    predictions = [
+        Prediction(uid=pair.uid, id=pair.id, stars=value)
+        if known[pair.uid]
+        else Prediction(uid=pair.uid, id=pair.id, stars=value, cold_start=True)
+        for pair, value in zip(pairs, stars, strict=True)
+    ]
+    return PredictResponse(success=True, predictions=predictions)

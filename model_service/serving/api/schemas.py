@@ -1,20 +1,37 @@
-"""The JSON bodies of POST requests, as pydantic checks and OpenAPI describes them."""
+"""Request and response bodies; OpenAPI is generated from them."""
 
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from model_service.serving.errors import RequestError, shown
-from model_service.serving.query import DEFAULT_N, MAX_EXCLUDED, MAX_N
+from model_service.catalogue import Item
+from model_service.serving.api.params import MAX_EXCLUDED, Id, Ids, ItemReference, N, OptionalId, OptionalText, Text
+from model_service.serving.recommender import DEFAULT_N
 
 MAX_RATINGS: Final = 500
 MAX_PAIRS: Final = 1000
 
-Id = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-Title = Annotated[str, Field(min_length=1, max_length=300)]
-N = Annotated[int, Field(ge=1, le=MAX_N, description="How many films.")]
-Genre = Annotated[str, Field(min_length=1, max_length=100, description="Only films of this genre, whatever its case.")]
-_Body = TypeVar("_Body", bound="Body")
+_ERRORS: Final = {
+    400: "The body is not JSON.",
+    404: "Not found.",
+    408: "The body is too slow.",
+    413: "The body is too long.",
+    422: "A value is missing or not allowed.",
+    503: "No verified model, shutting down, or too many requests queued; see Retry-After.",
+}
+_GENRE: Final = "Only items of this genre, ignoring case."
+_RATINGS_EXAMPLE: Final[dict[str, Any]] = {"ratings": [{"id": 1, "stars": 5}, {"id": 2, "stars": 1}], "n": 10}
+
+
+class RecommendQuery(BaseModel):
+    """A user and filters, as query parameters or as the JSON body of `/`; other names are ignored."""
+
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [{"uid": 20, "n": 10}]})
+
+    uid: Annotated[OptionalId, Field(description="The user's id in the data.", examples=[20])] = None
+    n: N = DEFAULT_N
+    genre: Annotated[OptionalText, Field(description=_GENRE)] = None
+    exclude: Annotated[Ids, Field(description="Ids of items to leave out.", examples=["3,14"])] = ()
 
 
 class Body(BaseModel):
@@ -24,64 +41,181 @@ class Body(BaseModel):
 
 
 class Rating(Body):
-    """A film, by id or by title, and the stars it was given."""
+    """An item, by id or by title, with its rating."""
 
     id: Id | None = None
-    title: Title | None = None
-    stars: float = Field(description="Within the scale of the model's data, as GET /model tells it.")
+    title: Annotated[str, Field(min_length=1, max_length=300)] | None = None
+    stars: float = Field(description="Within the rating scale of the data, see GET /model.")
 
 
 class RecommendBody(Body):
-    """Whom to recommend what: `uid` for a user of the data, or `ratings` for someone new."""
+    """A known user by `uid`, or a new user by `ratings`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_RATINGS_EXAMPLE]})
 
     uid: Id | None = None
     ratings: Annotated[tuple[Rating, ...], Field(min_length=1, max_length=MAX_RATINGS)] | None = None
     n: N = DEFAULT_N
-    genre: Genre | None = None
-    exclude: Annotated[tuple[Id | Title, ...], Field(max_length=MAX_EXCLUDED)] = Field(
-        default=(), description="Films to leave out, by id or title."
-    )
+    genre: Annotated[Text | None, Field(description=_GENRE)] = None
+    exclude: Annotated[
+        tuple[ItemReference, ...], Field(max_length=MAX_EXCLUDED, description="Items to leave out, by id or title.")
+    ] = ()
 
 
 class Pair(Body):
-    """A user of the data and a film of the data, both by id."""
+    """A user and an item, both by id."""
 
     uid: Id
     id: Id
 
 
-class Pairs(Body):
-    """Pairs whose rating is to be predicted."""
+class PredictBody(Body):
+    """Pairs whose ratings are predicted."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"pairs": [{"uid": 20, "id": 1}, {"uid": 20, "id": 2}]}]})
 
     pairs: Annotated[tuple[Pair, ...], Field(min_length=1, max_length=MAX_PAIRS)]
 
 
-def parse(kind: type[_Body], body: bytes, *, example: str) -> _Body:
-    """`body` as a `kind`; raises RequestError 400 for what is no JSON and 422 with the first field that is wrong."""
-    try:
-        return kind.model_validate_json(body)
-    except ValidationError as problem:
-        first = problem.errors(include_url=False)[0]
-        if first["type"] == "json_invalid":
-            raise RequestError(400, f"the body is no JSON; send for example {example}") from None
-        where = ".".join(str(part) for part in first["loc"] if not str(part).startswith("constrained-")) or "the body"
-        got = "" if first["type"] == "missing" else f"; it is {shown(first['input'])}"
-        raise RequestError(
-            422, f"{where[:80]}: {first['msg'].lower()[:100]}{got}; send for example {example}"
-        ) from None
+class Success(BaseModel):
+    """A successful response."""
+
+    success: Literal[True] = True
 
 
-def schema(kind: type[Body], example: dict[str, Any]) -> dict[str, Any]:
-    """The requestBody of an OpenAPI operation, its definitions written out where they are used."""
-    described = kind.model_json_schema()
-    definitions = described.pop("$defs", {})
-    content = {"schema": _inlined(described, definitions), "example": example}
-    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+class ErrorResponse(BaseModel):
+    """An error: what was wrong and what is allowed."""
+
+    success: Literal[False] = False
+    error: str = Field(examples=["n has to be a whole number from 1 to 100; it is '0'"])
 
 
-def _inlined(node: Any, definitions: dict[str, Any]) -> Any:
-    if isinstance(node, dict):
-        if "$ref" in node:
-            return _inlined(definitions[node["$ref"].rsplit("/", 1)[1]], definitions)
-        return {key: _inlined(value, definitions) for key, value in node.items()}
-    return [_inlined(one, definitions) for one in node] if isinstance(node, list) else node
+Ranked = Annotated[list[tuple[str, float]], Field(description="Title and predicted rating in stars, best first.")]
+ItemIds = Annotated[list[int], Field(description="The items' ids, in the same order.")]
+
+
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI responses of errors with these statuses."""
+    return {status: {"model": ErrorResponse, "description": _ERRORS[status]} for status in statuses}
+
+
+class RecommendResponse(Success):
+    """Recommendations, best first; cold_start and reason only for a user who is not in the data."""
+
+    response: Ranked = Field(examples=[[["The Silent Orchard (1987)", 4.81], ["Lantern of Bergen (1994)", 4.7]]])
+    cold_start: Literal[True] | None = Field(default=None, description="Popular items: the user is not in the data.")
+    reason: str | None = Field(default=None, examples=["user 5000 is not in the model's data: these are popular films"])
+
+
+class RecommendWithIdsResponse(RecommendResponse):
+    """Recommendations with item ids."""
+
+    ids: ItemIds
+
+
+class Prediction(BaseModel):
+    """The predicted rating of a pair, in stars; cold_start only for a user who is not in the data."""
+
+    uid: int
+    id: int
+    stars: float
+    cold_start: Literal[True] | None = None
+
+
+class PredictResponse(Success):
+    """One prediction per pair, in order."""
+
+    predictions: list[Prediction]
+
+
+class ItemSchema(BaseModel):
+    """An item of the catalogue."""
+
+    id: int
+    title: str
+    genres: list[str]
+    year: int | None
+
+    @classmethod
+    def of(cls, item: Item, **fields: Any) -> Self:
+        """`item` with the further fields of a subclass."""
+        return cls(id=item.id, title=item.title, genres=list(item.genres), year=item.year, **fields)
+
+
+class CountedItem(ItemSchema):
+    """An item with its number of ratings in the data."""
+
+    ratings: int
+
+
+class RatedItem(CountedItem):
+    """An item that a user rated; `stars` is the model's prediction, the ratings are not part of the model."""
+
+    stars: float
+
+
+class ItemResponse(Success):
+    """One item."""
+
+    item: CountedItem
+
+
+class ItemsResponse(Success):
+    """Items, most rated first."""
+
+    items: list[CountedItem]
+
+
+class SimilarItemsResponse(Success):
+    """Items by cosine similarity, most similar first."""
+
+    item: ItemSchema
+    response: Annotated[list[tuple[str, float]], Field(description="Title and cosine similarity, -1 to 1.")]
+    ids: ItemIds
+
+
+class UsersResponse(Success):
+    """User ids, increasing, and the number of users in the data."""
+
+    users: list[int]
+    count: int
+
+
+class UserResponse(Success):
+    """The number of items that a user rated, and the n with the highest predicted rating."""
+
+    uid: int
+    count: int
+    rated: list[RatedItem]
+
+
+class ReadyResponse(Success):
+    """The short version of the loaded model."""
+
+    model_version: str
+
+
+class IndexResponse(BaseModel):
+    """The approximate index in use."""
+
+    library: str
+    recall_at_10: float
+    measured_users: int
+    lists: int
+    probes: int
+
+
+class ModelResponse(Success):
+    """The model: version, size, rating scale, data, hyperparameters, metrics; `index` is "exact" without an index."""
+
+    model_version: str
+    users: int
+    items: int
+    factors: int
+    scale: tuple[float, float]
+    data: dict[str, Any]
+    hyperparameters: dict[str, Any]
+    metrics: dict[str, Any]
+    libraries: dict[str, str]
+    engine: str
+    index: IndexResponse | Literal["exact"]

@@ -1,71 +1,94 @@
-"""The service itself: alive, ready, which model, and what it has counted."""
+"""The service itself: liveness, readiness, the model, metrics, and the OpenAPI page."""
 
-from fastapi import FastAPI, Request, Response
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Annotated, Final
 
-from model_service.serving import responses
-from model_service.serving.api.common import json_response
+from fastapi import APIRouter, Header, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, PlainTextResponse
+
+from model_service.serving.api.params import ApiRoute, Model, Service
+from model_service.serving.api.schemas import IndexResponse, ModelResponse, ReadyResponse, Success, error_responses
 from model_service.serving.errors import RequestError
-from model_service.serving.state import Model, ServiceState
 from model_service.serving.telemetry import prometheus
 
-_BALANCER_HEADER = "x-forwarded-for"
+# The page's script and style are served by the service itself: nothing is loaded from other hosts.
+_DOCS_FILES: Final = {
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "favicon-32x32.png": "image/png",
+}
+_DOCS_HEADERS: Final = {"cache-control": "public, max-age=3600", "x-content-type-options": "nosniff"}
+
+router = APIRouter(route_class=ApiRoute)
 
 
-def add(app: FastAPI, state: ServiceState) -> None:
-    """GET /health, /ready, /model and /metrics."""
+@router.get("/health", summary="Liveness: the process responds")
+async def health() -> Success:
+    return Success()
 
-    @app.get("/health", summary="Is the process alive?", responses=responses.STATUS_RESPONSES)
-    async def health() -> Response:
-        return json_response({"success": True})
 
-    @app.get("/ready", summary="Is the model loaded and verified?", responses=responses.READY_RESPONSES)
-    async def ready() -> Response:
-        return json_response({"success": True, "model_version": state.ready().version})
+@router.get("/ready", summary="Readiness: the model is loaded and verified", responses=error_responses(503))
+async def ready(service: Service) -> ReadyResponse:
+    return ReadyResponse(model_version=service.require_ready().version)
 
-    @app.get(
-        "/model",
-        summary="Which model answers: its version, its data, its metrics",
-        responses=responses.MODEL_RESPONSES,
+
+@router.get("/model", summary="The model's version, data and metrics", responses=error_responses(503))
+async def describe_model(model: Model) -> ModelResponse:
+    metadata, weights = model.artifact.metadata, model.artifact.weights
+    users, factors = weights.user_factors.shape
+    index = model.index.metadata if model.index else None
+    return ModelResponse(
+        model_version=metadata.model_version,
+        users=users,
+        items=len(weights.item_ids),
+        factors=factors,
+        scale=model.artifact.scale,
+        data=dict(metadata.data),
+        hyperparameters=dict(metadata.hyperparameters),
+        metrics=dict(metadata.metrics),
+        libraries=dict(metadata.libraries),
+        engine=model.recommender.engine,
+        index=IndexResponse.model_validate(index, from_attributes=True) if index else "exact",
     )
-    async def model() -> Response:
-        found = state.loaded()
-        metadata, weights = found.artifact.metadata, found.artifact.weights
-        users, factors = weights.user_factors.shape
-        return json_response(
-            {
-                "success": True,
-                "model_version": metadata.model_version,
-                "users": users,
-                "items": len(weights.item_ids),
-                "factors": factors,
-                "scale": found.artifact.scale,
-                "data": metadata.data,
-                "hyperparameters": metadata.hyperparameters,
-                "metrics": metadata.metrics,
-                "libraries": metadata.libraries,
-                "engine": found.recommender.engine,
-                "index": _index(found),
-            }
-        )
 
-    @app.get(
-        "/metrics",
-        summary="What was counted, in Prometheus's text format, all workers together",
-        description="Not told through a load balancer (a request with X-Forwarded-For): it is for those who reach "
-        "the task itself.",
-        responses=responses.METRICS_RESPONSES,
-        response_class=Response,
+
+@router.get(
+    "/metrics",
+    summary="Metrics of all workers, in Prometheus's text format",
+    response_class=PlainTextResponse,
+    responses=error_responses(404),
+)
+async def metrics(
+    service: Service, x_forwarded_for: Annotated[str | None, Header(include_in_schema=False)] = None
+) -> Response:
+    """Not available through a load balancer (requests with X-Forwarded-For), only to clients that reach the task."""
+    if x_forwarded_for is not None:
+        raise RequestError(404, "GET /metrics is answered within the network only, not through a load balancer")
+    text = prometheus.exposition(service.metrics.read(), service.version)
+    return Response(text, media_type=prometheus.CONTENT_TYPE)
+
+
+@router.get("/docs", include_in_schema=False)
+async def docs() -> HTMLResponse:
+    script, style, icon = (f"docs/{name}" for name in _DOCS_FILES)
+    return get_swagger_ui_html(
+        openapi_url="openapi.json",
+        title="Film recommender",
+        swagger_js_url=script,
+        swagger_css_url=style,
+        swagger_favicon_url=icon,
     )
-    async def metrics(request: Request) -> Response:
-        if _BALANCER_HEADER in request.headers:
-            raise RequestError(404, "GET /metrics is answered within the network only, not through a load balancer")
-        return Response(prometheus.exposition(state.metrics.read(), state.version), media_type=prometheus.CONTENT_TYPE)
 
 
-def _index(model: Model) -> dict[str, object] | str:
-    """Where answers to users come from: "exact", or which index, with its measured recall."""
-    if model.index is None:
-        return "exact"
-    about = model.index.about
-    names = ("library", "recall_at_10", "measured_users", "lists", "probes")
-    return {name: getattr(about, name) for name in names}
+def _serve_file(name: str, media_type: str) -> Callable[[], Response]:
+    def serve() -> Response:
+        content = (files("fastapi_swagger.resources") / name).read_bytes()
+        return Response(content, headers=_DOCS_HEADERS, media_type=media_type)
+
+    return serve
+
+
+for _name, _media_type in _DOCS_FILES.items():
+    router.add_api_route(f"/docs/{_name}", _serve_file(_name, _media_type), include_in_schema=False)

@@ -1,1 +1,1 @@
-"""Top n: one definition of a score, two exact engines that rank by it, an approximate one in front on request."""
+"""Top-k ranking: one definition of a score, exact engines (C, numpy, sharded) and an optional approximate one."""

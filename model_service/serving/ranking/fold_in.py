@@ -1,20 +1,9 @@
-"""A user's vector from a few ratings, the items staying as they were trained."""
-
-from dataclasses import dataclass
+"""Fold-in: the vector of a new user from a few ratings, with the item factors fixed."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_service.serving.ranking.query import Rows
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class UserVector:
-    """Someone to score for: a vector (k,), a bias in stars, and the rows of the films that were rated."""
-
-    vector: NDArray[np.float32]
-    bias: np.float32
-    seen: Rows  # (m,) increasing
+from model_service.serving.ranking.top_k import UserVector
 
 
 def fold_in(
@@ -22,15 +11,15 @@ def fold_in(
     residuals: NDArray[np.float64],
     factors: NDArray[np.float32],
     *,
-    c_vector: float,
-    c_bias: float,
+    reg_factors: float,
+    reg_bias: float,
     shrinkage: float,
 ) -> UserVector:
-    """The vector and the bias of someone who rated the films `rows` (m,) with factors (m, k).
+    """The vector and bias of a user who rated the items `rows` (m,), whose factors are `factors` (m, k).
 
-    `residuals` (m,) are the ratings less μ + b_i. Solves the training's own loss for one user, in float64:
-    Σ (residual - b - p · q_i)² + (m + shrinkage) (c_vector |p|² + c_bias b²), of the solutions the shortest one.
-    Raises ValueError without ratings, for a film rated twice, and for a rating that is no finite number.
+    residuals: (m,) ratings less μ + b_i. Solves the training loss for one user, in float64:
+    Σ (residual - b - p · q_i)² + (m + shrinkage) (reg_factors |p|² + reg_bias b²); the minimum-norm solution.
+    Raises ValueError without ratings, for an item rated twice, and for a rating that is not a finite number.
     """
     count, k = factors.shape
     if not count:
@@ -43,9 +32,9 @@ def fold_in(
     system = np.zeros((count + k + 1, k + 1))
     system[:count, :k] = factors
     system[:count, k] = 1.0
-    weights = np.full(k + 1, np.sqrt((count + shrinkage) * c_vector))
-    weights[k] = np.sqrt((count + shrinkage) * c_bias)
+    weights = np.full(k + 1, np.sqrt((count + shrinkage) * reg_factors))
+    weights[k] = np.sqrt((count + shrinkage) * reg_bias)
     system[count:] = np.diag(weights)
-    wanted = np.concatenate((residuals, np.zeros(k + 1)))
-    solution = np.linalg.lstsq(system, wanted)[0].astype(np.float32)
+    target = np.concatenate((residuals, np.zeros(k + 1)))
+    solution = np.linalg.lstsq(system, target)[0].astype(np.float32)
     return UserVector(vector=solution[:k], bias=solution[k], seen=seen)

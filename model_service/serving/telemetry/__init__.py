@@ -1,1 +1,1 @@
-"""Metrics in shared memory, their exporters, and logs."""
+"""Metrics in shared memory and their exporters, the access log, structured logs."""

@@ -1,4 +1,4 @@
-"""The metrics as lines that CloudWatch Logs turns into CloudWatch metrics: no agent, no call in a request's path.
+"""CloudWatch exporter: metrics as log lines in embedded metric format (EMF), without an agent or an API call.
 
 Source: "Specification: Embedded metric format", Amazon CloudWatch User Guide (a target member is a number or at
 most 100 of them; `Unit` is one of MetricDatum's).
@@ -36,16 +36,16 @@ def embedded_metrics(
     expected_score: float | None,
     milliseconds: int,
 ) -> str:
-    """One line for what `reading` counted, dated `milliseconds` after the epoch.
+    """The log line for `reading`; milliseconds: its timestamp since the epoch.
 
-    Latency is at most 100 values that stand for all, so its percentiles are right and its count is not: that is
-    Requests. ScoreMean, the mean predicted rating in stars, and ScoreDrift, its distance from `expected_score`, are
-    there only when something was recommended.
+    Latency holds at most 100 representative values: its percentiles are right, its count is not (use Requests).
+    ScoreMean, the mean predicted rating in stars, and ScoreDrift, its difference from `expected_score`, are present
+    only if something was recommended.
     """
     values: dict[str, Any] = {
         "Requests": reading.requests,
-        "Errors": reading["answered_5xx"] - reading["overloaded"],
-        "Overloaded": reading["overloaded"],
+        "Errors": reading["responses_5xx"] - reading["rejections"],
+        "Overloaded": reading["rejections"],
         "EmptyAnswers": reading["empty"],
         "ColdStarts": reading["cold_starts"],
     }
@@ -61,8 +61,8 @@ def embedded_metrics(
     return json.dumps({"_aws": envelope, "Service": service, "ModelVersion": model_version, **values})
 
 
-class Reporter:
-    """Writes one line a minute to standard output, for as long as somebody calls `tick`."""
+class EmfReporter:
+    """Writes one line a minute to standard output; `tick` has to be called at least as often."""
 
     def __init__(
         self,
@@ -78,26 +78,26 @@ class Reporter:
         self._namespace, self._service, self._model_version = namespace, service, model_version
         self._expected_score = expected_score
         self._clock = clock
-        self._before = metrics.read()
-        self._due = clock() + PERIOD_SECONDS
+        self._last = metrics.read()
+        self._next_write = clock() + PERIOD_SECONDS
 
     def tick(self) -> None:
-        """Write the line when a minute has passed since the last one."""
-        if self._clock() >= self._due:
-            self._due += PERIOD_SECONDS
+        """Write a line if a minute has passed since the last one."""
+        if self._clock() >= self._next_write:
+            self._next_write += PERIOD_SECONDS
             self.write()
 
     def write(self) -> None:
-        """Write what was counted since the last line, at once."""
+        """Write a line for everything since the last one."""
         now = self._metrics.read()
         line = embedded_metrics(
-            now.since(self._before),
+            now.since(self._last),
             namespace=self._namespace,
             service=self._service,
             model_version=self._model_version,
             expected_score=self._expected_score,
             milliseconds=int(time.time() * 1000),
         )
-        self._before = now
+        self._last = now
         sys.stdout.flush()
         os.write(sys.stdout.fileno(), f"{line}\n".encode())

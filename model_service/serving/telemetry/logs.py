@@ -1,15 +1,15 @@
-"""Logs as JSON lines on standard output, one object a line."""
+"""Structured logs: one JSON object a line on standard output."""
 
 import json
 import logging
 import sys
 from datetime import UTC, datetime
 
-_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
 
 class JsonFormatter(logging.Formatter):
-    """Time (ISO 8601, UTC), level, logger and message, then whatever was passed as `extra`."""
+    """Formats a record as time (ISO 8601, UTC), level, logger and message, then the fields passed as `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = {
@@ -17,7 +17,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
-            **{name: value for name, value in vars(record).items() if name not in _OWN},
+            **{name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS},
         }
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
@@ -25,7 +25,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str) -> None:
-    """Send everything from `level` up to standard output, uvicorn's own messages included."""
+    """Send records from `level` up, uvicorn's included, to standard output."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)

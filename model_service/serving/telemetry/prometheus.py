@@ -1,4 +1,4 @@
-"""The metrics in Prometheus's text format.
+"""Prometheus exporter: the metrics in the text exposition format.
 
 Source: "Exposition formats", https://prometheus.io/docs/instrumenting/exposition_formats/
 """
@@ -9,31 +9,31 @@ from model_service.serving.telemetry.metrics import LATENCY_BOUNDS, Reading
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _COUNTERS: Final = (
-    ("overloaded", "recommender_overloaded_total", "Requests turned away because too many were waiting."),
-    ("kept", "recommender_answers_kept_total", "Recommendations that were ready before they were asked for."),
+    ("rejections", "recommender_overloaded_total", "Requests rejected because the queue was full."),
+    ("cache_hits", "recommender_answers_kept_total", "Recommendations served from the response cache."),
     ("computed", "recommender_answers_computed_total", "Recommendations that were computed."),
     ("batches", "recommender_batches_total", "Passes over the item factors."),
-    ("cold_starts", "recommender_cold_starts_total", "Answers to users who are not in the data."),
-    ("empty", "recommender_empty_answers_total", "Recommendations without a film."),
-    ("score_sum", "recommender_score_stars_sum", "Sum of the predicted ratings that were told, in stars."),
-    ("scores", "recommender_score_stars_count", "Predicted ratings that were told."),
+    ("cold_starts", "recommender_cold_starts_total", "Recommendations for users who are not in the data."),
+    ("empty", "recommender_empty_answers_total", "Recommendations without an item."),
+    ("score_sum", "recommender_score_stars_sum", "Sum of the predicted ratings in responses, in stars."),
+    ("scores", "recommender_score_stars_count", "Number of predicted ratings in responses."),
 )
 _GAUGES: Final = (
     ("connections", "recommender_connections", "Open connections."),
-    ("waiting", "recommender_waiting", "Requests that wait for a pass over the item factors."),
-    ("kept_bytes", "recommender_kept_bytes", "Memory of the answers that are kept, all workers."),
+    ("queue_size", "recommender_waiting", "Requests queued for a pass over the item factors."),
+    ("cache_bytes", "recommender_kept_bytes", "Memory of the response caches of all workers."),
 )
 
 
 def exposition(reading: Reading, model_version: str) -> bytes:
     """All metrics, summed over the workers; the model's version is the label of `recommender_model_info`."""
     lines = [
-        "# HELP recommender_model_info The model that answers.",
+        "# HELP recommender_model_info The model in use.",
         "# TYPE recommender_model_info gauge",
         f'recommender_model_info{{version="{model_version}"}} 1',
-        "# HELP recommender_requests_total Requests answered, probes left out, by the first digit of the status.",
+        "# HELP recommender_requests_total Responses by status class, without probes.",
         "# TYPE recommender_requests_total counter",
-        *(f'recommender_requests_total{{status="{d}xx"}} {reading[f"answered_{d}xx"]:.0f}' for d in "2345"),
+        *(f'recommender_requests_total{{status="{d}xx"}} {reading[f"responses_{d}xx"]:.0f}' for d in "2345"),
     ]
     for kind, table in (("counter", _COUNTERS), ("gauge", _GAUGES)):
         for name, exposed, text in table:
@@ -43,7 +43,7 @@ def exposition(reading: Reading, model_version: str) -> bytes:
 
 def _histogram(reading: Reading) -> list[str]:
     name = "recommender_request_seconds"
-    lines = [f"# HELP {name} From the request's head to its answer.", f"# TYPE {name} histogram"]
+    lines = [f"# HELP {name} Seconds from the first byte of a request to its response.", f"# TYPE {name} histogram"]
     below = 0.0
     for bound, count in zip((*LATENCY_BOUNDS, float("inf")), reading.buckets, strict=True):
         below += count

@@ -1,1 +1,1 @@
-"""The page for people, `GET /ui`: who rated what, what is recommended to them, and why."""
+"""The web page `GET /ui`: recommendations of a user, with explanations."""

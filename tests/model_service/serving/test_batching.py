@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_service.serving import batching
-from model_service.serving.batching import MicroBatcher, RecommendRequest
+from model_service.serving.batching import MicroBatcher
 from model_service.serving.cache import EncodedResponse, ResponseCache, encode_response
 from model_service.serving.errors import OverloadedError
+from model_service.serving.recommender import RecommendRequest
 from model_service.serving.telemetry.metrics import Metrics
+from model_service.serving.telemetry.recorder import RequestRecorder
 
 
 def _answer(uid: int, length: int = 100) -> EncodedResponse:
@@ -68,11 +70,11 @@ class _Recommender:
             raise self.error
         time.sleep(self.seconds)
         self.passes.append(list(questions))
-        return [_answer(question.who) for question in questions if isinstance(question.who, int)]
+        return [_answer(question.user) for question in questions if isinstance(question.user, int)]
 
 
 def _queue(recommender: _Recommender, most: int = 1000) -> MicroBatcher:
-    queue = MicroBatcher(recommender, Metrics().counters(), most=most)
+    queue = MicroBatcher(recommender, ResponseCache(0), RequestRecorder(Metrics().row()), max_queue_size=most)
     queue.warm_up([RecommendRequest(0, 10)])
     recommender.passes.clear()
     recommender.threads.clear()
@@ -80,14 +82,14 @@ def _queue(recommender: _Recommender, most: int = 1000) -> MicroBatcher:
 
 
 async def _ask(queue: MicroBatcher, uids: Sequence[int]) -> list[int | OverloadedError]:
-    found = await asyncio.gather(*(queue.ask(RecommendRequest(uid, 10)) for uid in uids), return_exceptions=True)
+    found = await asyncio.gather(*(queue.recommend(RecommendRequest(uid, 10)) for uid in uids), return_exceptions=True)
     return [int(one.body) if isinstance(one, EncodedResponse) else one for one in found]  # type: ignore[misc]
 
 
 def test_all_who_ask_at_once_share_one_pass_and_the_same_question_is_computed_once() -> None:
     recommender = _Recommender()
     assert asyncio.run(_ask(_queue(recommender), [5, 6, 5, 7, 6])) == [5, 6, 5, 7, 6]
-    assert [[question.who for question in one] for one in recommender.passes] == [[5, 6, 7]]
+    assert [[question.user for question in one] for one in recommender.passes] == [[5, 6, 7]]
     assert recommender.threads == {"MainThread"}
 
 

@@ -8,7 +8,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -107,6 +109,11 @@ def test_the_health_check_needs_only_the_standard_library() -> None:
     assert not {"numpy", "fastapi", "http", "ssl", "email", "asyncio"} & loaded
 
 
+def _settings(environment: Mapping[str, str]) -> Settings:
+    with patch.dict(os.environ, environment, clear=True):
+        return Settings.from_environment()
+
+
 def test_settings_come_from_the_environment() -> None:
     environment = {
         "ARTIFACT_DIR": "/models/a",
@@ -123,7 +130,7 @@ def test_settings_come_from_the_environment() -> None:
         "METRICS_NAMESPACE": "Recommender",
         "SERVICE_NAME": "films-dev",
     }
-    assert Settings.from_environment(environment) == Settings(
+    assert _settings(environment) == Settings(
         artifact_dir=Path("/models/a"),
         host="127.0.0.1",
         port=9000,
@@ -138,7 +145,7 @@ def test_settings_come_from_the_environment() -> None:
         metrics_namespace="Recommender",
         service_name="films-dev",
     )
-    assert Settings.from_environment({"MODEL_VERSION": "", "PORT": " "}) == Settings()
+    assert _settings({"MODEL_VERSION": "", "PORT": " "}) == _settings({})
 
 
 @pytest.mark.parametrize(
@@ -162,7 +169,7 @@ def test_settings_come_from_the_environment() -> None:
 )
 def test_a_bad_setting_is_named_with_what_is_allowed(name: str, value: str, allowed: str) -> None:
     with pytest.raises(SettingsError) as refused:
-        Settings.from_environment({name: value})
+        _settings({name: value})
     assert f"{name}={value!r} is not allowed" in str(refused.value)
     assert allowed in str(refused.value)
 

@@ -9,9 +9,8 @@ from contextlib import AbstractContextManager, suppress
 import pytest
 import uvloop
 
-from model_service.serving.accepting import ConnectionAcceptor
-from model_service.serving.front import parse_single_get
-from model_service.serving.protocol import is_bodyless
+from model_service.serving.protocol import is_bodyless_keep_alive, parse_single_get
+from model_service.serving.server import ConnectionAcceptor
 from tests.model_service.conftest import Trained
 from tests.model_service.process import ask, connect, ended, free_port, read_answer, service
 
@@ -35,13 +34,13 @@ sys.exit(main())
 """
 _FAILING = """
 import sys
-from model_service.serving.answers import Answers
-good = Answers._answer
-def failing(self, questions):
-    if any(question.n == 3 for question in questions):
+from model_service.serving.recommender import Recommender
+good = Recommender.recommend_many
+def failing(self, requests):
+    if any(request.n == 3 for request in requests):
         raise ZeroDivisionError("planted")
-    return good(self, questions)
-Answers._answer = failing
+    return good(self, requests)
+Recommender.recommend_many = failing
 from model_service.serving.__main__ import main
 sys.exit(main())
 """
@@ -136,13 +135,13 @@ def test_what_looks_like_a_question_within_another_request_is_none(trained: Trai
 def test_what_is_more_than_a_plain_question_is_parsed_however_full_the_queue_is(line: str) -> None:
     found = parse_single_get(_plain(5, line))
     assert found is not None
-    assert not is_bodyless(found[1])
+    assert not is_bodyless_keep_alive(found[1])
 
 
 def test_a_connection_that_is_kept_alive_in_so_many_words_is_a_plain_one() -> None:
     found = parse_single_get(_plain(5, "Connection: Keep-Alive", "X-Forwarded-For: 10.0.0.1"))
     assert found is not None
-    assert is_bodyless(found[1])
+    assert is_bodyless_keep_alive(found[1])
 
 
 @pytest.mark.parametrize(

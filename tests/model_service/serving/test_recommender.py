@@ -6,7 +6,7 @@ import torch
 
 from model_service.artifact import Artifact
 from model_service.data.ratings import Ratings
-from model_service.serving.recommender import POPULAR_FILMS, Recommender, TopRequest
+from model_service.serving.recommender import POPULAR_ITEMS, Recommender, RecommendRequest
 from model_service.training.config import ModelConfig
 from model_service.training.model import MatrixFactorization
 from tests.model_service.conftest import Trained
@@ -74,7 +74,7 @@ def test_an_unknown_user_gets_the_best_of_the_most_rated_films(
     found = recommender.recommend(uid, 10)
     assert found.cold_start
     weights = artifact.weights
-    popular = sorted(range(150), key=lambda row: (-weights.item_counts[row], row))[:POPULAR_FILMS]
+    popular = sorted(range(150), key=lambda row: (-weights.item_counts[row], row))[:POPULAR_ITEMS]
     base = weights.global_mean[0] + weights.item_bias
     best = sorted(popular, key=lambda row: (-base[row], row))[:10]
     assert [title for title, _ in found.ranked] == [artifact.items[row].title for row in best]
@@ -83,35 +83,38 @@ def test_an_unknown_user_gets_the_best_of_the_most_rated_films(
 
 def test_a_batch_answers_as_one_by_one(trained: Trained, recommender: Recommender) -> None:
     uids = [*trained.ratings.user_ids[:40].tolist(), 10**6]
-    together = recommender.recommend_many([TopRequest(who=uid, n=n) for n, uid in enumerate(uids)])
+    together = recommender.recommend_many([RecommendRequest(uid, n) for n, uid in enumerate(uids)])
     assert together == [recommender.recommend(uid, n) for n, uid in enumerate(uids)]
 
 
-def test_excluded_films_and_those_a_mask_leaves_out_never_appear(
+def test_excluded_films_and_those_of_other_genres_never_appear(
     trained: Trained, artifact: Artifact, recommender: Recommender
 ) -> None:
     uid, unknown = int(trained.ratings.user_ids[3]), 10**6
-    only = np.arange(len(artifact.items)) % 3 > 0
-    for who in (uid, unknown):
-        everything = recommender.recommend_many([TopRequest(who=who, n=150)])[0]
-        exclude = np.array(everything.rows[:7][::-1], np.int32)
-        found = recommender.recommend_many([TopRequest(who=who, n=150, exclude=exclude, mask=only)])[0]
-        left = {row for row in everything.rows if only[row] and row not in exclude}
+    genre = artifact.items[0].genres[0]
+    of_genre = np.array([genre in item.genres for item in artifact.items])
+    assert 0 < of_genre.sum() < len(of_genre)
+    for user in (uid, unknown):
+        everything = recommender.recommend_many([RecommendRequest(user, 150)])[0]
+        exclude = everything.rows[:7][::-1]
+        found = recommender.recommend_many([RecommendRequest(user, 150, genre, exclude)])[0]
+        left = {row for row in everything.rows if of_genre[row] and row not in exclude}
         assert left <= set(found.rows)
-        assert all(only[row] for row in found.rows)
-        assert not set(found.rows) & set(exclude.tolist())
-    assert set(recommender.recommend_many([TopRequest(who=uid, n=150, mask=only)])[0].rows) == {
-        row for row in recommender.recommend(uid, 150).rows if only[row]
+        assert all(of_genre[row] for row in found.rows)
+        assert not set(found.rows) & set(exclude)
+    assert set(recommender.recommend_many([RecommendRequest(uid, 150, genre)])[0].rows) == {
+        row for row in recommender.recommend(uid, 150).rows if of_genre[row]
     }
-    assert recommender.popular(5, only=np.zeros(len(only), np.bool_)).ranked == ()
+    everything_excluded = RecommendRequest(unknown, 5, None, tuple(range(150)))
+    assert recommender.recommend_many([everything_excluded])[0].ranked == ()
 
 
 def test_a_pair_is_scored_as_in_the_list(trained: Trained, recommender: Recommender) -> None:
     uid = int(trained.ratings.user_ids[5])
-    person = recommender.person(uid)
+    person = recommender.user(uid)
     assert person is not None
     found = recommender.recommend(uid, 20)
-    assert recommender.score_pairs([person] * 20, found.rows) == [score for _, score in found.ranked]
+    assert recommender.predict([person] * 20, found.rows) == [score for _, score in found.ranked]
 
 
 def test_someone_folded_in_minimises_the_loss_of_the_training(artifact: Artifact, recommender: Recommender) -> None:
@@ -129,7 +132,7 @@ def test_someone_folded_in_minimises_the_loss_of_the_training(artifact: Artifact
     steps = np.eye(len(person.vector) + 1) * 1e-2
     assert all(loss(sign * step) > loss(steps[0] * 0) for step in steps for sign in (1, -1))
     assert person.seen.tolist() == sorted(rows.tolist())
-    assert not set(recommender.recommend_many([TopRequest(who=person, n=150)])[0].rows) & set(rows.tolist())
+    assert not set(recommender.recommend_many([RecommendRequest(person, 150)])[0].rows) & set(rows.tolist())
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from model_service.build_index import build_index, main
 from model_service.catalogue import Item
 from model_service.serving.ranking.ann import AnnEngine
 from model_service.serving.ranking.engine import make_engine
-from model_service.serving.ranking.query import Query, TopK
-from model_service.serving.recommender import Recommender, TopRequest
+from model_service.serving.ranking.top_k import Query, TopK
+from model_service.serving.recommender import Recommender, RecommendRequest
 from model_service.serving.settings import Settings
 from tests.model_service.client import serving
 
@@ -70,7 +70,7 @@ def copy(indexed: Path, tmp_path: Path) -> Path:
 
 def _index(folder: Path, artifact: Artifact) -> AnnIndex:
     films, factors = artifact.weights.item_factors.shape
-    return read_index(folder, model_version=artifact.metadata.model_version, films=films, factors=factors)
+    return read_index(folder, model_version=artifact.metadata.model_version, items=films, factors=factors)
 
 
 class _Recorder:
@@ -100,21 +100,23 @@ def test_the_index_misses_few_films_and_tells_how_many(indexed: Path) -> None:
     exact, approximate = Recommender(artifact), Recommender(artifact, index)
     ids = artifact.weights.user_ids.tolist()
     hits = sum(len({*exact.recommend(uid, 10).rows} & {*approximate.recommend(uid, 10).rows}) for uid in ids)
-    assert index.about.probes < index.about.lists
+    assert index.metadata.probes < index.metadata.lists
     assert hits / (10 * len(ids)) >= 0.95
-    assert abs(index.about.recall_at_10 - hits / (10 * len(ids))) < 0.05
+    assert abs(index.metadata.recall_at_10 - hits / (10 * len(ids))) < 0.05
 
 
 def test_seen_and_excluded_films_are_left_out(indexed: Path) -> None:
     artifact = load_artifact(indexed)
     approximate = Recommender(artifact, _index(indexed, artifact))
-    for row, uid in enumerate(artifact.weights.user_ids.tolist()):
+    for uid in artifact.weights.user_ids.tolist():
         first = approximate.recommend(uid, 10).rows
-        exclude = np.array(first[:3], np.int32)
-        second = approximate.recommend_many([TopRequest(who=uid, n=10, exclude=exclude)])[0].rows
+        exclude = first[:3]
+        second = approximate.recommend_many([RecommendRequest(uid, 10, None, exclude)])[0].rows
         assert len(first) == len(second) == 10
-        assert not {*first} & {*approximate.seen(row).tolist()}
-        assert not {*second} & {*approximate.seen(row).tolist(), *exclude.tolist()}
+        user = approximate.user(uid)
+        assert user is not None
+        assert not {*first} & {*user.seen.tolist()}
+        assert not {*second} & {*user.seen.tolist(), *exclude}
 
 
 def test_scores_and_order_are_the_exact_ones(indexed: Path) -> None:
@@ -152,7 +154,7 @@ def test_filters_long_answers_and_too_few_candidates_are_answered_exactly(indexe
 def test_a_search_that_finds_too_few_is_answered_exactly(indexed: Path) -> None:
     artifact, exact, _ = _engines(indexed)
     index = _index(indexed, artifact)
-    narrow = AnnIndex(found=index.found, about=replace(index.about, probes=1))
+    narrow = AnnIndex(faiss_index=index.faiss_index, metadata=replace(index.metadata, probes=1))
     engine = AnnEngine(exact, narrow, artifact.weights.item_factors, artifact.weights.item_bias)
     rows = engine.top_k([Query(vector=artifact.weights.user_factors[0], n=1500, exclude=np.zeros(0, np.int32))])[0].rows
     assert len(exact.asked) == 1
@@ -180,7 +182,7 @@ def test_answers_are_exact_unless_a_size_is_set_and_passed(indexed: Path) -> Non
         with serving(Settings(artifact_dir=indexed, approximate_above=above)) as client:
             told = client.get("/model").json()
             if index is None:
-                about = _index(indexed, load_artifact(indexed)).about
+                about = _index(indexed, load_artifact(indexed)).metadata
                 assert told["index"]["recall_at_10"] == about.recall_at_10
                 assert told["index"]["library"].startswith("faiss-cpu ")
                 assert "approximate" in told["engine"]

@@ -17,10 +17,9 @@ from model_service.native.build import BuildError, build
 from model_service.serving.ranking import engine, native, numpy_engine
 from model_service.serving.ranking.native import NativeEngine, NativeError
 from model_service.serving.ranking.numpy_engine import NumpyEngine
-from model_service.serving.ranking.query import Engine, Query
-from model_service.serving.ranking.score import exact_scores
 from model_service.serving.ranking.sharded import ShardedEngine
 from model_service.serving.ranking.similar import SimilarItems
+from model_service.serving.ranking.top_k import Engine, Query, exact_scores
 
 Floats = NDArray[np.float32]
 ENGINES = ("numpy", "native", "native portable", "native in parts")
@@ -180,7 +179,7 @@ def _resident_kib(path: Path) -> int:
 
 def test_without_the_library_numpy_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     absent = tmp_path / "topn.so"
-    with pytest.raises(NativeError, match=r"topn.so cannot be used .* python -m model_service.native.build makes it"):
+    with pytest.raises(NativeError, match=r"topn.so cannot be used .* python -m model_service.native.build builds it"):
         NativeEngine(np.ones((1, 1), np.float32), np.ones(1, np.float32), library=absent)
     monkeypatch.setattr(engine, "NativeEngine", lambda *arrays: NativeEngine(*arrays, library=absent))
     assert engine.make_engine(np.ones((1, 1), np.float32), np.ones(1, np.float32)).name == "numpy"
@@ -198,7 +197,7 @@ def test_threads_share_only_what_is_worth_it(library: Path, monkeypatch: pytest.
 
 def test_a_library_with_another_interface_is_refused(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "_ABI", 99)
-    with pytest.raises(NativeError, match="has interface 2, wanted is 99"):
+    with pytest.raises(NativeError, match="has interface 2, expected is 99"):
         NativeEngine(np.ones((1, 1), np.float32), np.ones(1, np.float32), library=library)
 
 

@@ -11,23 +11,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_service.artifact import Artifact
-from model_service.serving.cpus import available_cpus, whole_cpus
+from model_service.serving.cache import EncodedResponse
+from model_service.serving.service import RecommenderService
 from model_service.serving.settings import Settings
-from model_service.serving.state import ServiceState
-from model_service.serving.telemetry.emf import Reporter, embedded_metrics
+from model_service.serving.supervisor import available_cpus, whole_cpus
+from model_service.serving.telemetry.emf import EmfReporter, embedded_metrics
 from model_service.serving.telemetry.metrics import Metrics, Reading
 from model_service.serving.telemetry.prometheus import exposition
+from model_service.serving.telemetry.recorder import RequestRecorder
 from tests.model_service.conftest import Trained
+
+
+def _recorder(metrics: Metrics, worker: int = 0) -> RequestRecorder:
+    return RequestRecorder(metrics.row(worker))
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from([200, 304, 404, 500]), st.floats(0, 100)), max_size=100))
 def test_what_workers_count_adds_up(answers: list[tuple[int, int, float]]) -> None:
     metrics = Metrics(3)
     for worker, status, seconds in answers:
-        metrics.counters(worker).record_response(status, seconds)
+        _recorder(metrics, worker).count_response(status, seconds)
     reading = metrics.read()
     assert reading.requests == sum(reading.buckets) == len(answers)
-    assert reading["answered_4xx"] == sum(status == 404 for _, status, _ in answers)
+    assert reading["responses_4xx"] == sum(status == 404 for _, status, _ in answers)
     assert reading["latency_sum"] == pytest.approx(sum(seconds for _, _, seconds in answers))
 
 
@@ -35,7 +41,7 @@ def test_what_workers_count_adds_up(answers: list[tuple[int, int, float]]) -> No
 def test_the_sample_of_latencies_has_their_quantiles_to_a_factor_of_root_two(latencies: list[float], most: int) -> None:
     metrics = Metrics()
     for seconds in latencies:
-        metrics.counters().record_response(200, seconds)
+        _recorder(metrics).count_response(200, seconds)
     sample = list(metrics.read().latency_sample(most))
     assert len(sample) == min(most, len(latencies))
     assert sample == sorted(sample)
@@ -48,8 +54,8 @@ def test_the_sample_of_latencies_has_their_quantiles_to_a_factor_of_root_two(lat
 
 def test_a_replaced_worker_leaves_its_counts_and_not_its_connections() -> None:
     metrics = Metrics(2)
-    metrics.counters(1).record_response(200, 0.1)
-    metrics.counters(1).set_gauge("connections", 7)
+    _recorder(metrics, 1).count_response(200, 0.1)
+    _recorder(metrics, 1).set_gauge("connections", 7)
     metrics.reset_gauges(1)
     assert metrics.read().requests == 1
     assert metrics.read()["connections"] == 0
@@ -58,8 +64,8 @@ def test_a_replaced_worker_leaves_its_counts_and_not_its_connections() -> None:
 def test_prometheus_histograms_are_cumulative_and_every_metric_is_described_once() -> None:
     metrics = Metrics()
     for seconds in (1e-5, 0.003, 0.004, 99.0):
-        metrics.counters().record_response(200, seconds)
-    metrics.counters().record_scores(10, 41.5, kept=True)
+        _recorder(metrics).count_response(200, seconds)
+    _recorder(metrics).record_cache_hit(EncodedResponse(b"", b"", 10, 41.5))
     lines = exposition(metrics.read(), "0123456789ab").decode().splitlines()
     buckets = [int(line.split()[1]) for line in lines if "_bucket" in line]
     assert buckets == sorted(buckets)
@@ -89,15 +95,14 @@ def _line(reading: Reading, expected: float | None = None) -> dict[str, object]:
 
 def test_an_embedded_line_names_every_value_it_has_and_keeps_cloudwatchs_limits() -> None:
     metrics = Metrics()
-    counters = metrics.counters()
+    recorder = _recorder(metrics)
     for number in range(250):
-        counters.record_response(200, number / 1000)
-    counters.record_response(500, 0.1)
-    counters.record_response(503, 0.001)
-    counters.record_rejection()
-    counters.record_cold_start()
-    counters.record_scores(2, 8.0, kept=False)
-    counters.record_scores(0, 0.0, kept=False)
+        recorder.count_response(200, number / 1000)
+    recorder.count_response(500, 0.1)
+    recorder.count_response(503, 0.001)
+    recorder.record_rejection()
+    recorder.record_computed(EncodedResponse(b"", b"", 2, 8.0, cold_start=True))
+    recorder.record_computed(EncodedResponse(b"", b"", 0, 0.0))
     line = _line(metrics.read(), expected=3.5)
     directive = line["_aws"]["CloudWatchMetrics"][0]  # type: ignore[index]
     assert directive["Namespace"] == "Recommender"
@@ -131,13 +136,13 @@ def test_a_minute_without_requests_claims_no_latency_and_no_score() -> None:
 def test_the_reporter_writes_once_a_minute_what_was_new_in_it(capfd: pytest.CaptureFixture[str]) -> None:
     now = 1000.0
     metrics = Metrics()
-    reporter = Reporter(
+    reporter = EmfReporter(
         metrics, namespace="Recommender", service="films", model_version="0123456789ab", clock=lambda: now
     )
     for moment, requests in ((1030.0, 3), (1061.0, 2), (1090.0, 0), (1121.0, 4)):
         now = moment
         for _ in range(requests):
-            metrics.counters().record_response(200, 0.001)
+            _recorder(metrics).count_response(200, 0.001)
         reporter.tick()
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert [line["Requests"] for line in lines] == [5, 4]
@@ -196,6 +201,6 @@ def test_a_part_of_a_cpu_still_gets_a_worker() -> None:
 
 
 def test_drift_is_held_against_what_training_served(trained: Trained, artifact: Artifact) -> None:
-    state = ServiceState()
-    state.load(Settings(artifact_dir=trained.folder))
-    assert state.expected_score == artifact.metadata.metrics["served_scores"]["mean"]
+    service = RecommenderService(Settings(artifact_dir=trained.folder))
+    service.load()
+    assert service.expected_score == artifact.metadata.metrics["served_scores"]["mean"]

@@ -1,0 +1,157 @@
+"""The recommender as a service: the loaded model, readiness, and recommendations through cache and batcher."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from model_service.ann_index import AnnIndex, AnnIndexError, read_index
+from model_service.artifact import Artifact, ArtifactError, ArtifactLoader
+from model_service.serving.batching import MicroBatcher
+from model_service.serving.cache import EncodedResponse, ResponseCache, encode_response
+from model_service.serving.errors import RequestError, quoted
+from model_service.serving.executor import BoundedExecutor
+from model_service.serving.recommender import Recommendations, Recommender, RecommendRequest
+from model_service.serving.settings import Settings
+from model_service.serving.telemetry.metrics import Metrics
+from model_service.serving.telemetry.recorder import RequestRecorder
+
+_WARM_UP_USERS: Final = 32
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedModel:
+    """A verified model with its recommender, response cache and batcher."""
+
+    artifact: Artifact
+    recommender: Recommender
+    cache: ResponseCache
+    batcher: MicroBatcher
+    index: AnnIndex | None
+
+    @property
+    def version(self) -> str:
+        """The short version, 12 hex digits."""
+        return self.recommender.version
+
+    def item_row(self, reference: int | str, *, status: int = 422) -> int:
+        """The row of the item with this id or title; raises RequestError with `status` when there is none."""
+        if isinstance(reference, int):
+            kind, row = "id", self.recommender.item_row(reference)
+        else:
+            kind, row = "title", self.recommender.catalogue.row_by_title(reference)
+        if row is None:
+            raise RequestError(
+                status, f"no film has the {kind} {quoted(reference)}; GET /items?q= finds films by title"
+            )
+        return row
+
+
+class RecommenderService:
+    """The state of one process: the loaded model, or the reason why there is none, and whether it is draining."""
+
+    def __init__(self, settings: Settings, metrics: Metrics | None = None) -> None:
+        self.settings = settings
+        self.metrics = metrics or Metrics()
+        self.recorder = RequestRecorder(self.metrics.row(), sample_every=settings.access_log_every)
+        self.executor = BoundedExecutor(self.recorder)
+        self.model: LoadedModel | None = None
+        self.draining = False
+        self._problem = "the model is not loaded yet"
+
+    @property
+    def version(self) -> str:
+        """The model's short version, `none` without a model."""
+        return self.model.version if self.model else "none"
+
+    @property
+    def expected_score(self) -> float | None:
+        """The mean predicted rating, in stars, of the recommendations at training; None when it was not recorded."""
+        served = self.model.artifact.metadata.metrics.get("served_scores", {}) if self.model else {}
+        mean = served.get("mean") if isinstance(served, dict) else None
+        return float(mean) if isinstance(mean, int | float) else None
+
+    def load(self, loader: ArtifactLoader | None = None, *, threads: int = 1) -> None:
+        """Load and verify the artifact, by `loader` where one is under way; rank with `threads` threads.
+
+        A failure is logged and becomes the reason for not being ready; the process stays up.
+        """
+        started = time.perf_counter()
+        try:
+            artifact = (loader or ArtifactLoader(self.settings.artifact_dir)).wait()
+            self._check_version(artifact)
+            index = self._read_index(artifact)
+        except (ArtifactError, AnnIndexError) as error:
+            self._problem = str(error)
+            _log.error("no model, not ready", extra={"problem": self._problem})
+            return
+        recommender = Recommender(artifact, index, threads=threads)
+        cache = ResponseCache(self.settings.keep_mib * 2**20)
+        batcher = MicroBatcher(
+            lambda requests: _compute(recommender, requests),
+            cache,
+            self.recorder,
+            max_queue_size=self.settings.most_waiting,
+        )
+        batcher.warm_up([RecommendRequest(int(uid)) for uid in artifact.weights.user_ids[:_WARM_UP_USERS]])
+        self.model = LoadedModel(artifact=artifact, recommender=recommender, cache=cache, batcher=batcher, index=index)
+        milliseconds = round((time.perf_counter() - started) * 1000)
+        extra = {"model_version": self.version, "load_milliseconds": milliseconds, "engine": recommender.engine}
+        _log.info("model loaded", extra=extra)
+
+    def require_ready(self) -> LoadedModel:
+        """The model, if the service accepts traffic; raises RequestError 503 with the reason otherwise."""
+        if self.draining:
+            raise RequestError(503, "not ready: the service is shutting down")
+        return self.require_model()
+
+    def require_model(self) -> LoadedModel:
+        """The model; raises RequestError 503 with the reason when there is none."""
+        if self.model is None:
+            raise RequestError(503, f"not ready: {self._problem}")
+        return self.model
+
+    async def check_genre(self, model: LoadedModel, genre: str | None) -> str | None:
+        """`genre` case-folded; raises RequestError 422 with the known genres for one that no item has."""
+        if genre is None:
+            return None
+        known = await self.executor.run(model.recommender.catalogue.genres)
+        if genre.casefold() not in {name.casefold() for name in known}:
+            raise RequestError(422, f"no film is of the genre {quoted(genre)}; there are {', '.join(known)[:200]}")
+        return genre.casefold()
+
+    def _check_version(self, artifact: Artifact) -> None:
+        required = self.settings.model_version
+        if required and not artifact.metadata.model_version.startswith(required):
+            raise ArtifactError(
+                f"MODEL_VERSION asks for {required}, the artifact in {self.settings.artifact_dir} is "
+                f"{artifact.metadata.short_version}; build the image with that artifact or change MODEL_VERSION"
+            )
+
+    def _read_index(self, artifact: Artifact) -> AnnIndex | None:
+        """The ANN index where the catalogue is large enough to use it; None for exact ranking."""
+        items, factors = artifact.weights.item_factors.shape
+        if not 0 < self.settings.approximate_above < items:
+            return None
+        version = artifact.metadata.model_version
+        return read_index(self.settings.artifact_dir, model_version=version, items=items, factors=factors)
+
+
+def _compute(recommender: Recommender, requests: Sequence[RecommendRequest]) -> list[EncodedResponse]:
+    results = recommender.recommend_many(requests)
+    return [_encode(recommender, request, result) for request, result in zip(requests, results, strict=True)]
+
+
+def _encode(recommender: Recommender, request: RecommendRequest, result: Recommendations) -> EncodedResponse:
+    body: dict[str, Any] = {"success": True, "response": result.ranked}
+    if result.cold_start:
+        body["cold_start"] = True
+        body["reason"] = f"user {request.user} is not in the model's data: these are popular films"
+    if request.with_ids:
+        body["ids"] = [recommender.items[row].id for row in result.rows]
+    scores = [score for _, score in result.ranked]
+    return encode_response(orjson.dumps(body), recommender.version, scores, cold_start=result.cold_start)
