@@ -9,16 +9,16 @@ from infra.cost.estimate import estimate
 from infra.endpoint.load_balanced_endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
 from infra.image.model_image import ModelImage, ModelImageArgs
 from infra.network.network import Network, NetworkArgs
-from infra.outputs import tell, tell_cost
-from infra.registry import Registry, RegistryArgs, keep_images
+from infra.outputs import tell, export_cost
+from infra.registry import Registry, RegistryArgs, image_retention_count
 from infra.service.batch import BatchTasks, BatchTasksArgs
 from infra.service.fargate_service import FargateService, FargateServiceArgs
-from infra.tags import tag_everything
-from infra.watching.watch import rollback_alarms, watch_endpoint, watch_service
+from infra.tags import register_default_tags
+from infra.monitoring.monitoring import rollback_alarms, monitor_endpoint, monitor_service
 
 settings = load_settings()
 name = settings.name
-tag_everything(settings.tags)
+register_default_tags(settings.tags)
 
 registry = Registry(name, RegistryArgs(settings=settings.registry))
 image_args = ModelImageArgs(
@@ -31,10 +31,10 @@ image_args = ModelImageArgs(
 image = ModelImage(name, image_args)
 network = Network(name, NetworkArgs(settings=settings.network))
 endpoint_args = LoadBalancedEndpointArgs(
-    vpc_id=network.vpc_id, subnet_ids=network.balancer_subnet_ids, settings=settings.endpoint
+    vpc_id=network.vpc_id, subnet_ids=network.load_balancer_subnet_ids, settings=settings.endpoint
 )
 endpoint = LoadBalancedEndpoint(name, endpoint_args)
-watch = watch_endpoint(name, endpoint, settings.watching)
+watch = monitor_endpoint(name, endpoint, settings.watching)
 service_args = FargateServiceArgs(
     vpc_id=network.vpc_id,
     subnet_ids=network.task_subnet_ids,
@@ -51,9 +51,9 @@ service_args = FargateServiceArgs(
     settings=settings.service,
 )
 service = FargateService(name, service_args)
-watch_service(name, watch, service, image, fewest_tasks=settings.service.fewest_tasks)
-keep_images(name, registry, settings.registry, tag=image.tag, running=service.task_definition_arn)
+monitor_service(name, watch, service, image, min_tasks=settings.service.min_tasks)
+image_retention_count(name, registry, settings.registry, tag=image.tag, running=service.task_definition_arn)
 batch = BatchTasks(name, BatchTasksArgs(like=service_args, service=service, tasks=settings.tasks))
 budget(name, settings.tags, settings.budget)
-tell_cost(estimate(settings))
+export_cost(estimate(settings))
 tell(registry=registry, image=image, endpoint=endpoint, service=service, batch=batch)

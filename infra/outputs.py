@@ -12,7 +12,7 @@ from infra.service.batch import BatchTasks
 from infra.service.fargate_service import FargateService
 
 
-def tell_cost(estimated: Estimate) -> None:
+def export_cost(estimated: Estimate) -> None:
     """Export the estimate, and in a preview show it; where nothing costs anything, nothing."""
     if not estimated.lines:
         return

@@ -72,7 +72,7 @@ class Registry(pulumi.ComponentResource):
         self.register_outputs({"host": self.host, "url": self.url, "repository_arn": self.repository_arn})
 
 
-def keep_images(
+def image_retention_count(
     name: str, registry: Registry, settings: RegistrySettings, *, tag: pulumi.Input[str], running: pulumi.Input[str]
 ) -> None:
     """Throw away what is old, but never the image that runs.
@@ -83,12 +83,14 @@ def keep_images(
     aws.ecr.LifecyclePolicy(
         f"{name}-lifecycle",
         repository=registry.repository_name,
-        policy=pulumi.Output.all(tag, running).apply(lambda known: lifecycle_policy(settings.keep_images, known[0])),
+        policy=pulumi.Output.all(tag, running).apply(
+            lambda known: lifecycle_policy(settings.image_retention_count, known[0])
+        ),
         opts=pulumi.ResourceOptions(parent=registry),
     )
 
 
-def lifecycle_policy(keep_images: int, tag_in_use: str) -> str:
+def lifecycle_policy(image_retention_count: int, tag_in_use: str) -> str:
     """ECR's lifecycle policy, as JSON: leftovers of broken pushes go after a while, tagged images by age.
 
     tag_in_use: is never expired, since an image that one rule selects by its tag is out of reach of those behind
@@ -127,7 +129,7 @@ def lifecycle_policy(keep_images: int, tag_in_use: str) -> str:
                 "tagStatus": "tagged",
                 "tagPatternList": ["*"],
                 "countType": "imageCountMoreThan",
-                "countNumber": keep_images,
+                "countNumber": image_retention_count,
             },
             "action": {"type": "expire"},
         },

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pulumi
 
 
-def tag_everything(tags: Mapping[str, str]) -> None:
+def register_default_tags(tags: Mapping[str, str]) -> None:
     """Give every taggable AWS resource that the program registers from now on these tags; its own win.
 
     A resource is taggable when its class has a `tags` argument, so no list of types has to be kept. The

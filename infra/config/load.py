@@ -7,8 +7,8 @@ from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from infra import naming
 from infra.config import checks
-from infra.config.edge import endpoint_settings, network_settings
-from infra.config.operations import budget_settings, watching_settings
+from infra.config.networking import endpoint_settings, network_settings
+from infra.config.operations import budget_settings, monitoring_settings
 from infra.config.settings import (
     CpuArchitecture,
     ImageSettings,
@@ -26,7 +26,7 @@ def load_settings() -> Settings:
     """Read and check everything; raises `ConfigError` for the first value that cannot be deployed."""
     project, stack = pulumi.get_project(), pulumi.get_stack()
     values = ConfigValues(_project_config(project))
-    production = values.truth("production")
+    production = values.boolean("production")
     tags = checks.tags("tags", values.pairs("tags", example="team=search"))
     image = _image(values, Path(".build", stack, "context"))
     service = _service(values, image.cpu_architecture)
@@ -39,11 +39,11 @@ def load_settings() -> Settings:
         endpoint=endpoint_settings(values, production=production),
         service=service,
         tasks=batch_task_settings(values),
-        watching=watching_settings(values),
+        watching=monitoring_settings(values),
         budget=budget_settings(values),
         emulated=bool(pulumi.Config("aws").get("endpoints")),
     )
-    values.refuse_unknown()
+    values.reject_unknown()
     return settings
 
 
@@ -67,10 +67,10 @@ def _registry(values: ConfigValues, name: str, production: bool) -> RegistrySett
         repository_name=name,
         force_delete=not production,
         host=checks.registry_host("registryHost", values.text("registryHost")),
-        keep_images=values.whole_number("keepImages", low=3, high=1000),
+        image_retention_count=values.whole_number("keepImages", low=3, high=1000),
         kms_key_arn=checks.kms_key_arn("registryKmsKeyArn", values.text("registryKmsKeyArn")),
-        pull_accounts=checks.account_ids("registryPullAccounts", values.texts("registryPullAccounts")),
-        pusher_policy=values.truth("pusherPolicy"),
+        pull_accounts=checks.account_ids("registryPullAccounts", values.strings("registryPullAccounts")),
+        pusher_policy=values.boolean("pusherPolicy"),
     )
 
 
@@ -79,7 +79,7 @@ def _image(values: ConfigValues, staging: Path) -> ImageSettings:
     settings = ImageSettings(
         uri=checks.image_uri("imageUri", values.text("imageUri")),
         model_version=checks.model_version("modelVersion", values.text("modelVersion")),
-        build_on_preview=values.truth("buildOnPreview"),
+        build_on_preview=values.boolean("buildOnPreview"),
         cpu_architecture=values.choice("cpuArchitecture", architectures),
         base_image=values.text("baseImage"),
         approximate_above=values.whole_number("approximateAbove", low=0, high=1_000_000_000),
@@ -109,7 +109,7 @@ def _service(values: ConfigValues, cpu_architecture: CpuArchitecture) -> Service
         desired_count=desired_count,
         scaling=scaling_settings(values, desired_count),
         capacity=capacity_settings(values, cpu_architecture),
-        exec_command=values.truth("execCommand"),
+        enable_execute_command=values.boolean("execCommand"),
         health_check_grace_seconds=values.whole_number("healthCheckGraceSeconds", low=0, high=3600),
         container_start_seconds=values.whole_number("containerStartSeconds", low=0, high=300),
         environment={**checks.environment("environment", environment), "LOG_LEVEL": log_level},

@@ -43,7 +43,7 @@ class ConfigObject:
         """The name of a time zone, UTC when there is none."""
         return self.text("timezone", pattern=_TIMEZONE.pattern, allowed="UTC, Europe/Berlin, ...", default="UTC")
 
-    def texts(
+    def strings(
         self, member: str, *, pattern: str, allowed: str, default: Sequence[str] | None = None
     ) -> tuple[str, ...]:
         """A list of texts that match; raises `ConfigError` when it is not there and has no default."""
@@ -63,7 +63,7 @@ class ConfigObject:
             raise self.refused(f"has {json.dumps(value)} for {member}; allowed: {allowed}")
         return value
 
-    def refuse_unknown(self) -> None:
+    def reject_unknown(self) -> None:
         """Raise `ConfigError` for members that nothing has read."""
         if unknown := sorted(set(self._value) - self._read):
             raise self.refused(f"has {', '.join(unknown)}; allowed: {', '.join(sorted(self._read))}")
@@ -79,10 +79,10 @@ class ConfigObject:
 
 def objects(values: ConfigValues, key: str, example: str) -> list[ConfigObject]:
     """The objects of a list, each with its place in the list as its key."""
-    return [ConfigObject(f"{key}[{place}]", text, example) for place, text in enumerate(values.texts(key))]
+    return [ConfigObject(f"{key}[{place}]", text, example) for place, text in enumerate(values.strings(key))]
 
 
-def refuse_twins(found: Sequence[ConfigObject], names: Sequence[str]) -> None:
+def reject_duplicates(found: Sequence[ConfigObject], names: Sequence[str]) -> None:
     """Raise `ConfigError` for the first object whose name another one has."""
     for place, name in enumerate(names):
         if name in names[:place]:

@@ -3,16 +3,16 @@
 import re
 from collections.abc import Mapping
 
-from infra.config.idle import refuse_idle
-from infra.config.settings_operations import BudgetSettings, WatchingSettings
+from infra.config.settings_operations import BudgetSettings, MonitoringSettings
+from infra.config.unused import reject_unused
 from infra.config.values import ConfigValues, set_command
 from infra.contract import METRICS_NAMESPACE
 from infra.errors import ConfigError
 
 
-def watching_settings(values: ConfigValues) -> WatchingSettings:
+def monitoring_settings(values: ConfigValues) -> MonitoringSettings:
     """Whether to watch, and whom to tell."""
-    on, email = values.truth("watching"), _email("alarmEmail", values.text("alarmEmail"))
+    on, email = values.boolean("watching"), _email("alarmEmail", values.text("alarmEmail"))
     if email and not on:
         raise ConfigError(
             key="alarmEmail",
@@ -20,14 +20,14 @@ def watching_settings(values: ConfigValues) -> WatchingSettings:
             command=set_command("watching", "true"),
         )
     latency = values.whole_number("latencyAlarmMilliseconds", low=1, high=60_000)
-    refuse_idle(
+    reject_unused(
         "latencyAlarmMilliseconds",
         latency,
         works=on,
         problem="but there are no alarms to ring; allowed with watching",
         needs=("watching", "true"),
     )
-    return WatchingSettings(on=on, alarm_email=email, latency_alarm_ms=latency)
+    return MonitoringSettings(on=on, alarm_email=email, latency_alarm_ms=latency)
 
 
 def budget_settings(values: ConfigValues) -> BudgetSettings:
@@ -48,7 +48,7 @@ def budget_settings(values: ConfigValues) -> BudgetSettings:
     return BudgetSettings(monthly_usd=monthly_usd, email=email)
 
 
-def metrics_environment(watching: WatchingSettings, service: str) -> Mapping[str, str]:
+def metrics_environment(watching: MonitoringSettings, service: str) -> Mapping[str, str]:
     """What a task must be told so that it writes metrics into its log; nothing where nobody looks."""
     return {"METRICS_NAMESPACE": METRICS_NAMESPACE, "SERVICE_NAME": service} if watching.on else {}
 

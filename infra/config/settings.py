@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from infra.config.settings_operations import BudgetSettings, WatchingSettings
+from infra.config.settings_operations import BudgetSettings, MonitoringSettings
 from infra.config.settings_tasks import BatchTaskSettings, CapacitySettings, ScalingSettings
 from infra.service.fargate_sizes import check_fargate_size
 
@@ -59,7 +59,7 @@ class RegistrySettings:
     repository_name: physical name. It is fixed, not auto-named, so that the URL and with it the image's tag are
         known in preview.
     host: host[:port] at which Docker reaches the registry; empty: the account's own ECR host.
-    keep_images: newest tagged images to keep; the depth of a rollback.
+    image_retention_count: newest tagged images to keep; the depth of a rollback.
     kms_key_arn: key that encrypts the images; empty: AES-256 with ECR's own key.
     pull_accounts: ids of other accounts that may pull.
     pusher_policy: make a policy for whoever pushes, such as a CI role.
@@ -68,15 +68,15 @@ class RegistrySettings:
 
     repository_name: str
     host: str
-    keep_images: int
+    image_retention_count: int
     kms_key_arn: str
     pull_accounts: tuple[str, ...]
     pusher_policy: bool
     force_delete: bool
 
     def __post_init__(self) -> None:
-        if self.keep_images < 1:
-            raise ValueError(f"keep_images is {self.keep_images}; allowed: 1 or more")
+        if self.image_retention_count < 1:
+            raise ValueError(f"keep_images is {self.image_retention_count}; allowed: 1 or more")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +114,7 @@ class EndpointSettings:
     certificate_arn: a certificate to use in place of one made for `domain`.
     internal: reachable from the VPC and what is connected to it alone. ipv6: reachable by IPv6 too.
     access_log_days: that a bucket keeps the access logs; 0: there are none.
-    firewall_rate: requests that one address may make in five minutes; 0: no firewall.
+    waf_rate_limit: requests that one address may make in five minutes; 0: no firewall.
     deregistration_delay_seconds: for a leaving target to finish its requests, 0 to 3600.
     slow_start_seconds: over which a new target's share grows: 0 (off) or 30 to 900.
     deletion_protection: refuse to destroy the load balancer, or access logs that are not empty.
@@ -128,7 +128,7 @@ class EndpointSettings:
     internal: bool
     ipv6: bool
     access_log_days: int
-    firewall_rate: int
+    waf_rate_limit: int
     deregistration_delay_seconds: int
     slow_start_seconds: int
     deletion_protection: bool
@@ -140,8 +140,8 @@ class EndpointSettings:
             raise ValueError(f"slow_start_seconds is {self.slow_start_seconds}; allowed: 0 (off) or 30 to 900")
         if not self.allowed_cidrs:
             raise ValueError("allowed_cidrs is empty; allowed: one range or more")
-        if self.firewall_rate and self.firewall_rate < 10:
-            raise ValueError(f"firewall_rate is {self.firewall_rate}; allowed: 0 (off) or 10 or more")
+        if self.waf_rate_limit and self.waf_rate_limit < 10:
+            raise ValueError(f"waf_rate_limit is {self.waf_rate_limit}; allowed: 0 (off) or 10 or more")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +150,7 @@ class ServiceSettings:
 
     cpu, memory_mib: a pair that Fargate has (`fargate_sizes`).
     desired_count: tasks; with scaling, the fewest where its clock says nothing else.
-    exec_command: let operators run commands in a running task (ECS Exec).
+    enable_execute_command: let operators run commands in a running task (ECS Exec).
     health_check_grace_seconds: above the time that the model takes to load.
     container_start_seconds: in which the container may fail its own health check, at most 300.
     environment: in plain sight. secrets: variables by ARN (Secrets Manager, SSM).
@@ -161,7 +161,7 @@ class ServiceSettings:
     desired_count: int
     scaling: ScalingSettings
     capacity: CapacitySettings
-    exec_command: bool
+    enable_execute_command: bool
     health_check_grace_seconds: int
     container_start_seconds: int
     environment: Mapping[str, str]
@@ -179,10 +179,10 @@ class ServiceSettings:
             raise ValueError(f"environment and secrets both name {', '.join(both)}")
 
     @property
-    def fewest_tasks(self) -> int:
+    def min_tasks(self) -> int:
         """How many tasks run at any hour, when all is well."""
-        floors = [floor.fewest for floor in self.scaling.floors]
-        return 0 if self.scaling.working_hours else min(self.desired_count, *floors, self.desired_count)
+        scheduled_minimums = [floor.fewest for floor in self.scaling.scheduled_minimums]
+        return 0 if self.scaling.working_hours else min(self.desired_count, *scheduled_minimums, self.desired_count)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +200,6 @@ class Settings:
     endpoint: EndpointSettings
     service: ServiceSettings
     tasks: tuple[BatchTaskSettings, ...]
-    watching: WatchingSettings
+    watching: MonitoringSettings
     budget: BudgetSettings
     emulated: bool

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class WatchingSettings:
+class MonitoringSettings:
     """Whether anybody looks.
 
     on: alarms, a dashboard and the model's own metrics; without it there is none of them.

@@ -43,7 +43,7 @@ class WorkingHours:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Floor:
+class ScheduledMinimum:
     """From a moment on, no fewer tasks than `fewest`. schedule: cron(...), rate(...) or at(...)."""
 
     name: str
@@ -65,7 +65,7 @@ class ScalingSettings:
     cpu_target_percent: int
     memory_target_percent: int
     requests_per_target: int
-    floors: tuple[Floor, ...]
+    scheduled_minimums: tuple[ScheduledMinimum, ...]
     working_hours: WorkingHours | None
 
     @property
@@ -76,7 +76,7 @@ class ScalingSettings:
     @property
     def scheduled(self) -> bool:
         """Whether the clock changes the fewest and the most tasks."""
-        return bool(self.floors or self.working_hours)
+        return bool(self.scheduled_minimums or self.working_hours)
 
 
 @dataclass(frozen=True, kw_only=True)

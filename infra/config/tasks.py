@@ -5,22 +5,22 @@ import re
 from typing import Final
 
 from infra.config import checks
-from infra.config.idle import refuse_idle
-from infra.config.objects import objects, refuse_twins
+from infra.config.objects import objects, reject_duplicates
 from infra.config.settings_tasks import (
     BatchTaskSettings,
     CapacitySettings,
-    Floor,
     LaunchType,
     ScalingSettings,
+    ScheduledMinimum,
     WorkingHours,
 )
+from infra.config.unused import reject_unused
 from infra.config.values import ConfigValues, set_command
 from infra.errors import ConfigError
 from infra.service.fargate_sizes import check_fargate_size
 
 TASK_EXAMPLE: Final = json.dumps({"name": "score", "command": ["python3", "-m", "batch"], "schedule": "rate(1 day)"})
-FLOOR_EXAMPLE: Final = json.dumps({"name": "morning", "schedule": "cron(0 7 ? * MON-FRI *)", "fewest": 4})
+SCHEDULED_MINIMUM_EXAMPLE: Final = json.dumps({"name": "morning", "schedule": "cron(0 7 ? * MON-FRI *)", "fewest": 4})
 
 _NAME: Final = r"[a-z][a-z0-9-]{0,19}"
 _S3: Final = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^*?]*"
@@ -62,7 +62,7 @@ def capacity_settings(values: ConfigValues, cpu_architecture: str) -> CapacitySe
         )
     max_instances = values.whole_number("maxInstances", low=1, high=1000)
     for key, value in (("instanceType", instance_type), ("maxInstances", max_instances)):
-        refuse_idle(
+        reject_unused(
             key,
             value,
             works=launch_type == "EC2",
@@ -83,7 +83,7 @@ def scaling_settings(values: ConfigValues, desired_count: int) -> ScalingSetting
         "requestsPerTarget": values.whole_number("requestsPerTarget", low=0, high=10_000_000),
     }
     for key, target in targets.items():
-        refuse_idle(
+        reject_unused(
             key,
             target,
             works=max_count > 0,
@@ -95,7 +95,7 @@ def scaling_settings(values: ConfigValues, desired_count: int) -> ScalingSetting
         cpu_target_percent=targets["cpuTargetPercent"],
         memory_target_percent=targets["memoryTargetPercent"],
         requests_per_target=targets["requestsPerTarget"],
-        floors=_floors(values),
+        scheduled_minimums=_scheduled_minimums(values),
         working_hours=_working_hours("workingHours", values.text("workingHours")),
     )
 
@@ -116,33 +116,33 @@ def batch_task_settings(values: ConfigValues) -> tuple[BatchTaskSettings, ...]:
         prefixes = "a list of prefixes such as s3://bucket/folder/"
         made = BatchTaskSettings(
             name=one.text("name", pattern=_NAME, allowed="a letter, then letters, digits and -, at most 20"),
-            command=one.texts("command", pattern=".*", allowed="the program and its arguments, a list of texts"),
+            command=one.strings("command", pattern=".*", allowed="the program and its arguments, a list of texts"),
             schedule=one.schedule(default=""),
             timezone=one.timezone(),
-            s3_read=one.texts("s3Read", pattern=_S3, allowed=prefixes, default=()),
-            s3_write=one.texts("s3Write", pattern=_S3, allowed=prefixes, default=()),
+            s3_read=one.strings("s3Read", pattern=_S3, allowed=prefixes, default=()),
+            s3_write=one.strings("s3Write", pattern=_S3, allowed=prefixes, default=()),
             **task,
         )
-        one.refuse_unknown()
+        one.reject_unknown()
         tasks.append(made)
-    refuse_twins(found, [task.name for task in tasks])
+    reject_duplicates(found, [task.name for task in tasks])
     return tuple(tasks)
 
 
-def _floors(values: ConfigValues) -> tuple[Floor, ...]:
-    found = objects(values, "scheduledFloors", FLOOR_EXAMPLE)
-    floors = []
+def _scheduled_minimums(values: ConfigValues) -> tuple[ScheduledMinimum, ...]:
+    found = objects(values, "scheduledFloors", SCHEDULED_MINIMUM_EXAMPLE)
+    scheduled_minimums = []
     for one in found:
-        floor = Floor(
+        floor = ScheduledMinimum(
             name=one.text("name", pattern=_NAME, allowed="a letter, then letters, digits and -, at most 20"),
             schedule=one.schedule(),
             timezone=one.timezone(),
             fewest=one.whole_number("fewest", low=0, high=1000),
         )
-        one.refuse_unknown()
-        floors.append(floor)
-    refuse_twins(found, [floor.name for floor in floors])
-    return tuple(floors)
+        one.reject_unknown()
+        scheduled_minimums.append(floor)
+    reject_duplicates(found, [floor.name for floor in scheduled_minimums])
+    return tuple(scheduled_minimums)
 
 
 def _working_hours(key: str, text: str) -> WorkingHours | None:

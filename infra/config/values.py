@@ -54,11 +54,11 @@ class ConfigValues:
             )
         return number
 
-    def truth(self, key: str) -> bool:
+    def boolean(self, key: str) -> bool:
         """True or false."""
         return self.choice(key, ("true", "false")) == "true"
 
-    def texts(self, key: str) -> tuple[str, ...]:
+    def strings(self, key: str) -> tuple[str, ...]:
         """A list of texts."""
         text = self.text(key)
         if not text:
@@ -78,7 +78,7 @@ class ConfigValues:
     def pairs(self, key: str, *, example: str) -> dict[str, str]:
         """A list of NAME=value texts as a mapping; a message shows the name alone, never the value."""
         pairs: dict[str, str] = {}
-        for index, item in enumerate(self.texts(key)):
+        for index, item in enumerate(self.strings(key)):
             name, equals, value = item.partition("=")
             mend = set_command(f"{key}[{index}]", example)
             if not equals or not name.strip():
@@ -88,7 +88,7 @@ class ConfigValues:
             pairs[name] = value
         return pairs
 
-    def refuse_unknown(self) -> None:
+    def reject_unknown(self) -> None:
         """Raise `ConfigError` for the first key that nothing has read, with the nearest name that exists."""
         for key in sorted(set(self._values) - self._read):
             close = get_close_matches(key, self._read, n=1)

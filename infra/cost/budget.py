@@ -38,7 +38,7 @@ class MonthlyBudget(pulumi.ComponentResource):
             time_unit="MONTHLY",
             limit_amount=str(args.settings.monthly_usd),
             limit_unit="USD",
-            filter_expression=aws.budgets.BudgetFilterExpressionArgs(ands=_of_this_stack(args.tags)),
+            filter_expression=aws.budgets.BudgetFilterExpressionArgs(ands=_stack_filter(args.tags)),
             notifications=[
                 _tell(args.settings.email, "FORECASTED", 100),
                 _tell(args.settings.email, "ACTUAL", WARN_PERCENT),
@@ -54,7 +54,7 @@ def budget(name: str, tags: Mapping[str, str], settings: BudgetSettings) -> Mont
     return MonthlyBudget(name, MonthlyBudgetArgs(tags=tags, settings=settings)) if settings.monthly_usd else None
 
 
-def _of_this_stack(tags: Mapping[str, str]) -> Sequence[aws.budgets.BudgetFilterExpressionAndArgs]:
+def _stack_filter(tags: Mapping[str, str]) -> Sequence[aws.budgets.BudgetFilterExpressionAndArgs]:
     return [
         aws.budgets.BudgetFilterExpressionAndArgs(
             tags=aws.budgets.BudgetFilterExpressionAndTagsArgs(key=key, values=[tags[key]], match_options=["EQUALS"])

@@ -6,10 +6,10 @@ from typing import Final
 
 from infra.config.settings import Settings
 from infra.cost import prices
-from infra.cost.tasks import CostLine, missing_prices, priced, task_lines
-from infra.endpoint.firewall import MANAGED_RULES
+from infra.cost.tasks import CostLine, priced, task_lines, unpriced_resources
+from infra.endpoint.waf import MANAGED_RULES
+from infra.monitoring.alarms import endpoint_alarms, model_alarms, service_alarms
 from infra.network.network import AVAILABILITY_ZONES
-from infra.watching.alarms import endpoint_alarms, model_alarms, service_alarms
 
 IMAGE_GB: Final = 0.1
 """One more image in the registry: what it does not share with the one before, compressed."""
@@ -50,31 +50,31 @@ def estimate(settings: Settings) -> Estimate:
     fewest = settings.service.desired_count
     most = max(settings.service.scaling.max_count, fewest)
     shared = [
-        *_balancer(settings),
-        *_ways_out(settings),
+        *_load_balancer(settings),
+        *_network_egress(settings),
         *_registry(settings),
-        *_watching(settings),
-        *_firewall(settings),
+        *_monitoring(settings),
+        *_waf(settings),
     ]
     lines = [line for line in (*task_lines(settings, fewest), *shared) if line.monthly_usd]
     busy = sum(line.monthly_usd for line in (*task_lines(settings, most), *shared))
     return Estimate(
         lines=sorted(lines, key=lambda line: -line.monthly_usd),
         busy_usd=round(busy, 2),
-        beside=(*missing_prices(settings), *_beside(settings)),
+        beside=(*unpriced_resources(settings), *_beside(settings)),
     )
 
 
-def _balancer(settings: Settings) -> Iterator[CostLine]:
-    yield priced(1, "application load balancer", prices.BALANCER)
+def _load_balancer(settings: Settings) -> Iterator[CostLine]:
+    yield priced(1, "application load balancer", prices.LOAD_BALANCER)
     yield priced(
-        1, "capacity unit of it, assumed: 25 new connections a second or 1 GB an hour", prices.BALANCER_CAPACITY
+        1, "capacity unit of it, assumed: 25 new connections a second or 1 GB an hour", prices.LOAD_BALANCER_CAPACITY
     )
     if not settings.endpoint.internal:
         yield priced(AVAILABILITY_ZONES, "public IPv4 addresses of the load balancer", prices.PUBLIC_IPV4)
 
 
-def _ways_out(settings: Settings) -> Iterator[CostLine]:
+def _network_egress(settings: Settings) -> Iterator[CostLine]:
     network = settings.network
     if network.mode == "new":
         gateways = NAT_GATEWAYS[network.nat_gateways]
@@ -85,15 +85,15 @@ def _ways_out(settings: Settings) -> Iterator[CostLine]:
 
 
 def _registry(settings: Settings) -> Iterator[CostLine]:
-    images = 0 if settings.image.uri else settings.registry.keep_images
+    images = 0 if settings.image.uri else settings.registry.image_retention_count
     yield priced(images * IMAGE_GB, f"GB for {images} images, assumed", prices.REGISTRY_STORAGE)
 
 
-def _watching(settings: Settings) -> Iterator[CostLine]:
+def _monitoring(settings: Settings) -> Iterator[CostLine]:
     if settings.watching.on:
         alarms = [
-            *endpoint_alarms(balancer={}, target_group={}, latency_ms=settings.watching.latency_alarm_ms),
-            *service_alarms(service={}, target_group={}, fewest_tasks=settings.service.fewest_tasks),
+            *endpoint_alarms(load_balancer={}, target_group={}, latency_ms=settings.watching.latency_alarm_ms),
+            *service_alarms(service={}, target_group={}, min_tasks=settings.service.min_tasks),
             *model_alarms(model={}),
         ]
         yield priced(
@@ -103,8 +103,8 @@ def _watching(settings: Settings) -> Iterator[CostLine]:
         yield priced(MODEL_METRICS, "metrics of the model", prices.CUSTOM_METRIC)
 
 
-def _firewall(settings: Settings) -> Iterator[CostLine]:
-    if settings.endpoint.firewall_rate:
+def _waf(settings: Settings) -> Iterator[CostLine]:
+    if settings.endpoint.waf_rate_limit:
         yield priced(1, "firewall", prices.FIREWALL)
         yield priced(1 + len(MANAGED_RULES), "rules of the firewall", prices.FIREWALL_RULE)
 
@@ -115,5 +115,5 @@ def _beside(settings: Settings) -> Iterator[str]:
         yield f"data through NAT ${prices.NAT_DATA.usd:g} a GB"
     if settings.network.private_services:
         yield f"data through VPC endpoints ${prices.VPC_ENDPOINT_DATA.usd:g} a GB"
-    if settings.endpoint.firewall_rate:
+    if settings.endpoint.waf_rate_limit:
         yield f"a million requests through the firewall ${prices.FIREWALL_REQUESTS.usd:g}"

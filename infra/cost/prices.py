@@ -33,7 +33,7 @@ def _price(usd: float, unit: str, page: str, seen: str) -> Price:
 
 _INSTANCES: Final = "Amazon EC2 On-Demand Pricing"
 _FARGATE: Final = "AWS Fargate Pricing"
-_BALANCER: Final = "Elastic Load Balancing pricing"
+_LOAD_BALANCER: Final = "Elastic Load Balancing pricing"
 _VPC: Final = "Amazon VPC pricing"
 _LINK: Final = "AWS PrivateLink pricing"
 _WATCH: Final = "Amazon CloudWatch Pricing"
@@ -50,8 +50,8 @@ FARGATE_GB: Final = {
 FARGATE_SPOT_SHARE: Final = 0.3
 """Of the price, at best: "up to 70 % off", and it moves. Source: "AWS Fargate Pricing", 2026-03."""
 
-BALANCER: Final = _price(0.0225, "hour", _BALANCER, "2026-06")
-BALANCER_CAPACITY: Final = _price(0.008, "LCU-hour", _BALANCER, "2026-06")
+LOAD_BALANCER: Final = _price(0.0225, "hour", _LOAD_BALANCER, "2026-06")
+LOAD_BALANCER_CAPACITY: Final = _price(0.008, "LCU-hour", _LOAD_BALANCER, "2026-06")
 PUBLIC_IPV4: Final = _price(0.005, "address-hour", _VPC, "2026-03")
 NAT_GATEWAY: Final = _price(0.045, "hour", _VPC, "2026-06")
 NAT_DATA: Final = _price(0.045, "GB", _VPC, "2026-06")

@@ -42,7 +42,7 @@ def task_lines(settings: Settings, count: int) -> Sequence[CostLine]:
     return lines
 
 
-def missing_prices(settings: Settings) -> Iterator[str]:
+def unpriced_resources(settings: Settings) -> Iterator[str]:
     """What runs and has no price in the table."""
     capacity = settings.service.capacity
     if capacity.launch_type == "EC2" and capacity.instance_type not in prices.MACHINES:

@@ -55,7 +55,7 @@ def access_log_bucket(
 
 def writer_policy(*, bucket: str, partition: str, region: str, account: str) -> str:
     """The bucket policy, as JSON: this account's load balancers write, and nobody comes without TLS."""
-    balancers = f"arn:{partition}:elasticloadbalancing:{region}:{account}:loadbalancer/*"
+    load_balancers = f"arn:{partition}:elasticloadbalancing:{region}:{account}:loadbalancer/*"
     statements = [
         {
             "Sid": "Write",
@@ -63,7 +63,7 @@ def writer_policy(*, bucket: str, partition: str, region: str, account: str) -> 
             "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
             "Action": "s3:PutObject",
             "Resource": f"{bucket}/{LOG_PREFIX}/AWSLogs/{account}/*",
-            "Condition": {"ArnLike": {"aws:SourceArn": balancers}},
+            "Condition": {"ArnLike": {"aws:SourceArn": load_balancers}},
         },
         {
             "Sid": "TlsOnly",

@@ -43,9 +43,9 @@ def validated_certificate(name: str, domain: str, zone_id: str, opts: pulumi.Res
     record = aws.route53.Record(
         f"{name}-certificate-proof",
         zone_id=zone_id,
-        name=proof.resource_record_name.apply(_given),
-        type=proof.resource_record_type.apply(_given),
-        records=[proof.resource_record_value.apply(_given)],
+        name=proof.resource_record_name.apply(_require),
+        type=proof.resource_record_type.apply(_require),
+        records=[proof.resource_record_value.apply(_require)],
         ttl=RECORD_TTL_SECONDS,
         allow_overwrite=True,  # the proof for a name is the same for each certificate of an account
         opts=opts,
@@ -59,8 +59,14 @@ def validated_certificate(name: str, domain: str, zone_id: str, opts: pulumi.Res
     return validation.certificate_arn
 
 
-def point_at(
-    name: str, domain: str, zone_id: str, balancer: aws.lb.LoadBalancer, *, ipv6: bool, opts: pulumi.ResourceOptions
+def create_alias(
+    name: str,
+    domain: str,
+    zone_id: str,
+    target: aws.lb.LoadBalancer,
+    *,
+    ipv6: bool,
+    opts: pulumi.ResourceOptions,
 ) -> None:
     """Make `domain` another name of the load balancer, with `ipv6` also for those who come by IPv6."""
     for type_ in ("A", "AAAA") if ipv6 else ("A",):
@@ -70,15 +76,13 @@ def point_at(
             name=domain,
             type=type_,
             aliases=[
-                aws.route53.RecordAliasArgs(
-                    name=balancer.dns_name, zone_id=balancer.zone_id, evaluate_target_health=True
-                )
+                aws.route53.RecordAliasArgs(name=target.dns_name, zone_id=target.zone_id, evaluate_target_health=True)
             ],
             opts=opts,
         )
 
 
-def _given(value: str | None) -> str:
+def _require(value: str | None) -> str:
     if value is None:
         raise RuntimeError("ACM gave no record that would prove the domain")
     return value

@@ -15,10 +15,10 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl
 ("Security policies for your Application Load Balancer")"""
 
 
-def listen(
+def create_listeners(
     name: str,
     *,
-    balancer_arn: pulumi.Input[str],
+    load_balancer_arn: pulumi.Input[str],
     target_group_arn: pulumi.Input[str],
     certificate_arn: pulumi.Input[str] | None,
     opts: pulumi.ResourceOptions,
@@ -27,7 +27,7 @@ def listen(
     forward = aws.lb.ListenerDefaultActionArgs(type="forward", target_group_arn=target_group_arn)
     http = aws.lb.Listener(
         f"{name}-http",
-        load_balancer_arn=balancer_arn,
+        load_balancer_arn=load_balancer_arn,
         protocol="HTTP",
         port=HTTP_PORT,
         default_actions=[_to_https() if certificate_arn else forward],
@@ -37,7 +37,7 @@ def listen(
         return http
     return aws.lb.Listener(
         f"{name}-https",
-        load_balancer_arn=balancer_arn,
+        load_balancer_arn=load_balancer_arn,
         protocol="HTTPS",
         port=HTTPS_PORT,
         ssl_policy=TLS_POLICY,

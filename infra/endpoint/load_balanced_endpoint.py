@@ -7,13 +7,13 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from infra.config.checks_edge import plain_http_warning
+from infra.config.checks_networking import plain_http_warning
 from infra.config.settings import EndpointSettings
 from infra.contract import CONTAINER_PORT, READY_PATH
 from infra.endpoint.access_logs import LOG_PREFIX, access_log_bucket
-from infra.endpoint.certificate import hosted_zone_id, point_at, validated_certificate
-from infra.endpoint.firewall import guard
-from infra.endpoint.listeners import HTTP_PORT, HTTPS_PORT, listen
+from infra.endpoint.certificate import create_alias, hosted_zone_id, validated_certificate
+from infra.endpoint.listeners import HTTP_PORT, HTTPS_PORT, create_listeners
+from infra.endpoint.waf import attach_waf
 from infra.naming import LOAD_BALANCER_NAME_LIMIT, child_name
 
 IDLE_TIMEOUT_SECONDS: Final = 60
@@ -55,7 +55,7 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
             opts=child,
         )
         self._admit(name, settings, security_group)
-        balancer = self._balancer(name, args, security_group)
+        load_balancer = self._load_balancer(name, args, security_group)
         # Auto-named: a change that replaces it needs the new one beside the old, still attached to the listener.
         target_group = aws.lb.TargetGroup(
             child_name(name, "tg", limit=LOAD_BALANCER_NAME_LIMIT),
@@ -68,21 +68,23 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
             health_check=_health_check(),
             opts=child,
         )
-        self.listener = listen(
+        self.listener = create_listeners(
             name,
-            balancer_arn=balancer.arn,
+            load_balancer_arn=load_balancer.arn,
             target_group_arn=target_group.arn,
-            certificate_arn=self._certificate_and_name(name, settings, balancer),
+            certificate_arn=self._certificate_and_name(name, settings, load_balancer),
             opts=child,
         )
-        if settings.firewall_rate:
-            guard(name, balancer_arn=balancer.arn, requests_per_address=settings.firewall_rate, opts=child)
-        self.url = _url(settings, balancer)
+        if settings.waf_rate_limit:
+            attach_waf(
+                name, load_balancer_arn=load_balancer.arn, requests_per_address=settings.waf_rate_limit, opts=child
+            )
+        self.url = _url(settings, load_balancer)
         self.target_group_arn = target_group.arn
         self.security_group_id = security_group.id
-        self.arn_suffix = balancer.arn_suffix
+        self.arn_suffix = load_balancer.arn_suffix
         self.target_group_arn_suffix = target_group.arn_suffix
-        self.request_label = pulumi.Output.concat(balancer.arn_suffix, "/", target_group.arn_suffix)
+        self.request_label = pulumi.Output.concat(load_balancer.arn_suffix, "/", target_group.arn_suffix)
         self.register_outputs({"url": self.url, "target_group_arn": self.target_group_arn})
 
     def _admit(self, name: str, settings: EndpointSettings, security_group: aws.ec2.SecurityGroup) -> None:
@@ -100,7 +102,7 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
                     opts=pulumi.ResourceOptions(parent=self),
                 )
 
-    def _balancer(
+    def _load_balancer(
         self, name: str, args: LoadBalancedEndpointArgs, security_group: aws.ec2.SecurityGroup
     ) -> aws.lb.LoadBalancer:
         settings = args.settings
@@ -126,7 +128,7 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
         )
 
     def _certificate_and_name(
-        self, name: str, settings: EndpointSettings, balancer: aws.lb.LoadBalancer
+        self, name: str, settings: EndpointSettings, load_balancer: aws.lb.LoadBalancer
     ) -> pulumi.Input[str] | None:
         """The certificate to answer with, if any; and the domain, if any, leads to the load balancer."""
         if warning := plain_http_warning(
@@ -137,7 +139,7 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
             return settings.certificate_arn or None
         child = pulumi.ResourceOptions(parent=self)
         zone_id = hosted_zone_id(settings.domain, settings.hosted_zone_id, self)
-        point_at(name, settings.domain, zone_id, balancer, ipv6=settings.ipv6, opts=child)
+        create_alias(name, settings.domain, zone_id, load_balancer, ipv6=settings.ipv6, opts=child)
         return settings.certificate_arn or validated_certificate(name, settings.domain, zone_id, child)
 
 
@@ -145,12 +147,12 @@ def _has_certificate(settings: EndpointSettings) -> bool:
     return bool(settings.domain or settings.certificate_arn)
 
 
-def _url(settings: EndpointSettings, balancer: aws.lb.LoadBalancer) -> pulumi.Output[str]:
+def _url(settings: EndpointSettings, load_balancer: aws.lb.LoadBalancer) -> pulumi.Output[str]:
     if settings.public_url:
         return pulumi.Output.from_input(settings.public_url)
     if settings.domain:
         return pulumi.Output.from_input(f"https://{settings.domain}")
-    return pulumi.Output.concat("http://", balancer.dns_name)
+    return pulumi.Output.concat("http://", load_balancer.dns_name)
 
 
 def _health_check() -> aws.lb.TargetGroupHealthCheckArgs:

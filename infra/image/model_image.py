@@ -14,8 +14,8 @@ from infra.config.settings import CpuArchitecture, ImageSettings
 from infra.contract import ARTIFACT_FOLDER
 from infra.errors import ProgramError
 from infra.image.build_context import BuildContext
-from infra.image.push import explain_taken_tag
 from infra.image.reference import ImageReference, image_tag, parse_image_uri
+from infra.image.tag_conflict import tag_conflict_hook
 from model_service.ann_index import AnnIndexError, read_index_metadata
 from model_service.metadata import ArtifactError, read_metadata, read_model_version
 
@@ -104,7 +104,7 @@ class ModelImage(pulumi.ComponentResource):
             ignore_secrets_in_diff_calculation=list(BUILD_SECRETS),
             # Deleting would need a password that is still valid, and must never take an image that a rollback
             # needs: old images go by the registry's lifecycle policy, the last ones with the repository.
-            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True, hooks=explain_taken_tag(name)),
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True, hooks=tag_conflict_hook(name)),
         )
         self.digest = image.digest
         self.uri = pulumi.Output.concat(args.repository_url, "@", image.digest)

@@ -10,7 +10,7 @@ import pulumi_awsx as awsx
 
 from infra.config.settings import NatGateways, NetworkSettings
 from infra.errors import ConfigError
-from infra.network.private_endpoints import private_endpoints
+from infra.network.vpc_endpoints import private_endpoints
 
 AVAILABILITY_ZONES: Final = 2
 """The fewest that a load balancer takes. Source:
@@ -34,13 +34,13 @@ class NetworkArgs:
 class Network(pulumi.ComponentResource):
     """Subnets for the load balancer, and subnets for the tasks with a way out to ECR and CloudWatch.
 
-    balancer_subnet_ids: the public ones; the tasks' own for an internal load balancer.
+    load_balancer_subnet_ids: the public ones; the tasks' own for an internal load balancer.
     assign_public_ip: true where the tasks' only way out is an address of their own. Their security group, not
         the lack of an address, keeps the world away from them.
     """
 
     vpc_id: pulumi.Output[str]
-    balancer_subnet_ids: pulumi.Output[Sequence[str]]
+    load_balancer_subnet_ids: pulumi.Output[Sequence[str]]
     task_subnet_ids: pulumi.Output[Sequence[str]]
     assign_public_ip: bool
 
@@ -55,7 +55,7 @@ class Network(pulumi.ComponentResource):
         self.register_outputs(
             {
                 "vpc_id": self.vpc_id,
-                "balancer_subnet_ids": self.balancer_subnet_ids,
+                "balancer_subnet_ids": self.load_balancer_subnet_ids,
                 "task_subnet_ids": self.task_subnet_ids,
                 "assign_public_ip": self.assign_public_ip,
             }
@@ -83,19 +83,19 @@ class Network(pulumi.ComponentResource):
             )
         self.vpc_id = vpc.vpc_id
         self.task_subnet_ids = vpc.private_subnet_ids
-        self.balancer_subnet_ids = vpc.private_subnet_ids if settings.internal else vpc.public_subnet_ids
+        self.load_balancer_subnet_ids = vpc.private_subnet_ids if settings.internal else vpc.public_subnet_ids
         self.assign_public_ip = False
 
     def _take(self, settings: NetworkSettings) -> None:
         self.vpc_id = pulumi.Output.from_input(settings.vpc_id)
         keys = {"publicSubnetIds": settings.public_subnet_ids, "privateSubnetIds": settings.private_subnet_ids}
         tasks = "privateSubnetIds" if settings.private_subnet_ids else "publicSubnetIds"
-        balancer = tasks if settings.internal else "publicSubnetIds"
+        load_balancer = tasks if settings.internal else "publicSubnetIds"
         checked = {
-            key: _checked(self, key, settings.vpc_id, keys[key], ipv6=settings.ipv6 and key == balancer)
-            for key in dict.fromkeys((balancer, tasks))
+            key: _checked(self, key, settings.vpc_id, keys[key], ipv6=settings.ipv6 and key == load_balancer)
+            for key in dict.fromkeys((load_balancer, tasks))
         }
-        self.balancer_subnet_ids, self.task_subnet_ids = checked[balancer], checked[tasks]
+        self.load_balancer_subnet_ids, self.task_subnet_ids = checked[load_balancer], checked[tasks]
         self.assign_public_ip = not settings.private_subnet_ids
 
     def _take_default(self) -> None:
@@ -109,7 +109,7 @@ class Network(pulumi.ComponentResource):
         )
         self.vpc_id = pulumi.Output.from_input(vpc_id)
         self.task_subnet_ids = subnets.ids.apply(_enough_default_subnets)
-        self.balancer_subnet_ids = self.task_subnet_ids
+        self.load_balancer_subnet_ids = self.task_subnet_ids
         self.assign_public_ip = True
 
 

@@ -29,7 +29,7 @@ def autoscale(
     """
     if not settings.on:
         return
-    most = max(settings.max_count, desired_count, *(floor.fewest for floor in settings.floors), 0)
+    most = max(settings.max_count, desired_count, *(floor.fewest for floor in settings.scheduled_minimums), 0)
     # The clock moves both bounds; a deployment at noon must not bring back those of the night.
     by_clock = pulumi.ResourceOptions(ignore_changes=["minCapacity", "maxCapacity"] if settings.scheduled else None)
     target = aws.appautoscaling.Target(
@@ -43,7 +43,7 @@ def autoscale(
     )
     for role, (metric, aim) in _aims(settings).items():
         _track(name, role, target, metric, aim, request_label if role == "requests" else None, opts)
-    for floor in settings.floors:
+    for floor in settings.scheduled_minimums:
         _at(name, floor.name, target, floor.schedule, floor.timezone, floor.fewest, most, opts)
     if hours := settings.working_hours:
         _at(name, "open", target, _cron(hours, hours.start), hours.timezone, desired_count, most, opts)

@@ -19,7 +19,7 @@ def container_definitions(
     log_group: pulumi.Input[str],
     region: pulumi.Input[str],
     start_seconds: int,
-    exec_command: bool,
+    enable_execute_command: bool,
 ) -> pulumi.Output[str]:
     """The service's container definitions as JSON that is the same for the same content.
 
@@ -27,7 +27,7 @@ def container_definitions(
         turn the whole JSON secret and hide every later change.
     secrets: variables by the ARN of a Secrets Manager secret or an SSM parameter.
     start_seconds: in which a failing health check does not count, at most 300.
-    exec_command: leave room for ECS Exec, whose agent writes to the root file system. Source:
+    enable_execute_command: leave room for ECS Exec, whose agent writes to the root file system. Source:
         https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
         ("Monitor Amazon ECS containers with ECS Exec")
     """
@@ -46,7 +46,7 @@ def container_definitions(
         "retries": 3,
         "startPeriod": start_seconds,
     }
-    if exec_command:
+    if enable_execute_command:
         definition["readonlyRootFilesystem"] = False
         definition["linuxParameters"] = {**definition["linuxParameters"], "initProcessEnabled": True}
     return pulumi.Output.json_dumps([definition], sort_keys=True)

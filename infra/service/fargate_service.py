@@ -14,8 +14,8 @@ from infra.service.capacity import service_capacity
 from infra.service.container import container_definitions
 from infra.service.roles import exec_policy
 from infra.service.rollback import explain_failures, running_task_definition
+from infra.service.security_groups import task_security_group
 from infra.service.task import TaskArgs, define_task
-from infra.service.task_network import task_security_group
 
 DEPLOYMENT_TIMEOUT: Final = "20m"
 
@@ -63,7 +63,7 @@ class FargateService(pulumi.ComponentResource):
         cluster = aws.ecs.Cluster(f"{name}-cluster", opts=child)
         task = define_task(name, _task_args(args), self)
         security_group, rules = task_security_group(
-            name, vpc_id=args.vpc_id, balancer_group_id=args.load_balancer_security_group_id, opts=child
+            name, vpc_id=args.vpc_id, load_balancer_group_id=args.load_balancer_security_group_id, opts=child
         )
         capacity = service_capacity(
             name,
@@ -82,7 +82,7 @@ class FargateService(pulumi.ComponentResource):
             launch_type=capacity.launch_type,
             capacity_provider_strategies=capacity.strategies,
             force_new_deployment=True if capacity.strategies else None,  # or a changed strategy is refused
-            enable_execute_command=settings.exec_command or None,
+            enable_execute_command=settings.enable_execute_command or None,
             desired_count=settings.desired_count,
             deployment_minimum_healthy_percent=100,
             deployment_maximum_percent=200,
@@ -157,12 +157,12 @@ def _task_args(args: FargateServiceArgs) -> TaskArgs:
             log_group=log_group,
             region=region,
             start_seconds=settings.container_start_seconds,
-            exec_command=settings.exec_command,
+            enable_execute_command=settings.enable_execute_command,
         ),
         repository_arns=args.repository_arns,
         secrets=settings.secrets,
         log_retention_days=settings.log_retention_days,
-        task_policy=exec_policy() if settings.exec_command else None,
+        task_policy=exec_policy() if settings.enable_execute_command else None,
     )
 
 

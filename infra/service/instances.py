@@ -11,7 +11,7 @@ import pulumi_aws as aws
 
 from infra.config.settings import CpuArchitecture
 from infra.service.roles import POLICY_VERSION
-from infra.service.task_network import https_out
+from infra.service.security_groups import allow_https_out
 
 IMAGES: Final[Mapping[CpuArchitecture, str]] = {
     "X86_64": "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id",
@@ -88,7 +88,7 @@ def _template(
     security_group = aws.ec2.SecurityGroup(
         f"{name}-instances-group", description="Machines of the recommender", vpc_id=args.vpc_id, opts=opts
     )
-    https_out(f"{name}-instances-to-https", security_group, opts)
+    allow_https_out(f"{name}-instances-to-https", security_group, opts)
     profile, grant = _profile(name, opts)
     template = aws.ec2.LaunchTemplate(
         f"{name}-instance",

@@ -11,9 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.aws_clients import provider_client
 from infra.errors import ProgramError
-from infra.service.failure import explain
+from infra.service.diagnosis import explain
 
-MEND = (
+ROLLBACK_HELP = (
     "The version before still answers. Mend the cause and deploy again; "
     "to try this version once more: pulumi refresh, then pulumi up"
 )
@@ -55,7 +55,7 @@ def _compare(*, cluster: str, service: str, running: str | None, wanted: str) ->
         return wanted
     verdict = f"was rolled back: {running.rpartition('/')[2]} runs"
     told = _words(cluster=cluster, service=service, task_definition=wanted, verdict=verdict)
-    raise ProgramError(f"{told}\n{MEND}")
+    raise ProgramError(f"{told}\n{ROLLBACK_HELP}")
 
 
 def _explain_error(args: pulumi.ErrorHookArgs) -> bool:

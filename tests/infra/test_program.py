@@ -336,8 +336,8 @@ def test_a_default_vpc_with_one_subnet_is_refused(project: Path) -> None:
 def test_production_cannot_be_destroyed_by_mistake(project: Path) -> None:
     for stack, guarded in (("prod", True), ("dev", False)):
         recorded = run_main(stack)
-        balancer = recorded.one("aws:lb/loadBalancer:LoadBalancer")
-        assert balancer.inputs["enableDeletionProtection"] is guarded
+        load_balancer = recorded.one("aws:lb/loadBalancer:LoadBalancer")
+        assert load_balancer.inputs["enableDeletionProtection"] is guarded
         assert recorded.one("aws:ecr/repository:Repository").inputs["forceDelete"] is not guarded
 
 

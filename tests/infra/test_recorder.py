@@ -3,13 +3,13 @@
 import pulumi_aws as aws
 import pytest
 
-from infra.tags import tag_everything
+from infra.tags import register_default_tags
 from tests.infra.recorder import run
 
 
 def test_a_resources_own_tag_wins() -> None:
     def program() -> None:
-        tag_everything({"stack": "test", "team": "search"})
+        register_default_tags({"stack": "test", "team": "search"})
         aws.ecs.Cluster("films-cluster", tags={"team": "films"})
 
     tags = run(program).one("aws:ecs/cluster:Cluster").inputs["tags"]

@@ -12,7 +12,7 @@ from tests.infra.recorder import Recording, run
 REGISTRY = RegistrySettings(
     repository_name="films",
     host="",
-    keep_images=20,
+    image_retention_count=20,
     kms_key_arn="",
     pull_accounts=(),
     pusher_policy=False,
@@ -59,4 +59,4 @@ def test_whoever_pushes_may_push_here_and_nowhere_else() -> None:
 
 def test_a_registry_that_keeps_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="keep_images is 0; allowed: 1 or more"):
-        replace(REGISTRY, keep_images=0)
+        replace(REGISTRY, image_retention_count=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, ClassVar
 
-from infra.service.failure import explain
+from infra.service.diagnosis import explain
 from local.engine.aws import Aws, present, tag_list
 from local.engine.handlers.base import Handler, Inputs, Outputs
 

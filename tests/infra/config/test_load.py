@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infra.config.idle import UNSET
 from infra.config.load import load_settings
 from infra.config.settings import Settings
 from infra.config.settings_tasks import WorkingHours
-from infra.config.tasks import FLOOR_EXAMPLE, TASK_EXAMPLE
+from infra.config.tasks import SCHEDULED_MINIMUM_EXAMPLE, TASK_EXAMPLE
+from infra.config.unused import UNSET
 from infra.errors import ConfigError
 from tests.infra.recorder import ROOT, run, stack_config
 
@@ -45,7 +45,7 @@ def test_every_declared_key_is_read_and_every_read_key_declared(monkeypatch: pyt
     def note(values: object) -> None:
         read.update(values._read)  # type: ignore[attr-defined]
 
-    monkeypatch.setattr("infra.config.values.ConfigValues.refuse_unknown", note)
+    monkeypatch.setattr("infra.config.values.ConfigValues.reject_unknown", note)
     settings_of({})
     assert read == set(DECLARED)
 
@@ -270,9 +270,9 @@ def test_a_task_is_read_with_its_command_whole() -> None:
 
 
 def test_the_examples_in_the_messages_are_accepted() -> None:
-    settings = settings_of({"tasks": [TASK_EXAMPLE], "scheduledFloors": [FLOOR_EXAMPLE]})
+    settings = settings_of({"tasks": [TASK_EXAMPLE], "scheduledFloors": [SCHEDULED_MINIMUM_EXAMPLE]})
     assert settings.tasks[0].schedule
-    assert settings.service.scaling.floors[0].fewest == 4
+    assert settings.service.scaling.scheduled_minimums[0].fewest == 4
 
 
 def test_working_hours_are_read() -> None:

@@ -187,5 +187,5 @@ def test_every_price_has_a_page_a_unit_and_a_month_in_the_past() -> None:
 
 
 def test_an_hourly_price_is_paid_all_month_and_a_monthly_one_once() -> None:
-    assert prices.BALANCER.monthly == pytest.approx(0.0225 * HOURS_A_MONTH)
+    assert prices.LOAD_BALANCER.monthly == pytest.approx(0.0225 * HOURS_A_MONTH)
     assert prices.DASHBOARD.monthly == 3.0

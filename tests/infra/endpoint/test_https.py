@@ -6,7 +6,7 @@ from dataclasses import replace
 import pulumi
 import pytest
 
-from infra.config.checks_edge import plain_http_warning
+from infra.config.checks_networking import plain_http_warning
 from infra.config.settings import EndpointSettings
 from infra.endpoint.listeners import TLS_POLICY
 from infra.endpoint.load_balanced_endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
@@ -70,8 +70,8 @@ def test_the_domain_leads_to_the_balancer_also_by_ipv6_where_it_answers_it() -> 
             assert alias["name"] == "films.example.com"
             assert alias["aliases"][0]["name"] == "films-lb.elb.example"
             assert alias["aliases"][0]["zoneId"] == "Zfilms-lb"
-        balancer = recorded.one("aws:lb/loadBalancer:LoadBalancer").inputs
-        assert (balancer.get("ipAddressType") == "dualstack") == ("AAAA" in types)
+        load_balancer = recorded.one("aws:lb/loadBalancer:LoadBalancer").inputs
+        assert (load_balancer.get("ipAddressType") == "dualstack") == ("AAAA" in types)
 
 
 def test_the_zone_is_looked_up_from_the_longest_name_to_the_shortest() -> None:
@@ -133,15 +133,15 @@ def test_the_preview_says_that_it_is_plain_http(monkeypatch: pytest.MonkeyPatch)
 def test_access_logs_cost_nothing_until_asked_for_and_then_forget() -> None:
     assert not [one for one in endpoint(ENDPOINT) if one.type.startswith("aws:s3/")]
     recorded = endpoint(replace(ENDPOINT, access_log_days=30))
-    balancer = recorded.one("aws:lb/loadBalancer:LoadBalancer")
+    load_balancer = recorded.one("aws:lb/loadBalancer:LoadBalancer")
     (rule,) = recorded.one("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration").inputs["rules"]
     private = recorded.one("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock").inputs
-    assert balancer.inputs["accessLogs"] == {
+    assert load_balancer.inputs["accessLogs"] == {
         "enabled": True,
         "bucket": "films-access-logs",
         "prefix": "load-balancer",
     }
-    assert recorded.one("aws:s3/bucketPolicy:BucketPolicy").urn in balancer.depends_on
+    assert recorded.one("aws:s3/bucketPolicy:BucketPolicy").urn in load_balancer.depends_on
     assert (rule["status"], rule["expiration"]) == ("Enabled", {"days": 30})
     assert {value for key, value in private.items() if key != "bucket"} == {True}
 
@@ -162,7 +162,7 @@ def test_access_logs_of_production_are_not_thrown_away_with_the_stack() -> None:
 
 def test_the_firewall_stands_before_the_balancer_when_asked_for() -> None:
     assert not [one for one in endpoint(ENDPOINT) if one.type.startswith("aws:wafv2/")]
-    recorded = endpoint(replace(ENDPOINT, firewall_rate=2000))
+    recorded = endpoint(replace(ENDPOINT, waf_rate_limit=2000))
     acl = recorded.one("aws:wafv2/webAcl:WebAcl")
     link = recorded.one("aws:wafv2/webAclAssociation:WebAclAssociation").inputs
     rules = {rule["name"]: rule for rule in acl.inputs["rules"]}

@@ -18,7 +18,7 @@ ENDPOINT = EndpointSettings(
     internal=False,
     ipv6=False,
     access_log_days=0,
-    firewall_rate=0,
+    waf_rate_limit=0,
     deregistration_delay_seconds=30,
     slow_start_seconds=0,
     deletion_protection=False,
@@ -68,7 +68,7 @@ def test_names_with_a_limit_fit_however_long_the_stacks_name() -> None:
         ({"slow_start_seconds": 10}, r"slow_start_seconds is 10; allowed: 0 \(off\) or 30 to 900"),
         ({"deregistration_delay_seconds": 3601}, "allowed: 0 to 3600"),
         ({"allowed_cidrs": ()}, "one range or more"),
-        ({"firewall_rate": 9}, r"firewall_rate is 9; allowed: 0 \(off\) or 10 or more"),
+        ({"waf_rate_limit": 9}, r"waf_rate_limit is 9; allowed: 0 \(off\) or 10 or more"),
     ],
 )
 def test_an_endpoint_that_aws_would_refuse_is_refused(change: dict[str, Any], message: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from infra.config.settings import NatGateways, NetworkSettings
 from infra.errors import ConfigError
 from infra.network.network import Network, NetworkArgs
-from infra.network.private_endpoints import services_for
+from infra.network.vpc_endpoints import endpoint_services
 from tests.infra.answers import Aws
 from tests.infra.recorder import Recording, run
 
@@ -32,7 +32,7 @@ def network(settings: NetworkSettings, account: Aws) -> Recording:
     def program() -> None:
         made = Network("films", NetworkArgs(settings=settings))
         pulumi.export("vpc", made.vpc_id)
-        pulumi.export("public", made.balancer_subnet_ids)
+        pulumi.export("public", made.load_balancer_subnet_ids)
         pulumi.export("tasks", made.task_subnet_ids)
         pulumi.export("address", made.assign_public_ip)
 
@@ -110,11 +110,16 @@ def test_private_endpoints_are_made_when_asked_for_and_open_to_the_vpc_alone() -
 
 def test_the_endpoints_are_those_of_the_services_that_tasks_talk_to() -> None:
     secret, parameter = "arn:aws:secretsmanager:r:1:secret:x", "arn:aws:ssm:r:1:parameter/x"
-    least = services_for([], exec_command=False, instances=False)
+    least = endpoint_services([], enable_execute_command=False, instances=False)
     assert least == ("ecr.api", "ecr.dkr", "logs")
-    assert set(services_for([secret], exec_command=False, instances=False)) - set(least) == {"secretsmanager"}
-    assert set(services_for([parameter], exec_command=True, instances=False)) - set(least) == {"ssm", "ssmmessages"}
-    assert set(services_for([], exec_command=False, instances=True)) - set(least) == {
+    assert set(endpoint_services([secret], enable_execute_command=False, instances=False)) - set(least) == {
+        "secretsmanager"
+    }
+    assert set(endpoint_services([parameter], enable_execute_command=True, instances=False)) - set(least) == {
+        "ssm",
+        "ssmmessages",
+    }
+    assert set(endpoint_services([], enable_execute_command=False, instances=True)) - set(least) == {
         "ecs",
         "ecs-agent",
         "ecs-telemetry",

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pulumi
 import pytest
 
-from infra.config.settings_tasks import Floor, ScalingSettings, WorkingHours
+from infra.config.settings_tasks import ScalingSettings, ScheduledMinimum, WorkingHours
 from infra.service.autoscaling import autoscale
 from tests.infra.recorder import Recording, run
 from tests.infra.service.test_fargate_service import SCALING, SERVICE, service
@@ -13,7 +13,7 @@ from tests.infra.service.test_fargate_service import SCALING, SERVICE, service
 TARGET = "aws:appautoscaling/target:Target"
 POLICY = "aws:appautoscaling/policy:Policy"
 ACTION = "aws:appautoscaling/scheduledAction:ScheduledAction"
-MORNING = Floor(name="morning", schedule="cron(0 7 ? * MON-FRI *)", timezone="Europe/Berlin", fewest=9)
+MORNING = ScheduledMinimum(name="morning", schedule="cron(0 7 ? * MON-FRI *)", timezone="Europe/Berlin", fewest=9)
 HOURS = WorkingHours(days="MON-FRI", start="07:05", end="20:00", timezone="Europe/Berlin")
 
 
@@ -62,7 +62,7 @@ def test_only_requests_are_counted_at_the_target_group() -> None:
 
 
 def test_the_clock_changes_the_bounds_and_a_deployment_leaves_them() -> None:
-    recorded = scaled(replace(SCALING, floors=(MORNING,)))
+    recorded = scaled(replace(SCALING, scheduled_minimums=(MORNING,)))
     action = recorded.one(ACTION).inputs
     assert (action["schedule"], action["timezone"]) == ("cron(0 7 ? * MON-FRI *)", "Europe/Berlin")
     assert action["scalableTargetAction"] == {"minCapacity": 9, "maxCapacity": 9}
@@ -80,14 +80,14 @@ def test_outside_working_hours_nothing_runs() -> None:
     assert {opening["timezone"], closing["timezone"]} == {"Europe/Berlin"}
 
 
-@pytest.mark.parametrize("change", [{"max_count": 6}, {"floors": (MORNING,)}, {"working_hours": HOURS}])
+@pytest.mark.parametrize("change", [{"max_count": 6}, {"scheduled_minimums": (MORNING,)}, {"working_hours": HOURS}])
 def test_whatever_moves_the_number_of_tasks_owns_it(change: dict[str, object]) -> None:
     made = service(replace(SERVICE, scaling=replace(SCALING, **change)))  # type: ignore[arg-type]
     assert made.one("aws:ecs/service:Service").ignore_changes == ("desiredCount",)
 
 
 def test_the_fewest_tasks_are_those_of_the_quietest_hour() -> None:
-    assert SERVICE.fewest_tasks == SERVICE.desired_count
-    assert replace(SERVICE, scaling=replace(SCALING, floors=(replace(MORNING, fewest=1),))).fewest_tasks == 1
-    assert replace(SERVICE, scaling=replace(SCALING, floors=(MORNING,))).fewest_tasks == SERVICE.desired_count
-    assert replace(SERVICE, scaling=replace(SCALING, working_hours=HOURS)).fewest_tasks == 0
+    assert SERVICE.min_tasks == SERVICE.desired_count
+    assert replace(SERVICE, scaling=replace(SCALING, scheduled_minimums=(replace(MORNING, fewest=1),))).min_tasks == 1
+    assert replace(SERVICE, scaling=replace(SCALING, scheduled_minimums=(MORNING,))).min_tasks == SERVICE.desired_count
+    assert replace(SERVICE, scaling=replace(SCALING, working_hours=HOURS)).min_tasks == 0

@@ -135,7 +135,7 @@ def test_a_task_that_could_not_run_is_refused(change: dict[str, Any], message: s
 
 
 def test_looking_inside_a_task_is_possible_only_when_asked_for() -> None:
-    closed, opened = service(), service(replace(SERVICE, exec_command=True))
+    closed, opened = service(), service(replace(SERVICE, enable_execute_command=True))
     assert "enableExecuteCommand" not in closed.one("aws:ecs/service:Service").inputs
     assert container(closed)["readonlyRootFilesystem"] is True
     assert opened.one("aws:ecs/service:Service").inputs["enableExecuteCommand"] is True

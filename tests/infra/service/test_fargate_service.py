@@ -21,7 +21,7 @@ SCALING = ScalingSettings(
     cpu_target_percent=60,
     memory_target_percent=0,
     requests_per_target=0,
-    floors=(),
+    scheduled_minimums=(),
     working_hours=None,
 )
 FARGATE = CapacitySettings(launch_type="FARGATE", spot_percent=0, instance_type="t3.medium", max_instances=3)
@@ -31,7 +31,7 @@ SERVICE = ServiceSettings(
     desired_count=2,
     scaling=SCALING,
     capacity=FARGATE,
-    exec_command=False,
+    enable_execute_command=False,
     health_check_grace_seconds=77,
     container_start_seconds=55,
     environment={"GREETING": "hello"},
@@ -187,7 +187,7 @@ def test_a_secret_among_the_plain_variables_is_refused_by_name() -> None:
             log_group="logs",
             region="eu-central-1",
             start_seconds=30,
-            exec_command=False,
+            enable_execute_command=False,
         )
         pulumi.export("definitions", definitions)
 

@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 from infra.aws_clients import provider_client
 from infra.errors import ProgramError
 from infra.service import rollback
-from infra.service.failure import Clients, explain
+from infra.service.diagnosis import Clients, explain
 from tests.infra.answers import Aws
 from tests.infra.recorder import run, run_main
 

@@ -15,7 +15,7 @@ from infra.contract import METRICS_NAMESPACE
 Dimensions = Mapping[str, Input[str]]
 Comparison = Literal["GreaterThanThreshold", "LessThanThreshold"]
 
-FEWEST_REQUESTS: Final = 20
+MIN_REQUESTS: Final = 20
 """Requests a minute below which a rate or a percentile says nothing."""
 ERROR_PERCENT: Final = 1.0
 EMPTY_PERCENT: Final = 5.0
@@ -52,21 +52,21 @@ class Alarm:
     missing_is_bad: bool = False
 
 
-def endpoint_alarms(*, balancer: Dimensions, target_group: Dimensions, latency_ms: int) -> Sequence[Alarm]:
+def endpoint_alarms(*, load_balancer: Dimensions, target_group: Dimensions, latency_ms: int) -> Sequence[Alarm]:
     """What the users of the service feel: errors and slowness."""
-    requests = _balancer_metric("RequestCount", balancer)
-    target_5xx = _balancer_metric("HTTPCode_Target_5XX_Count", balancer)
-    balancer_5xx = _balancer_metric("HTTPCode_ELB_5XX_Count", balancer)
+    requests = _load_balancer_metric("RequestCount", load_balancer)
+    target_5xx = _load_balancer_metric("HTTPCode_Target_5XX_Count", load_balancer)
+    load_balancer_5xx = _load_balancer_metric("HTTPCode_ELB_5XX_Count", load_balancer)
     # Requests for which there was no healthy target are counted as the balancer's errors alone.
-    asked = "(FILL(requests, 0) + FILL(balancer_errors, 0))"
+    total = "(FILL(requests, 0) + FILL(balancer_errors, 0))"
     failed = "(FILL(target_errors, 0) + FILL(balancer_errors, 0))"
     latency = Metric(namespace="AWS/ApplicationELB", name="TargetResponseTime", stat="p95", dimensions=target_group)
     return (
         Alarm(
             role="errors",
             description=f"More than {ERROR_PERCENT:g} % of the requests end with a 5xx status",
-            metrics={"requests": requests, "target_errors": target_5xx, "balancer_errors": balancer_5xx},
-            expression=f"IF({asked} >= {FEWEST_REQUESTS}, 100 * {failed} / {asked}, 0)",
+            metrics={"requests": requests, "target_errors": target_5xx, "balancer_errors": load_balancer_5xx},
+            expression=f"IF({total} >= {MIN_REQUESTS}, 100 * {failed} / {total}, 0)",
             comparison="GreaterThanThreshold",
             threshold=ERROR_PERCENT,
         ),
@@ -74,17 +74,17 @@ def endpoint_alarms(*, balancer: Dimensions, target_group: Dimensions, latency_m
             role="latency",
             description=f"Five in a hundred requests take longer than {latency_ms} ms",
             metrics={"requests": requests, "seconds": latency},
-            expression=f"IF(requests >= {FEWEST_REQUESTS}, 1000 * seconds, 0)",
+            expression=f"IF(requests >= {MIN_REQUESTS}, 1000 * seconds, 0)",
             comparison="GreaterThanThreshold",
             threshold=float(latency_ms),
         ),
     )
 
 
-def service_alarms(*, service: Dimensions, target_group: Dimensions, fewest_tasks: int) -> Sequence[Alarm]:
+def service_alarms(*, service: Dimensions, target_group: Dimensions, min_tasks: int) -> Sequence[Alarm]:
     """What the operators have to mend: tasks that fall sick, restart over and over, or run out of room.
 
-    fewest_tasks: that are wanted at any time of the day; 0 where there may be none.
+    min_tasks: that are wanted at any time of the day; 0 where there may be none.
     """
     unhealthy = Metric(
         namespace="AWS/ApplicationELB", name="UnHealthyHostCount", stat="Maximum", dimensions=target_group
@@ -92,11 +92,11 @@ def service_alarms(*, service: Dimensions, target_group: Dimensions, fewest_task
     healthy = Metric(namespace="AWS/ApplicationELB", name="HealthyHostCount", stat="Maximum", dimensions=target_group)
     missing_tasks = Alarm(
         role="tasks",
-        description=f"Fewer than {fewest_tasks} tasks are healthy: they crash, restart or cannot be placed",
+        description=f"Fewer than {min_tasks} tasks are healthy: they crash, restart or cannot be placed",
         metrics={"healthy": healthy},
         expression="healthy",
         comparison="LessThanThreshold",
-        threshold=float(fewest_tasks),
+        threshold=float(min_tasks),
         missing_is_bad=True,
     )
     return (
@@ -108,7 +108,7 @@ def service_alarms(*, service: Dimensions, target_group: Dimensions, fewest_task
             comparison="GreaterThanThreshold",
             threshold=0.0,
         ),
-        *([missing_tasks] if fewest_tasks else []),
+        *([missing_tasks] if min_tasks else []),
         _busy("cpu", "CPUUtilization", "The tasks use nearly all of their CPU", service, minutes=15, breaching=10),
         _busy("memory", "MemoryUtilization", "The tasks use nearly all of their memory", service),
     )
@@ -121,7 +121,7 @@ def model_alarms(*, model: Dimensions) -> Sequence[Alarm]:
             role="empty-answers",
             description=f"More than {EMPTY_PERCENT:g} % of the answers recommend nothing",
             metrics={"requests": _model_metric("Requests", model), "empty": _model_metric("EmptyAnswers", model)},
-            expression=f"IF(requests >= {FEWEST_REQUESTS}, 100 * empty / requests, 0)",
+            expression=f"IF(requests >= {MIN_REQUESTS}, 100 * empty / requests, 0)",
             comparison="GreaterThanThreshold",
             threshold=EMPTY_PERCENT,
         ),
@@ -138,7 +138,7 @@ def model_alarms(*, model: Dimensions) -> Sequence[Alarm]:
     )
 
 
-def _balancer_metric(name: str, dimensions: Dimensions) -> Metric:
+def _load_balancer_metric(name: str, dimensions: Dimensions) -> Metric:
     return Metric(namespace="AWS/ApplicationELB", name=name, stat="Sum", dimensions=dimensions)
 
 

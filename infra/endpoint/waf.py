@@ -12,8 +12,8 @@ MANAGED_RULES: Final = ("AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBad
 RATE_WINDOW_SECONDS: Final = 300
 
 
-def guard(
-    name: str, *, balancer_arn: pulumi.Input[str], requests_per_address: int, opts: pulumi.ResourceOptions
+def attach_waf(
+    name: str, load_balancer_arn: pulumi.Input[str], *, requests_per_address: int, opts: pulumi.ResourceOptions
 ) -> aws.wafv2.WebAcl:
     """Refuse, before the load balancer, what AWS's own rules know as bad and who asks too often.
 
@@ -30,7 +30,7 @@ def guard(
         opts=opts,
     )
     aws.wafv2.WebAclAssociation(
-        f"{name}-firewall-at-balancer", resource_arn=balancer_arn, web_acl_arn=acl.arn, opts=opts
+        f"{name}-firewall-at-balancer", resource_arn=load_balancer_arn, web_acl_arn=acl.arn, opts=opts
     )
     return acl
 
@@ -45,7 +45,7 @@ def _rate(limit: int) -> aws.wafv2.WebAclRuleArgs:
                 limit=limit, aggregate_key_type="IP", evaluation_window_sec=RATE_WINDOW_SECONDS
             )
         ),
-        visibility_config=_seen_as("rate"),
+        visibility_config=_visibility("rate"),
     )
 
 
@@ -53,22 +53,22 @@ def _managed(rule: str, priority: int) -> aws.wafv2.WebAclRuleArgs:
     return aws.wafv2.WebAclRuleArgs(
         name=rule,
         priority=priority,
-        override_action=_as_the_rules_say(),
+        override_action=_no_override(),
         statement=aws.wafv2.WebAclRuleStatementArgs(
             managed_rule_group_statement=aws.wafv2.WebAclRuleStatementManagedRuleGroupStatementArgs(
                 vendor_name="AWS", name=rule
             )
         ),
-        visibility_config=_seen_as(rule),
+        visibility_config=_visibility(rule),
     )
 
 
-def _as_the_rules_say() -> aws.wafv2.WebAclRuleOverrideActionArgs:
+def _no_override() -> aws.wafv2.WebAclRuleOverrideActionArgs:
     nothing = aws.wafv2.WebAclRuleOverrideActionNoneArgs()  # type: ignore[no-untyped-call]
     return aws.wafv2.WebAclRuleOverrideActionArgs(none=nothing)
 
 
-def _seen_as(metric: str) -> aws.wafv2.WebAclRuleVisibilityConfigArgs:
+def _visibility(metric: str) -> aws.wafv2.WebAclRuleVisibilityConfigArgs:
     return aws.wafv2.WebAclRuleVisibilityConfigArgs(
         cloudwatch_metrics_enabled=True, metric_name=metric, sampled_requests_enabled=True
     )

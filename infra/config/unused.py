@@ -18,7 +18,7 @@ UNSET: Final[Mapping[str, object]] = {
 """Their defaults in Pulumi.yaml: a program is not told whether a value was written down or is the default."""
 
 
-def refuse_idle(key: str, value: object, *, works: bool, problem: str, needs: tuple[str, object]) -> None:
+def reject_unused(key: str, value: object, *, works: bool, problem: str, needs: tuple[str, object]) -> None:
     """Raise `ConfigError` for a value other than the default of a key that has no effect here.
 
     works: whether it has one. problem: why not, in words. needs: the key and value that would give it one.

@@ -3,16 +3,16 @@
 import pulumi
 
 
-def explain_taken_tag(name: str) -> pulumi.ResourceHookBinding:
+def tag_conflict_hook(name: str) -> pulumi.ResourceHookBinding:
     """Hooks for an image: an immutable tag that is taken, which a lost state leads to, is told with the ways out."""
-    return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(f"{name}-tag-taken", tell_ways_out)])
+    return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(f"{name}-tag-taken", report_tag_conflict)])
 
 
-def tell_ways_out(args: pulumi.ErrorHookArgs) -> bool:
+def report_tag_conflict(args: pulumi.ErrorHookArgs) -> bool:
     """Never asks for another attempt: the tag would still be there."""
     tags = (args.new_inputs or {}).get("tags") or []
     if tags and args.errors and taken(args.errors[0]):
-        pulumi.log.error(ways_out(tags[0]))
+        pulumi.log.error(tag_conflict_help(tags[0]))
     return False
 
 
@@ -21,7 +21,7 @@ def taken(error: str) -> bool:
     return "already exists" in error and "immutable" in error
 
 
-def ways_out(image: str) -> str:
+def tag_conflict_help(image: str) -> str:
     """What to do about an image, as HOST/REPOSITORY:TAG, that is in the registry but not in this stack's state."""
     repository, _, tag = image.rpartition(":")
     name = repository.partition("/")[2]

@@ -20,7 +20,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html
 ("Amazon ECS interface VPC endpoints (AWS PrivateLink)")"""
 
 
-def services_for(secret_arns: Iterable[str], *, exec_command: bool, instances: bool) -> tuple[str, ...]:
+def endpoint_services(secret_arns: Iterable[str], *, enable_execute_command: bool, instances: bool) -> tuple[str, ...]:
     """The services that tasks, and with `instances` the machines, talk to, sorted; named as their endpoints are."""
     arns = list(secret_arns)
     wanted = set(BASE_SERVICES)
@@ -28,7 +28,7 @@ def services_for(secret_arns: Iterable[str], *, exec_command: bool, instances: b
         wanted.add("secretsmanager")
     if any(":ssm:" in arn for arn in arns):
         wanted.add("ssm")
-    if exec_command:
+    if enable_execute_command:
         wanted.add("ssmmessages")
     if instances:
         wanted.update(EC2_SERVICES)

@@ -8,7 +8,7 @@ from typing import Final
 from infra.config.values import set_command
 from infra.errors import ConfigError
 
-FIREWALL_RATE: Final = (10, 2_000_000_000)
+WAF_RATE: Final = (10, 2_000_000_000)
 """Requests in the window. Source: https://docs.aws.amazon.com/waf/latest/APIReference/API_RateBasedStatement.html
 ("RateBasedStatement")"""
 

@@ -6,36 +6,36 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.config.settings_operations import WatchingSettings
+from infra.config.settings_operations import MonitoringSettings
 from infra.endpoint.load_balanced_endpoint import LoadBalancedEndpoint
 from infra.image.model_image import ModelImage
+from infra.monitoring.alarms import Alarm, Dimensions, endpoint_alarms, model_alarms, service_alarms
+from infra.monitoring.dashboard import dashboard_body
 from infra.service.fargate_service import FargateService
-from infra.watching.alarms import Alarm, Dimensions, endpoint_alarms, model_alarms, service_alarms
-from infra.watching.dashboard import dashboard_body
 
 
 @dataclass(frozen=True, kw_only=True)
-class EndpointWatchArgs:
+class EndpointMonitoringArgs:
     """The load balancer and the target group by the names under which CloudWatch knows them."""
 
     arn_suffix: pulumi.Input[str]
     target_group_arn_suffix: pulumi.Input[str]
-    settings: WatchingSettings
+    settings: MonitoringSettings
 
 
-class EndpointWatch(pulumi.ComponentResource):
+class EndpointMonitoring(pulumi.ComponentResource):
     """What users feel, and the topic that every alarm goes to; made before the service, which rolls back on it.
 
     rollback_alarm_names: alarms that end a deployment; an alarm that rings when it begins is not looked at.
     """
 
-    balancer: Dimensions
+    load_balancer: Dimensions
     target_group: Dimensions
     topic_arn: pulumi.Output[str]
     alarm_arns: Sequence[pulumi.Output[str]]
     rollback_alarm_names: Sequence[pulumi.Output[str]]
 
-    def __init__(self, name: str, args: EndpointWatchArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: EndpointMonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("recommender:infra:EndpointWatch", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         # Not encrypted: CloudWatch may not use AWS's own SNS key, and an alarm's text is no secret.
@@ -48,13 +48,13 @@ class EndpointWatch(pulumi.ComponentResource):
                 endpoint=args.settings.alarm_email,
                 opts=child,
             )
-        self.balancer = {"LoadBalancer": args.arn_suffix}
-        self.target_group = {"TargetGroup": args.target_group_arn_suffix, **self.balancer}
+        self.load_balancer = {"LoadBalancer": args.arn_suffix}
+        self.target_group = {"TargetGroup": args.target_group_arn_suffix, **self.load_balancer}
         self.topic_arn = topic.arn
         alarms = [
             _make(name, alarm, topic.arn, child)
             for alarm in endpoint_alarms(
-                balancer=self.balancer,
+                load_balancer=self.load_balancer,
                 target_group=self.target_group,
                 latency_ms=args.settings.latency_alarm_ms,
             )
@@ -65,37 +65,37 @@ class EndpointWatch(pulumi.ComponentResource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServiceWatchArgs:
-    """What runs behind the watched endpoint; `fewest_tasks` is 0 where there may be none at times."""
+class ServiceMonitoringArgs:
+    """What runs behind the watched endpoint; `min_tasks` is 0 where there may be none at times."""
 
-    endpoint: EndpointWatch
+    endpoint: EndpointMonitoring
     cluster_name: pulumi.Input[str]
     service_name: pulumi.Input[str]
     model_service: str
     model_version: pulumi.Input[str]
-    fewest_tasks: int
+    min_tasks: int
 
 
-class ServiceWatch(pulumi.ComponentResource):
+class ServiceMonitoring(pulumi.ComponentResource):
     """Alarms on the tasks and on the model in them, and the dashboard of it all."""
 
     alarm_arns: Sequence[pulumi.Output[str]]
     dashboard_name: pulumi.Output[str]
 
-    def __init__(self, name: str, args: ServiceWatchArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: ServiceMonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("recommender:infra:ServiceWatch", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         endpoint = args.endpoint
         service: Dimensions = {"ClusterName": args.cluster_name, "ServiceName": args.service_name}
         model: Dimensions = {"Service": args.model_service, "ModelVersion": args.model_version}
         wanted = (
-            *service_alarms(service=service, target_group=endpoint.target_group, fewest_tasks=args.fewest_tasks),
+            *service_alarms(service=service, target_group=endpoint.target_group, min_tasks=args.min_tasks),
             *model_alarms(model=model),
         )
         self.alarm_arns = [_make(name, alarm, endpoint.topic_arn, child).arn for alarm in wanted]
         body = pulumi.Output.all(
             region=aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region,
-            balancer=endpoint.balancer,
+            load_balancer=endpoint.load_balancer,
             target_group=endpoint.target_group,
             service=service,
             model=model,
@@ -106,37 +106,39 @@ class ServiceWatch(pulumi.ComponentResource):
         self.register_outputs({"alarm_arns": self.alarm_arns, "dashboard_name": self.dashboard_name})
 
 
-def watch_endpoint(name: str, endpoint: LoadBalancedEndpoint, settings: WatchingSettings) -> EndpointWatch | None:
+def monitor_endpoint(
+    name: str, endpoint: LoadBalancedEndpoint, settings: MonitoringSettings
+) -> EndpointMonitoring | None:
     """The endpoint's alarms, or None where nobody asked to watch."""
     if not settings.on:
         return None
-    args = EndpointWatchArgs(
+    args = EndpointMonitoringArgs(
         arn_suffix=endpoint.arn_suffix,
         target_group_arn_suffix=endpoint.target_group_arn_suffix,
         settings=settings,
     )
-    return EndpointWatch(name, args)
+    return EndpointMonitoring(name, args)
 
 
-def rollback_alarms(watch: EndpointWatch | None) -> Sequence[pulumi.Output[str]]:
+def rollback_alarms(watch: EndpointMonitoring | None) -> Sequence[pulumi.Output[str]]:
     """Names of the alarms that end a deployment; none without a watch."""
     return watch.rollback_alarm_names if watch else ()
 
 
-def watch_service(
-    name: str, watch: EndpointWatch | None, service: FargateService, image: ModelImage, *, fewest_tasks: int
+def monitor_service(
+    name: str, watch: EndpointMonitoring | None, service: FargateService, image: ModelImage, *, min_tasks: int
 ) -> None:
     """The service's alarms and the dashboard, where the endpoint is watched."""
     if watch:
-        args = ServiceWatchArgs(
+        args = ServiceMonitoringArgs(
             endpoint=watch,
             cluster_name=service.cluster_name,
             service_name=service.service_name,
             model_service=name,
             model_version=image.model_version,
-            fewest_tasks=fewest_tasks,
+            min_tasks=min_tasks,
         )
-        ServiceWatch(name, args)
+        ServiceMonitoring(name, args)
 
 
 def _make(

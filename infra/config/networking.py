@@ -1,11 +1,11 @@
 """The part of the configuration that says where the stack stands and how the world gets in."""
 
-from infra.config import checks, checks_edge
-from infra.config.idle import refuse_idle
+from infra.config import checks, checks_networking
 from infra.config.settings import EndpointSettings, NatGateways, NetworkMode, NetworkSettings, ServiceSettings
+from infra.config.unused import reject_unused
 from infra.config.values import ConfigValues, set_command
 from infra.errors import ConfigError
-from infra.network.private_endpoints import services_for
+from infra.network.vpc_endpoints import endpoint_services
 
 
 def network_settings(values: ConfigValues, service: ServiceSettings) -> NetworkSettings:
@@ -13,10 +13,14 @@ def network_settings(values: ConfigValues, service: ServiceSettings) -> NetworkS
     modes: tuple[NetworkMode, ...] = ("default", "existing", "new")
     strategies: tuple[NatGateways, ...] = ("none", "single", "perZone")
     mode = values.choice("network", modes)
-    internal = values.truth("internal")
-    vpc_id, public, private = values.text("vpcId"), values.texts("publicSubnetIds"), values.texts("privateSubnetIds")
+    internal = values.boolean("internal")
+    vpc_id, public, private = (
+        values.text("vpcId"),
+        values.strings("publicSubnetIds"),
+        values.strings("privateSubnetIds"),
+    )
     if mode == "existing":
-        checks_edge.existing_network(vpc_id, public, private, internal=internal)
+        checks_networking.existing_network(vpc_id, public, private, internal=internal)
     elif vpc_id or public or private:
         raise ConfigError(
             key="network",
@@ -24,7 +28,7 @@ def network_settings(values: ConfigValues, service: ServiceSettings) -> NetworkS
             command=set_command("network", "existing"),
         )
     nat_gateways = values.choice("natGateways", strategies)
-    refuse_idle(
+    reject_unused(
         "natGateways",
         nat_gateways,
         works=mode == "new",
@@ -37,7 +41,7 @@ def network_settings(values: ConfigValues, service: ServiceSettings) -> NetworkS
         public_subnet_ids=public,
         private_subnet_ids=private,
         internal=internal,
-        ipv6=checks_edge.ipv6("ipv6", values.truth("ipv6"), mode, values.texts("allowedCidrs")),
+        ipv6=checks_networking.ipv6("ipv6", values.boolean("ipv6"), mode, values.strings("allowedCidrs")),
         nat_gateways=nat_gateways,
         private_services=_private_services(values, mode, nat_gateways, service),
     )
@@ -46,7 +50,7 @@ def network_settings(values: ConfigValues, service: ServiceSettings) -> NetworkS
 def _private_services(
     values: ConfigValues, mode: NetworkMode, nat_gateways: NatGateways, service: ServiceSettings
 ) -> tuple[str, ...]:
-    wanted = values.truth("vpcEndpoints")
+    wanted = values.boolean("vpcEndpoints")
     if mode == "new" and nat_gateways == "none" and not wanted:
         raise ConfigError(
             key="natGateways",
@@ -62,31 +66,31 @@ def _private_services(
         )
     if not wanted:
         return ()
-    return services_for(
+    return endpoint_services(
         service.secrets.values(),
-        exec_command=service.exec_command,
+        enable_execute_command=service.enable_execute_command,
         instances=service.capacity.launch_type == "EC2",
     )
 
 
 def endpoint_settings(values: ConfigValues, *, production: bool) -> EndpointSettings:
     """Who may come in, by which name, and what stands at the door."""
-    domain = checks_edge.domain("domain", values.text("domain"))
+    domain = checks_networking.domain("domain", values.text("domain"))
     public_url = checks.url("publicUrl", values.text("publicUrl"))
     slow_start = values.whole_number("slowStartSeconds", low=0, high=900)
-    firewall_rate = values.whole_number("firewallRate", low=0, high=2_000_000_000)
+    waf_rate_limit = values.whole_number("firewallRate", low=0, high=2_000_000_000)
     return EndpointSettings(
-        allowed_cidrs=checks.cidrs("allowedCidrs", values.texts("allowedCidrs")),
+        allowed_cidrs=checks.cidrs("allowedCidrs", values.strings("allowedCidrs")),
         public_url=public_url,
         domain=domain,
-        hosted_zone_id=checks_edge.hosted_zone_id("hostedZoneId", values.text("hostedZoneId"), domain),
-        certificate_arn=checks_edge.certificate_arn(
+        hosted_zone_id=checks_networking.hosted_zone_id("hostedZoneId", values.text("hostedZoneId"), domain),
+        certificate_arn=checks_networking.certificate_arn(
             "certificateArn", values.text("certificateArn"), domain, public_url
         ),
-        internal=values.truth("internal"),
-        ipv6=values.truth("ipv6"),
+        internal=values.boolean("internal"),
+        ipv6=values.boolean("ipv6"),
         access_log_days=values.whole_number("accessLogDays", low=0, high=3653),
-        firewall_rate=checks.off_or_within("firewallRate", firewall_rate, checks_edge.FIREWALL_RATE),
+        waf_rate_limit=checks.off_or_within("firewallRate", waf_rate_limit, checks_networking.WAF_RATE),
         deregistration_delay_seconds=values.whole_number("deregistrationDelaySeconds", low=0, high=3600),
         slow_start_seconds=checks.off_or_within("slowStartSeconds", slow_start, checks.SLOW_START_SECONDS),
         deletion_protection=production,

@@ -23,7 +23,7 @@ def explain(clients: Clients, *, cluster: str, service: str, task_definition: st
     why, and the last lines that a task of this revision wrote.
     """
     lines = [f"the deployment of {task_definition.rpartition('/')[2]} {verdict}"]
-    for part in (_rollout, _stopped, _targets, _last_words):
+    for part in (_rollout, _stopped, _targets, _last_log_lines):
         try:
             lines += part(clients, cluster, service, task_definition)
         except (ClientError, BotoCoreError) as error:
@@ -59,7 +59,7 @@ def _targets(clients: Clients, cluster: str, service: str, task_definition: str)
                     yield f"  target {target['Target']['Id']} is {state['State']}: {told or 'no reason given'}"
 
 
-def _last_words(clients: Clients, cluster: str, service: str, task_definition: str) -> Iterator[str]:
+def _last_log_lines(clients: Clients, cluster: str, service: str, task_definition: str) -> Iterator[str]:
     tasks = _tasks(clients, cluster, task_definition, "STOPPED") or _tasks(clients, cluster, task_definition, "RUNNING")
     if tasks:
         yield f"  last log lines of task {_short(tasks[0])}:"

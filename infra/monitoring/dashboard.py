@@ -16,7 +16,7 @@ Series = tuple[str, str, Mapping[str, str], str]
 def dashboard_body(
     *,
     region: str,
-    balancer: Mapping[str, str],
+    load_balancer: Mapping[str, str],
     target_group: Mapping[str, str],
     service: Mapping[str, str],
     model: Mapping[str, str],
@@ -32,7 +32,7 @@ def dashboard_body(
         (elb, name, target_group, "Maximum") for name in ("HealthyHostCount", "UnHealthyHostCount")
     ]
     requests: list[Series] = [
-        (elb, name, balancer, "Sum")
+        (elb, name, load_balancer, "Sum")
         for name in ("RequestCount", "HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count", "HTTPCode_Target_4XX_Count")
     ]
     used: list[Series] = [("AWS/ECS", name, service, "Average") for name in ("CPUUtilization", "MemoryUtilization")]

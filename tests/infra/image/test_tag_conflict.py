@@ -3,8 +3,8 @@
 import pulumi
 import pytest
 
-from infra.image.push import tell_ways_out
 from infra.image.reference import parse_image_uri
+from infra.image.tag_conflict import report_tag_conflict
 from tests.infra.recorder import run_main
 
 IMAGE = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/recommender-dev:0123456789ab-ba9876543210"
@@ -17,7 +17,7 @@ def told(error: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     args = pulumi.ErrorHookArgs(
         urn="urn", id="", name="films-image", type="t", new_inputs={"tags": [IMAGE]}, errors=[error]
     )
-    assert tell_ways_out(args) is False
+    assert report_tag_conflict(args) is False
     return messages
 
 

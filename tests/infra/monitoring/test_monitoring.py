@@ -8,24 +8,29 @@ from typing import Any
 
 import pytest
 
-from infra.config.settings_operations import WatchingSettings
-from infra.watching.alarms import FEWEST_REQUESTS, endpoint_alarms, model_alarms, service_alarms
-from infra.watching.watch import EndpointWatch, EndpointWatchArgs, ServiceWatch, ServiceWatchArgs
+from infra.config.settings_operations import MonitoringSettings
+from infra.monitoring.alarms import MIN_REQUESTS, endpoint_alarms, model_alarms, service_alarms
+from infra.monitoring.monitoring import (
+    EndpointMonitoring,
+    EndpointMonitoringArgs,
+    ServiceMonitoring,
+    ServiceMonitoringArgs,
+)
 from model_service.serving.telemetry import emf
 from tests.infra.recorder import Recording, run, run_main
 
-ON = WatchingSettings(on=True, alarm_email="team@example.com", latency_alarm_ms=400)
+ON = MonitoringSettings(on=True, alarm_email="team@example.com", latency_alarm_ms=400)
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 
-BALANCER = {"LoadBalancer": "app/films/1"}
-TARGETS = {"TargetGroup": "targetgroup/films/2", **BALANCER}
+LOAD_BALANCER = {"LoadBalancer": "app/films/1"}
+TARGETS = {"TargetGroup": "targetgroup/films/2", **LOAD_BALANCER}
 SERVICE = {"ClusterName": "films", "ServiceName": "films-1"}
 MODEL = {"Service": "films", "ModelVersion": "0123456789ab"}
 
 DIMENSIONS_BY_METRIC = {
-    "RequestCount": BALANCER,
-    "HTTPCode_Target_5XX_Count": BALANCER,
-    "HTTPCode_ELB_5XX_Count": BALANCER,
+    "RequestCount": LOAD_BALANCER,
+    "HTTPCode_Target_5XX_Count": LOAD_BALANCER,
+    "HTTPCode_ELB_5XX_Count": LOAD_BALANCER,
     "TargetResponseTime": TARGETS,
     "HealthyHostCount": TARGETS,
     "UnHealthyHostCount": TARGETS,
@@ -36,23 +41,25 @@ DIMENSIONS_BY_METRIC = {
 """The dimensions under which each metric is published; under any others an alarm would never see data."""
 
 
-def watched(settings: WatchingSettings = ON) -> Recording:
+def watched(settings: MonitoringSettings = ON) -> Recording:
     def program() -> None:
-        watch = EndpointWatch(
+        watch = EndpointMonitoring(
             "films",
-            EndpointWatchArgs(
-                arn_suffix=BALANCER["LoadBalancer"], target_group_arn_suffix=TARGETS["TargetGroup"], settings=settings
+            EndpointMonitoringArgs(
+                arn_suffix=LOAD_BALANCER["LoadBalancer"],
+                target_group_arn_suffix=TARGETS["TargetGroup"],
+                settings=settings,
             ),
         )
-        ServiceWatch(
+        ServiceMonitoring(
             "films",
-            ServiceWatchArgs(
+            ServiceMonitoringArgs(
                 endpoint=watch,
                 cluster_name=SERVICE["ClusterName"],
                 service_name=SERVICE["ServiceName"],
                 model_service=MODEL["Service"],
                 model_version=MODEL["ModelVersion"],
-                fewest_tasks=2,
+                min_tasks=2,
             ),
         )
 
@@ -112,7 +119,7 @@ def test_every_alarm_tells_the_topic_when_it_rings_and_when_it_is_over(films: Re
 
 
 def test_without_an_address_there_are_alarms_but_no_mail() -> None:
-    recorded = watched(WatchingSettings(on=True, alarm_email="", latency_alarm_ms=400))
+    recorded = watched(MonitoringSettings(on=True, alarm_email="", latency_alarm_ms=400))
     assert recorded.all("aws:sns/topicSubscription:TopicSubscription") == []
     assert recorded.all(ALARM)
 
@@ -152,20 +159,20 @@ def test_the_model_writes_every_metric_that_is_looked_at(films: Recording) -> No
         (1000, 10, 0, 1.0),
         (1000, 0, 1000, 50.0),
         (0, 0, 50, 100.0),
-        (FEWEST_REQUESTS - 1, FEWEST_REQUESTS - 1, 0, 0.0),
-        (FEWEST_REQUESTS, FEWEST_REQUESTS, 0, 100.0),
+        (MIN_REQUESTS - 1, MIN_REQUESTS - 1, 0, 0.0),
+        (MIN_REQUESTS, MIN_REQUESTS, 0, 100.0),
     ],
 )
 def test_the_error_rate_counts_both_kinds_and_ignores_a_handful(
     requests: float, target_errors: float, balancer_errors: float, percent: float
 ) -> None:
-    errors, _ = endpoint_alarms(balancer=BALANCER, target_group=TARGETS, latency_ms=1)
+    errors, _ = endpoint_alarms(load_balancer=LOAD_BALANCER, target_group=TARGETS, latency_ms=1)
     known = {"requests": requests, "target_errors": target_errors, "balancer_errors": balancer_errors}
     assert evaluate(errors.expression, **known) == pytest.approx(percent)
 
 
 def test_latency_is_compared_in_milliseconds() -> None:
-    _, latency = endpoint_alarms(balancer=BALANCER, target_group=TARGETS, latency_ms=400)
+    _, latency = endpoint_alarms(load_balancer=LOAD_BALANCER, target_group=TARGETS, latency_ms=400)
     assert latency.metrics["seconds"].stat == "p95"
     assert evaluate(latency.expression, requests=100, seconds=0.401) > latency.threshold
     assert evaluate(latency.expression, requests=100, seconds=0.399) < latency.threshold
@@ -180,7 +187,7 @@ def test_no_healthy_task_at_all_is_an_alarm_and_no_request_is_none(films: Record
 
 
 def test_a_stack_that_may_sleep_is_not_woken_for_having_no_tasks() -> None:
-    roles = [a.role for a in service_alarms(service=SERVICE, target_group=TARGETS, fewest_tasks=0)]
+    roles = [a.role for a in service_alarms(service=SERVICE, target_group=TARGETS, min_tasks=0)]
     assert roles == ["unhealthy", "cpu", "memory"]
 
 
@@ -214,4 +221,4 @@ def test_the_dashboard_shows_every_alarm_and_overlaps_nowhere(films: Recording) 
 def test_settings_that_watch_nothing_are_refused(changed: dict[str, Any], message: str) -> None:
     values = {"on": True, "alarm_email": "a@example.com", "latency_alarm_ms": 1} | changed
     with pytest.raises(ValueError, match=message):
-        WatchingSettings(**values)
+        MonitoringSettings(**values)

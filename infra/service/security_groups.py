@@ -12,7 +12,7 @@ HTTPS_PORT: Final = 443
 
 
 def task_security_group(
-    name: str, *, vpc_id: pulumi.Input[str], balancer_group_id: pulumi.Input[str], opts: pulumi.ResourceOptions
+    name: str, *, vpc_id: pulumi.Input[str], load_balancer_group_id: pulumi.Input[str], opts: pulumi.ResourceOptions
 ) -> tuple[aws.ec2.SecurityGroup, Sequence[pulumi.Resource]]:
     """The tasks' group, and its rules: in from the load balancer; out to ECR, S3 (its layers), CloudWatch, secrets.
 
@@ -24,7 +24,7 @@ def task_security_group(
     )
     to_tasks = aws.vpc.SecurityGroupEgressRule(
         f"{name}-balancer-to-tasks",
-        security_group_id=balancer_group_id,
+        security_group_id=load_balancer_group_id,
         referenced_security_group_id=group.id,
         ip_protocol="tcp",
         from_port=CONTAINER_PORT,
@@ -34,16 +34,18 @@ def task_security_group(
     from_balancer = aws.vpc.SecurityGroupIngressRule(
         f"{name}-tasks-from-balancer",
         security_group_id=group.id,
-        referenced_security_group_id=balancer_group_id,
+        referenced_security_group_id=load_balancer_group_id,
         ip_protocol="tcp",
         from_port=CONTAINER_PORT,
         to_port=CONTAINER_PORT,
         opts=opts,
     )
-    return group, [to_tasks, from_balancer, https_out(f"{name}-tasks-to-https", group, opts)]
+    return group, [to_tasks, from_balancer, allow_https_out(f"{name}-tasks-to-https", group, opts)]
 
 
-def https_out(name: str, group: aws.ec2.SecurityGroup, opts: pulumi.ResourceOptions) -> aws.vpc.SecurityGroupEgressRule:
+def allow_https_out(
+    name: str, group: aws.ec2.SecurityGroup, opts: pulumi.ResourceOptions
+) -> aws.vpc.SecurityGroupEgressRule:
     """Let a group's members make HTTPS connections to anywhere."""
     return aws.vpc.SecurityGroupEgressRule(
         name,
