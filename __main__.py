@@ -2,58 +2,55 @@
 
 from pathlib import Path
 
+import pulumi
+
 from infra.config.load import load_settings
-from infra.config.operations import metrics_environment
-from infra.cost.budget import budget
+from infra.contract import ARTIFACT_FOLDER, CONTAINER_ARGS, TARGET_ARGS
+from infra.cost.budget import create_budget
 from infra.cost.estimate import estimate
 from infra.endpoint.load_balanced_endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
+from infra.image.artifact import read_model
 from infra.image.model_image import ModelImage, ModelImageArgs
+from infra.monitoring.monitoring import monitor_endpoint, monitor_service, rollback_alarms
 from infra.network.network import Network, NetworkArgs
-from infra.outputs import tell, export_cost
-from infra.registry import Registry, RegistryArgs, image_retention_count
-from infra.service.batch import BatchTasks, BatchTasksArgs
+from infra.outputs import export_cost, export_outputs
+from infra.registry import Registry, RegistryArgs
+from infra.service.batch import BatchJobs, BatchJobsArgs
 from infra.service.fargate_service import FargateService, FargateServiceArgs
 from infra.tags import register_default_tags
-from infra.monitoring.monitoring import rollback_alarms, monitor_endpoint, monitor_service
 
 settings = load_settings()
-name = settings.name
+name, production, context = settings.name, settings.common.production, Path("model_service")
 register_default_tags(settings.tags)
 
-registry = Registry(name, RegistryArgs(settings=settings.registry))
-image_args = ModelImageArgs(
-    context=Path("model_service"),
-    repository_url=registry.url,
-    registry_host=registry.host,
-    repository_arn=registry.repository_arn,
-    settings=settings.image,
-)
-image = ModelImage(name, image_args)
-network = Network(name, NetworkArgs(settings=settings.network))
+model = read_model(context / ARTIFACT_FOLDER, settings.image, settings.model)
+registry_args = settings.registry.args(repository_name=settings.repository_name, force_delete=not production)
+registry = Registry(name, RegistryArgs(**registry_args))
+image_args = settings.image.args(model_version=model.version, build_args=model.build_args, context=context)
+staging = Path(".build", pulumi.get_stack(), "context")
+image = ModelImage(name, ModelImageArgs(**image_args, staging=staging, repository=registry.repository))
+network_args = settings.network.args(vpc_endpoint_services=settings.vpc_endpoint_services)
+network = Network(name, NetworkArgs(**network_args))
 endpoint_args = LoadBalancedEndpointArgs(
-    vpc_id=network.vpc_id, subnet_ids=network.load_balancer_subnet_ids, settings=settings.endpoint
+    **settings.endpoint.args(internal=settings.network.internal, ipv6=settings.network.ipv6, **TARGET_ARGS),
+    subnets=network.load_balancer_subnets,
+    deletion_protection=production,
 )
 endpoint = LoadBalancedEndpoint(name, endpoint_args)
-watch = monitor_endpoint(name, endpoint, settings.watching)
+monitoring = monitor_endpoint(name, endpoint, settings.monitoring)
 service_args = FargateServiceArgs(
-    vpc_id=network.vpc_id,
-    subnet_ids=network.task_subnet_ids,
-    assign_public_ip=network.assign_public_ip,
-    load_balancer_security_group_id=endpoint.security_group_id,
-    target_group_arn=endpoint.target_group_arn,
-    request_label=endpoint.request_label,
-    wait_for=[endpoint.listener],
+    **settings.service.args(environment={**settings.environment, **model.environment}, **CONTAINER_ARGS),
+    subnets=network.task_subnets,
+    target=endpoint.target,
     image_uri=image.uri,
     repository_arns=image.repository_arns,
-    environment={**image.environment, **metrics_environment(settings.watching, name)},
     cpu_architecture=settings.image.cpu_architecture,
-    rollback_alarms=rollback_alarms(watch),
-    settings=settings.service,
+    rollback_alarms=rollback_alarms(monitoring),
 )
 service = FargateService(name, service_args)
-monitor_service(name, watch, service, image, min_tasks=settings.service.min_tasks)
-image_retention_count(name, registry, settings.registry, tag=image.tag, running=service.task_definition_arn)
-batch = BatchTasks(name, BatchTasksArgs(like=service_args, service=service, tasks=settings.tasks))
-budget(name, settings.tags, settings.budget)
+monitor_service(name, monitoring, service, image, min_tasks=settings.service.min_tasks)
+registry.expire_images(tag=image.tag, after=service.task_definition_arn)
+batch = BatchJobs(name, BatchJobsArgs(jobs=settings.batch.jobs, service_args=service_args, service=service))
+create_budget(name, settings.tags, settings.budget)
 export_cost(estimate(settings))
-tell(registry=registry, image=image, endpoint=endpoint, service=service, batch=batch)
+export_outputs(registry=registry, image=image, endpoint=endpoint, service=service, batch=batch)

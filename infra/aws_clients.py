@@ -1,4 +1,4 @@
-"""boto3 clients that speak to the same account as the program's AWS provider does."""
+"""boto3 clients for the account of the program's AWS provider."""
 
 import json
 from typing import Any
@@ -10,8 +10,8 @@ import pulumi
 def provider_client(service: str) -> Any:
     """A boto3 client of a service, with the region, credentials and endpoint of the stack's `aws:` configuration.
 
-    What the configuration leaves out, boto3 finds where the provider does: environment, profiles, instance role.
-    Of `aws:assumeRoles` the first role is taken on.
+    Other settings come from where the provider finds them: environment, profiles, instance role. Of `aws:assumeRoles`
+    the first role is assumed.
     """
     config = pulumi.Config("aws")
     session: Any = boto3.session.Session(
@@ -23,14 +23,14 @@ def provider_client(service: str) -> Any:
     )
     role_arn = _role_to_assume(config)
     if role_arn:
-        taken = session.client("sts", endpoint_url=_endpoint(config, "sts")).assume_role(
+        assumed = session.client("sts", endpoint_url=_endpoint(config, "sts")).assume_role(
             RoleArn=role_arn, RoleSessionName="recommender-explains-a-failure"
         )["Credentials"]
         session = boto3.session.Session(
             region_name=config.get("region"),
-            aws_access_key_id=taken["AccessKeyId"],
-            aws_secret_access_key=taken["SecretAccessKey"],
-            aws_session_token=taken["SessionToken"],
+            aws_access_key_id=assumed["AccessKeyId"],
+            aws_secret_access_key=assumed["SecretAccessKey"],
+            aws_session_token=assumed["SessionToken"],
         )
     return session.client(service, endpoint_url=_endpoint(config, service))
 
@@ -42,4 +42,4 @@ def _role_to_assume(config: pulumi.Config) -> str | None:
 
 def _endpoint(config: pulumi.Config, service: str) -> str | None:
     endpoints: list[dict[str, str]] = json.loads(config.get("endpoints") or "[]")
-    return next((one[service] for one in endpoints if service in one), None)
+    return next((urls[service] for urls in endpoints if service in urls), None)

@@ -1,18 +1,79 @@
-"""The mistakes that a user of the program can make, told without a traceback."""
+"""Errors that a user of the program can cause, reported without a traceback."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pulumi
 
+PROJECT_DIR = Path(__file__).resolve().parents[1]
+
 
 class ProgramError(pulumi.RunError):
-    """A mistake outside the program: Pulumi prints the message alone and stops the deployment."""
+    """An error outside the program: Pulumi prints the message alone and stops the deployment."""
+
+
+@dataclass(frozen=True)
+class Set:
+    """A fix: set `key`, or an item of a list such as `tags[0]`, to `value`."""
+
+    key: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Remove:
+    """A fix: remove `key` from the configuration, which then has its default."""
+
+    key: str
+
+
+Fix = Set | Remove | str
+"""A change of the stack's configuration, or another command."""
 
 
 class ConfigError(ProgramError):
-    """A stack's configuration that cannot be deployed.
+    """A configuration that cannot be deployed: the key, its value, what is allowed, and the command that fixes it.
 
-    The message names the key, the value received, what is allowed, and the command that mends it.
+    Several errors of one configuration make one, with a message each; `key` is that of the first.
     """
 
-    def __init__(self, *, key: str, problem: str, command: str) -> None:
-        self.key = key
-        super().__init__(f"recommender:{key} {problem}\nTo mend it: {command}")
+    def __init__(self, *, key: str, problem: str, fixes: Sequence[Fix], others: "Sequence[ConfigError]" = ()) -> None:
+        """fixes: alternatives, the first one preferred. others: further errors of the same configuration."""
+        self.key, self.problem, self.fixes = key, problem, fixes
+        first, *alternatives = [_instruction(fix) for fix in fixes]
+        rest = f" (or {', or '.join(alternatives)})" if alternatives else ""
+        message = f"recommender:{key} {problem}\nTo fix it: {first}{rest}"
+        super().__init__("\n".join([message, *(str(other) for other in others)]))
+
+
+def _instruction(fix: Fix) -> str:
+    """The command for `fix`; without the Pulumi CLI, for the stack `local`, the edit of the stack's file."""
+    if isinstance(fix, str):
+        return fix
+    if pulumi.get_stack() == "local" and shutil.which("pulumi") is None:
+        return _edit(PROJECT_DIR / "Pulumi.local.yaml", fix)
+    if isinstance(fix, Remove):
+        return f"pulumi config rm {fix.key}"
+    return f"pulumi config set --path '{fix.key}' '{fix.value}'" if "[" in fix.key else _set_command(fix)
+
+
+def _set_command(fix: Set) -> str:
+    value = str(fix.value)
+    return f"pulumi config set {fix.key} {repr(value) if ' ' in value else value}"
+
+
+def _edit(file: Path, fix: Set | Remove) -> str:
+    """An edit of a stack's file, with the line to change where the key is in it."""
+    name, bracket, _ = fix.key.partition("[")
+    entry = f"recommender:{name}"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    number = next((place for place, line in enumerate(lines, 1) if line.strip().startswith(f"{entry}:")), None)
+    if isinstance(fix, Remove):
+        return f"remove {entry} from {file.name}{'' if number is None else f', line {number}'}"
+    change = f"an item {fix.value!r} in {entry}" if bracket else f"{entry}: {fix.value}"
+    if number is None:
+        return f"add to {file.name}, under config: {change}"
+    return f"edit {file.name}, line {number}: {change}"

@@ -1,4 +1,4 @@
-"""Names that fit: AWS's limits less the suffix that Pulumi's auto-naming adds."""
+"""Resource names within AWS's limits, less the suffix that Pulumi's auto-naming adds."""
 
 import hashlib
 import re
@@ -7,11 +7,6 @@ from typing import Final
 AUTONAME_SUFFIX_LENGTH: Final = 8
 """A hyphen and seven random hex digits. Source: https://www.pulumi.com/docs/iac/concepts/resources/names/
 ("Resource names")."""
-
-LOAD_BALANCER_NAME_LIMIT: Final = 32
-"""Load balancers and target groups. Source:
-https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
-("CreateLoadBalancer")"""
 
 _HASH_LENGTH: Final = 6
 
@@ -23,7 +18,7 @@ def base_name(project: str, stack: str, *, limit: int = 40) -> str:
 
 
 def repository_name(project: str, stack: str) -> str:
-    """The ECR repository's name: `base_name` in lower case, which is all that ECR takes."""
+    """The name of the ECR repository: `base_name` in lower case, as ECR requires."""
     return base_name(project, stack).lower()
 
 

@@ -1,4 +1,4 @@
-"""What a stack tells about itself."""
+"""The outputs of the stack."""
 
 from collections.abc import Mapping
 
@@ -8,41 +8,41 @@ from infra.cost.estimate import Estimate
 from infra.endpoint.load_balanced_endpoint import LoadBalancedEndpoint
 from infra.image.model_image import ModelImage
 from infra.registry import Registry
-from infra.service.batch import BatchTasks
+from infra.service.batch import BatchJobs
 from infra.service.fargate_service import FargateService
 
 
-def export_cost(estimated: Estimate) -> None:
-    """Export the estimate, and in a preview show it; where nothing costs anything, nothing."""
-    if not estimated.lines:
+def export_cost(estimate: Estimate) -> None:
+    """Export the estimate and, in a preview, log it; nothing for an empty one."""
+    if not estimate.lines:
         return
     if pulumi.runtime.is_dry_run():
-        pulumi.log.info(estimated.table())
-    pulumi.export("estimatedMonthlyCostUsd", estimated.monthly_usd)
-    pulumi.export("estimatedCostLines", {line.what: round(line.monthly_usd, 2) for line in estimated.lines})
+        pulumi.log.info(estimate.table())
+    pulumi.export("estimatedMonthlyCostUsd", estimate.monthly_usd)
+    pulumi.export("estimatedCostLines", {line.what: round(line.monthly_usd, 2) for line in estimate.lines})
 
 
-def tell(
+def export_outputs(
     *,
     registry: Registry,
     image: ModelImage,
     endpoint: LoadBalancedEndpoint,
     service: FargateService,
-    batch: BatchTasks,
+    batch: BatchJobs,
 ) -> None:
-    """Export what the components turned out to be, but for the parts that nobody asked for."""
-    told: Mapping[str, pulumi.Output[str] | pulumi.Output[Mapping[str, str]] | None] = {
+    """Export the components' outputs, without those of optional parts that do not exist."""
+    outputs: Mapping[str, pulumi.Output[str] | pulumi.Output[Mapping[str, str]] | None] = {
         "url": endpoint.url,
         "imageUri": image.uri,
         "imageDigest": image.digest,
         "imageTag": image.tag,
         "modelVersion": image.model_version,
         "repositoryUrl": registry.url,
-        "pusherPolicyArn": registry.pusher_policy_arn,
+        "pusherPolicyArn": registry.push_policy_arn,
         "clusterName": service.cluster_name,
         "serviceName": service.service_name,
         "taskCommands": batch.commands,
     }
-    for name, value in told.items():
+    for name, value in outputs.items():
         if value is not None:
             pulumi.export(name, value)

@@ -1,100 +1,99 @@
-"""Where the images are kept: one ECR repository."""
+"""The container registry: one private ECR repository."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.config.settings import RegistrySettings
+from infra.args import Input, Repository
+from infra.config.registry import RegistrySettings
+from infra.iam import ECR_PULL_ACTIONS, allow, policy
 
 UNTAGGED_DAYS: Final = 14
-"""Days after which an untagged image goes. Tags are immutable, so an image that runs never loses its tag."""
-
-PULL_ACTIONS: Final = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+"""Days after which an untagged image expires. Tags are immutable: an image that runs never loses its tag."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RegistryArgs:
-    """What the registry keeps, and for whom."""
+class RegistryArgs(RegistrySettings):
+    """Arguments of `Registry`, beside its settings.
 
-    settings: RegistrySettings
+    repository_name: physical name, fixed so that the URL and the image's tag are known in preview; empty: the
+        component's name in lower case. force_delete: delete the repository even if it holds images.
+    """
+
+    repository_name: str = ""
+    force_delete: bool = False
 
 
 class Registry(pulumi.ComponentResource):
-    """A private repository with immutable tags that scans what is pushed and throws away what is old.
+    """A private repository with immutable tags and a vulnerability scan on push.
 
-    pusher_policy_arn: of the policy to attach to whoever pushes; None unless asked for.
+    push_policy_arn: IAM policy for pushing to this repository; None unless `create_push_policy`.
     """
 
-    host: pulumi.Output[str]
-    repository_name: pulumi.Output[str]
+    repository: Repository
     url: pulumi.Output[str]
-    repository_arn: pulumi.Output[str]
-    pusher_policy_arn: pulumi.Output[str] | None
+    push_policy_arn: pulumi.Output[str] | None
 
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("recommender:infra:Registry", name, None, opts)
-        settings = args.settings
+        self._name, self._args = name, args
         child = pulumi.ResourceOptions(parent=self)
+        repository_name = args.repository_name or name.lower()
         repository = aws.ecr.Repository(
             f"{name}-repository",
-            name=settings.repository_name,
-            force_delete=settings.force_delete,
+            name=repository_name,
+            force_delete=args.force_delete,
             image_tag_mutability="IMMUTABLE",
             image_scanning_configuration=aws.ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
-            encryption_configurations=[_encryption(settings.kms_key_arn)],
+            encryption_configurations=[_encryption(args.kms_key_arn)],
             opts=child,
         )
-        if settings.pull_accounts:
+        if args.pull_accounts:
             partition = aws.get_partition_output(opts=pulumi.InvokeOutputOptions(parent=self)).partition
             aws.ecr.RepositoryPolicy(
                 f"{name}-pullers",
                 repository=repository.name,
-                policy=partition.apply(lambda partition: pull_policy(partition, settings.pull_accounts)),
+                policy=partition.apply(lambda partition: pull_policy(partition, args.pull_accounts)),
                 opts=child,
             )
-        self.pusher_policy_arn = None
-        if settings.pusher_policy:
+        self.push_policy_arn = None
+        if args.create_push_policy:
             pusher = aws.iam.Policy(
                 f"{name}-pusher",
-                description=f"Push images to {settings.repository_name} and nowhere else",
+                description=f"Push images to {repository_name} and nowhere else",
                 policy=repository.arn.apply(push_policy),
                 opts=child,
             )
-            self.pusher_policy_arn = pusher.arn
-        self.host = pulumi.Output.from_input(settings.host) if settings.host else _account_host(self)
-        self.repository_name = repository.name
-        self.url = pulumi.Output.concat(self.host, "/", repository.name)
-        self.repository_arn = repository.arn
-        self.register_outputs({"host": self.host, "url": self.url, "repository_arn": self.repository_arn})
+            self.push_policy_arn = pusher.arn
+        host = pulumi.Output.from_input(args.host) if args.host else _account_host(self)
+        self._repository_name = repository.name
+        self.url = pulumi.Output.concat(host, "/", repository.name)
+        self.repository = Repository(url=self.url, host=host, arn=repository.arn)
+        self.register_outputs({"host": host, "url": self.url, "repository_arn": repository.arn})
 
+    def expire_images(self, *, tag: Input[str], after: Input[str]) -> None:
+        """Expire all but the newest images, and never the one with `tag`, which runs.
 
-def image_retention_count(
-    name: str, registry: Registry, settings: RegistrySettings, *, tag: pulumi.Input[str], running: pulumi.Input[str]
-) -> None:
-    """Throw away what is old, but never the image that runs.
-
-    tag: of that image. running: known once it runs, so that a deployment that fails leaves the tag of the
-        version before under protection, however many more are pushed.
-    """
-    aws.ecr.LifecyclePolicy(
-        f"{name}-lifecycle",
-        repository=registry.repository_name,
-        policy=pulumi.Output.all(tag, running).apply(
-            lambda known: lifecycle_policy(settings.image_retention_count, known[0])
-        ),
-        opts=pulumi.ResourceOptions(parent=registry),
-    )
+        after: known once that image runs, such as the ARN of its task definition: a failed deployment leaves the
+            previous image protected, however many more are pushed.
+        """
+        aws.ecr.LifecyclePolicy(
+            f"{self._name}-lifecycle",
+            repository=self._repository_name,
+            policy=pulumi.Output.all(tag, after).apply(
+                lambda known: lifecycle_policy(self._args.image_retention_count, known[0])
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
 
 def lifecycle_policy(image_retention_count: int, tag_in_use: str) -> str:
-    """ECR's lifecycle policy, as JSON: leftovers of broken pushes go after a while, tagged images by age.
+    """The ECR lifecycle policy, as JSON: untagged images expire by age, tagged ones by number.
 
-    tag_in_use: is never expired, since an image that one rule selects by its tag is out of reach of those behind
-        it, and a tag selects one image at most; empty: none is.
+    tag_in_use: never expires: rules with a lower priority do not apply to an image that a rule has selected, and a tag
+        selects at most one image; empty: no such rule.
     Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html
     ("Lifecycle policy properties in Amazon ECR")
     """
@@ -138,28 +137,25 @@ def lifecycle_policy(image_retention_count: int, tag_in_use: str) -> str:
 
 
 def pull_policy(partition: str, accounts: Sequence[str]) -> str:
-    """The repository policy, as JSON, that lets these accounts pull."""
+    """The repository policy, as JSON, that lets `accounts` pull."""
     statement = {
         "Sid": "Pull",
         "Effect": "Allow",
         "Principal": {"AWS": [f"arn:{partition}:iam::{account}:root" for account in accounts]},
-        "Action": list(PULL_ACTIONS),
+        "Action": list(ECR_PULL_ACTIONS),
     }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
+    return policy([statement])
 
 
 def push_policy(repository_arn: str) -> str:
-    """What pushing to one repository takes, as JSON; the login alone has no resource that it could be scoped to.
+    """The IAM policy, as JSON, for pushing to one repository; the login action has no resource to be scoped to.
 
     Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
     ("IAM permissions for pushing an image to an Amazon ECR private repository")
     """
     push = ["ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"]
-    statements = [
-        {"Sid": "LogIn", "Effect": "Allow", "Action": ["ecr:GetAuthorizationToken"], "Resource": ["*"]},
-        {"Sid": "Push", "Effect": "Allow", "Action": [*PULL_ACTIONS, *push], "Resource": [repository_arn]},
-    ]
-    return json.dumps({"Version": "2012-10-17", "Statement": statements}, sort_keys=True)
+    login = allow("LogIn", ["ecr:GetAuthorizationToken"], ["*"])
+    return policy([login, allow("Push", [*ECR_PULL_ACTIONS, *push], [repository_arn])])
 
 
 def _encryption(kms_key_arn: str) -> aws.ecr.RepositoryEncryptionConfigurationArgs:

@@ -1,4 +1,4 @@
-"""One set of tags on everything that can carry tags."""
+"""Default tags of all resources."""
 
 from collections.abc import Mapping
 
@@ -6,10 +6,10 @@ import pulumi
 
 
 def register_default_tags(tags: Mapping[str, str]) -> None:
-    """Give every taggable AWS resource that the program registers from now on these tags; its own win.
+    """Add `tags` to every taggable AWS resource that the program registers from now on; a resource's own tags win.
 
-    A resource is taggable when its class has a `tags` argument, so no list of types has to be kept. The
-    components of awsx hand theirs down to their children, autoscaling groups theirs to their machines.
+    A resource is taggable if its class has a `tags` argument. Components of awsx pass theirs to their children, Auto
+    Scaling groups to their instances.
     """
 
     def add_tags(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
@@ -17,11 +17,11 @@ def register_default_tags(tags: Mapping[str, str]) -> None:
             return None
         own = pulumi.Output.from_input(args.props["tags"] or {})
         as_list = args.type_ == "aws:autoscaling/group:Group"
-        merged = own.apply(lambda given: [*_for_machines(tags), *given] if as_list else {**tags, **given})
+        merged = own.apply(lambda own_tags: [*_propagated(tags), *own_tags] if as_list else {**tags, **own_tags})
         return pulumi.ResourceTransformationResult(props={**args.props, "tags": merged}, opts=args.opts)
 
     pulumi.runtime.register_stack_transformation(add_tags)
 
 
-def _for_machines(tags: Mapping[str, str]) -> list[Mapping[str, object]]:
+def _propagated(tags: Mapping[str, str]) -> list[Mapping[str, object]]:
     return [{"key": key, "value": value, "propagateAtLaunch": True} for key, value in tags.items()]

@@ -1,1 +1,1 @@
-"""Settings: read, checked and typed; `load.py` is the only reader of `pulumi.Config`."""
+"""Settings: one pydantic model per component; `load.py` is the only reader of `pulumi.Config`."""

@@ -1,53 +1,68 @@
-"""The only reader of the stack's configuration. Every key is declared, with its default, in Pulumi.yaml."""
+"""The only reader of the stack's configuration. Every key is declared, with its default, in a settings model."""
 
-from pathlib import Path
+import json
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, Final, Literal, get_args, get_origin
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from infra import naming
-from infra.config import checks
-from infra.config.networking import endpoint_settings, network_settings
-from infra.config.operations import budget_settings, monitoring_settings
-from infra.config.settings import (
-    CpuArchitecture,
-    ImageSettings,
-    RegistrySettings,
-    ServiceSettings,
-    Settings,
-)
-from infra.config.tasks import batch_task_settings, capacity_settings, scaling_settings
-from infra.config.values import ConfigValues, set_command
-from infra.errors import ConfigError
-from infra.service.fargate_sizes import MEMORY_MIB_BY_CPU, check_fargate_size, nearest_memory_mib
+from infra.config.base import SettingError, Settings, allowed_values, bounds, check_of
+from infra.config.schedules import ScheduleModel
+from infra.config.stack import StackSettings
+from infra.errors import ConfigError, Fix, Remove, Set
+
+GROUPS: Final[Mapping[str, type[Settings]]] = {
+    name: field.annotation
+    for name, field in StackSettings.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Settings)
+}
+"""The settings models by their name in `StackSettings`."""
+
+FIELDS: Final[Mapping[str, FieldInfo]] = {
+    str(field.alias): field for model in GROUPS.values() for field in model.model_fields.values()
+}
+"""Every setting by its configuration key."""
 
 
-def load_settings() -> Settings:
-    """Read and check everything; raises `ConfigError` for the first value that cannot be deployed."""
+def load_settings() -> StackSettings:
+    """Read and check the configuration; raises `ConfigError` with everything in it that cannot be deployed."""
     project, stack = pulumi.get_project(), pulumi.get_stack()
-    values = ConfigValues(_project_config(project))
-    production = values.boolean("production")
-    tags = checks.tags("tags", values.pairs("tags", example="team=search"))
-    image = _image(values, Path(".build", stack, "context"))
-    service = _service(values, image.cpu_architecture)
-    settings = Settings(
+    texts = _project_config(project)
+    errors = [*_unknown_keys(texts)]
+    groups: dict[str, Any] = {}
+    for name, model in GROUPS.items():
+        try:
+            keys = [str(field.alias) for field in model.model_fields.values()]
+            values = {key: _parse(key, texts[key]) for key in keys if key in texts}
+            groups[name] = model(**values)
+        except ConfigError as error:
+            errors.append(error)
+        except ValidationError as invalid:
+            errors += [_config_error(error, values) for error in invalid.errors()]
+    if errors:
+        first, *others = errors
+        raise ConfigError(key=first.key, problem=first.problem, fixes=first.fixes, others=others)
+    settings = StackSettings(
         name=naming.base_name(project, stack),
-        tags={"project": project, "stack": stack, "managed-by": "pulumi", **tags},
-        network=network_settings(values, service),
-        registry=_registry(values, naming.repository_name(project, stack), production),
-        image=image,
-        endpoint=endpoint_settings(values, production=production),
-        service=service,
-        tasks=batch_task_settings(values),
-        watching=monitoring_settings(values),
-        budget=budget_settings(values),
+        repository_name=naming.repository_name(project, stack),
+        default_tags={"project": project, "stack": stack, "managed-by": "pulumi"},
         emulated=bool(pulumi.Config("aws").get("endpoints")),
+        **groups,
     )
-    values.reject_unknown()
+    try:
+        settings.check()
+    except SettingError as invalid:
+        raise _invalid(invalid, "") from None
     return settings
 
 
 def _project_config(project: str) -> dict[str, str]:
+    """The project's keys with their values as text, lists as JSON; raises ConfigError for a key stored as a secret."""
     config = pulumi.Config(project)
     prefix = f"{project}:"
     keys = [key.removeprefix(prefix) for key in {**get_config_env(), **CONFIG.get()} if key.startswith(prefix)]
@@ -56,78 +71,140 @@ def _project_config(project: str) -> dict[str, str]:
             raise ConfigError(
                 key=key,
                 problem="is stored as a secret, but every setting is readable in what is deployed; "
-                "a secret's value belongs in Secrets Manager or SSM",
-                command=f"pulumi config rm {key}, then pulumi config set --path 'secrets[0]' 'NAME=ARN'",
+                "the value of a secret belongs in Secrets Manager or SSM",
+                fixes=[Remove(key), Set("secrets[0]", "NAME=ARN")],
             )
-    return {key: config.get(key) or "" for key in keys}
+    return {key: (config.get(key) or "").strip() for key in keys}
 
 
-def _registry(values: ConfigValues, name: str, production: bool) -> RegistrySettings:
-    return RegistrySettings(
-        repository_name=name,
-        force_delete=not production,
-        host=checks.registry_host("registryHost", values.text("registryHost")),
-        image_retention_count=values.whole_number("keepImages", low=3, high=1000),
-        kms_key_arn=checks.kms_key_arn("registryKmsKeyArn", values.text("registryKmsKeyArn")),
-        pull_accounts=checks.account_ids("registryPullAccounts", values.strings("registryPullAccounts")),
-        pusher_policy=values.boolean("pusherPolicy"),
-    )
+def _unknown_keys(texts: Mapping[str, str]) -> Iterator[ConfigError]:
+    for key in sorted(set(texts) - set(FIELDS)):
+        close = get_close_matches(key, FIELDS, n=1)
+        hint = f'did you mean "{close[0]}"?' if close else f"known: {', '.join(sorted(FIELDS))}"
+        yield ConfigError(key=key, problem=f"is no setting; {hint}", fixes=[Remove(key)])
 
 
-def _image(values: ConfigValues, staging: Path) -> ImageSettings:
-    architectures: tuple[CpuArchitecture, ...] = ("X86_64", "ARM64")
-    settings = ImageSettings(
-        uri=checks.image_uri("imageUri", values.text("imageUri")),
-        model_version=checks.model_version("modelVersion", values.text("modelVersion")),
-        build_on_preview=values.boolean("buildOnPreview"),
-        cpu_architecture=values.choice("cpuArchitecture", architectures),
-        base_image=values.text("baseImage"),
-        approximate_above=values.whole_number("approximateAbove", low=0, high=1_000_000_000),
-        ca_bundle=checks.readable_file("caBundle", values.text("caBundle")),
-        pip_conf=checks.readable_file("pipConf", values.text("pipConf")),
-        staging=staging,
-    )
-    if settings.model_version and not settings.uri:
-        raise ConfigError(
-            key="modelVersion",
-            problem=f'is "{settings.model_version}", but the image is built here and has the version that '
-            "`make train` gave its model; allowed with imageUri alone",
-            command="pulumi config rm modelVersion",
-        )
-    return settings
+def _parse(key: str, text: str) -> Any:
+    """The value of a configuration text by the type of its field; text that cannot be parsed stays text."""
+    type_ = FIELDS[key].annotation
+    if type_ is bool:
+        return _parse_bool(key, text)
+    if get_origin(type_) is Literal:
+        return next((choice for choice in get_args(type_) if choice.lower() == text.lower()), text)
+    if get_origin(type_) is tuple:
+        return _parse_list(key, text, get_args(type_)[0])
+    if get_origin(type_) is Mapping:
+        return _parse_pairs(key, _parse_list(key, text, str))
+    return text
 
 
-def _service(values: ConfigValues, cpu_architecture: CpuArchitecture) -> ServiceSettings:
-    cpu, memory_mib = _size(values)
-    desired_count = values.whole_number("desiredCount", low=0, high=1000)
-    environment = values.pairs("environment", example="GREETING=hello")
-    secrets = values.pairs("secrets", example="TOKEN=arn:aws:secretsmanager:...")
-    log_level = values.choice("logLevel", ("DEBUG", "INFO", "WARNING", "ERROR"))
-    return ServiceSettings(
-        cpu=cpu,
-        memory_mib=memory_mib,
-        desired_count=desired_count,
-        scaling=scaling_settings(values, desired_count),
-        capacity=capacity_settings(values, cpu_architecture),
-        enable_execute_command=values.boolean("execCommand"),
-        health_check_grace_seconds=values.whole_number("healthCheckGraceSeconds", low=0, high=3600),
-        container_start_seconds=values.whole_number("containerStartSeconds", low=0, high=300),
-        environment={**checks.environment("environment", environment), "LOG_LEVEL": log_level},
-        secrets=checks.secrets("secrets", secrets, environment),
-        log_retention_days=checks.log_retention("logRetentionDays", values.text("logRetentionDays")),
-    )
+def _parse_bool(key: str, text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        fix = Set(key, "true" if text.lower() in ("yes", "on", "1", "y", "t") else "false")
+        raise ConfigError(key=key, problem=f'is "{text}"; allowed: true, false', fixes=[fix])
+    return text.lower() == "true"
 
 
-def _size(values: ConfigValues) -> tuple[int, int]:
-    sizes = sorted(MEMORY_MIB_BY_CPU)
-    cpu = int(values.choice("cpu", [str(size) for size in sizes]))
-    memory_mib = values.whole_number("memoryMib", low=512, high=120 * 1024)
+def _parse_list(key: str, text: str, item: Any) -> tuple[Any, ...]:
     try:
-        check_fargate_size(cpu, memory_mib)
+        values = json.loads(text or "[]")
+    except ValueError:
+        values = None
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        fixes: list[Fix] = [Remove(key), Set(f"{key}[0]", "VALUE")]
+        raise ConfigError(key=key, problem=f'is "{text}"; allowed: a list of texts', fixes=fixes)
+    stripped = [value.strip() for value in values]
+    if isinstance(item, type) and issubclass(item, ScheduleModel):
+        return tuple(_parse_object(f"{key}[{place}]", value, item) for place, value in enumerate(stripped))
+    return tuple(stripped)
+
+
+def _parse_object(key: str, text: str, model: type[ScheduleModel]) -> Any:
+    try:
+        value = json.loads(text)
     except ValueError as error:
-        raise ConfigError(
-            key="memoryMib",
-            problem=f'is "{memory_mib}": {error}',
-            command=set_command("memoryMib", nearest_memory_mib(cpu, memory_mib)),
-        ) from None
-    return cpu, memory_mib
+        problem = f"is no JSON ({error}); allowed: an object"
+        raise ConfigError(key=key, problem=problem, fixes=[Set(key, json.dumps(model.EXAMPLE))]) from None
+    if not isinstance(value, dict):
+        problem = f"is {text}; allowed: an object"
+        raise ConfigError(key=key, problem=problem, fixes=[Set(key, json.dumps(model.EXAMPLE))])
+    return value
+
+
+def _parse_pairs(key: str, items: tuple[str, ...]) -> dict[str, str]:
+    """NAME=value texts as a mapping; a message shows the name alone, never the value."""
+    pairs: dict[str, str] = {}
+    for place, item in enumerate(items):
+        name, equals, value = item.partition("=")
+        if not equals or not name.strip():
+            problem = f"has an item {place} that is not NAME=value"
+            raise ConfigError(key=key, problem=problem, fixes=[Set(f"{key}[{place}]", "NAME=value")])
+        if name in pairs:
+            problem = f"names {name} twice"
+            raise ConfigError(key=key, problem=problem, fixes=[Set(f"{key}[{place}]", "NAME=value")])
+        pairs[name] = value
+    return pairs
+
+
+def _config_error(error: Any, values: Mapping[str, Any]) -> ConfigError:
+    """One of pydantic's errors as the key, the value, what is allowed, and the fix."""
+    key, *path = error["loc"] or ("",)
+    invalid = error.get("ctx", {}).get("error")
+    if path:
+        return _object_error(key, path, invalid, values)
+    if isinstance(invalid, SettingError):
+        return _invalid(invalid, key)
+    allowed, fix = _allowed(FIELDS[key], str(error["input"]))
+    return ConfigError(key=key, problem=f'is "{error["input"]}"; allowed: {allowed}', fixes=[Set(key, fix)])
+
+
+def _object_error(key: str, path: list[Any], invalid: object, values: Mapping[str, Any]) -> ConfigError:
+    """An error in a member of a JSON object of a list."""
+    place, *members = path
+    model = get_args(FIELDS[key].annotation)[0]
+    fields = {str(field.alias): field for field in model.model_fields.values()}
+    if isinstance(invalid, SettingError):
+        problem = invalid.problem
+    elif members[0] not in fields:
+        problem = f"has {members[0]}; allowed: {', '.join(sorted(fields))}"
+    else:
+        value = json.dumps(values[key][place].get(members[0]))
+        problem = f"has {value} for {members[0]}; allowed: {_allowed(fields[members[0]], '')[0]}"
+    item = f"{key}[{place}]"
+    return ConfigError(key=item, problem=problem, fixes=[Set(item, json.dumps(model.EXAMPLE))])
+
+
+def _invalid(invalid: SettingError, key: str) -> ConfigError:
+    key = key + invalid.key if invalid.key.startswith("[") else invalid.key or key
+    fixes = [_of_key(fix, key) for fix in invalid.fixes]
+    if not fixes:
+        model = get_args(FIELDS[key.partition("[")[0]].annotation)[0]
+        fixes = [Set(key, json.dumps(model.EXAMPLE))]
+    return ConfigError(key=key, problem=invalid.problem, fixes=fixes)
+
+
+def _of_key(fix: Fix, key: str) -> Fix:
+    """`fix` with the key that the validated field has."""
+    if isinstance(fix, str) or (fix.key and not fix.key.startswith("[")):
+        return fix
+    return Set(key + fix.key, fix.value) if isinstance(fix, Set) else Remove(key)
+
+
+def _allowed(field: FieldInfo, text: str) -> tuple[str, Any]:
+    """What a field allows, in words, and an allowed value near `text`."""
+    if get_origin(field.annotation) is Literal:
+        choices = {choice.lower(): choice for choice in get_args(field.annotation)}
+        return allowed_values(field), choices[get_close_matches(text.lower(), choices, n=1, cutoff=0)[0]]
+    if check := check_of(field):
+        return check.allowed, check.example
+    low, high = bounds(field)
+    if not high:
+        return allowed_values(field), ""
+    return f"a whole number from {low} to {high}", min(max(_integer(text, low), low), high)
+
+
+def _integer(text: str, default: int) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        return default

@@ -1,31 +1,28 @@
-"""A budget that tells somebody before the money is spent."""
+"""The monthly budget with e-mail notifications."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.config.settings_operations import BudgetSettings
+from infra.config.budget import BudgetSettings
 
 WARN_PERCENT: Final = 80
 OWNER_TAGS: Final = ("project", "stack")
 
 
-@dataclass(frozen=True, kw_only=True)
-class MonthlyBudgetArgs:
-    """How much, whom to tell, and the tags whose resources count: those of `OWNER_TAGS`."""
+class MonthlyBudgetArgs(BudgetSettings):
+    """Arguments of `MonthlyBudget`, beside its settings. tags: the costs of resources with its `OWNER_TAGS` count."""
 
     tags: Mapping[str, str]
-    settings: BudgetSettings
 
 
 class MonthlyBudget(pulumi.ComponentResource):
-    """E-mails when the month's bill is forecast to pass the budget, and when most of it is spent.
+    """Notifies when the month's costs are forecast to exceed the budget, and when 80 % of it is spent.
 
-    Only what AWS bills by tag is counted: `project` and `stack` have to be activated as cost allocation tags, once
-    an account, in the Billing console. Source: "Activating user-defined cost allocation tags" (docs.aws.amazon.com).
+    Costs are counted by tag: `project` and `stack` have to be activated as cost allocation tags once per account, in
+    the Billing console. Source: "Activating user-defined cost allocation tags" (docs.aws.amazon.com).
     """
 
     budget_name: pulumi.Output[str]
@@ -36,12 +33,12 @@ class MonthlyBudget(pulumi.ComponentResource):
             f"{name}-budget",
             budget_type="COST",
             time_unit="MONTHLY",
-            limit_amount=str(args.settings.monthly_usd),
+            limit_amount=str(args.monthly_usd),
             limit_unit="USD",
             filter_expression=aws.budgets.BudgetFilterExpressionArgs(ands=_stack_filter(args.tags)),
             notifications=[
-                _tell(args.settings.email, "FORECASTED", 100),
-                _tell(args.settings.email, "ACTUAL", WARN_PERCENT),
+                _notification(args.email, "FORECASTED", 100),
+                _notification(args.email, "ACTUAL", WARN_PERCENT),
             ],
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -49,9 +46,9 @@ class MonthlyBudget(pulumi.ComponentResource):
         self.register_outputs({"budget_name": self.budget_name})
 
 
-def budget(name: str, tags: Mapping[str, str], settings: BudgetSettings) -> MonthlyBudget | None:
-    """The budget, or None where nobody asked for one."""
-    return MonthlyBudget(name, MonthlyBudgetArgs(tags=tags, settings=settings)) if settings.monthly_usd else None
+def create_budget(name: str, tags: Mapping[str, str], settings: BudgetSettings) -> MonthlyBudget | None:
+    """The budget; None without an amount."""
+    return MonthlyBudget(name, MonthlyBudgetArgs(**settings.args(), tags=tags)) if settings.monthly_usd else None
 
 
 def _stack_filter(tags: Mapping[str, str]) -> Sequence[aws.budgets.BudgetFilterExpressionAndArgs]:
@@ -63,7 +60,7 @@ def _stack_filter(tags: Mapping[str, str]) -> Sequence[aws.budgets.BudgetFilterE
     ]
 
 
-def _tell(email: str, kind: str, percent: int) -> aws.budgets.BudgetNotificationArgs:
+def _notification(email: str, kind: str, percent: int) -> aws.budgets.BudgetNotificationArgs:
     return aws.budgets.BudgetNotificationArgs(
         notification_type=kind,
         comparison_operator="GREATER_THAN",

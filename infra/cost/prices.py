@@ -1,7 +1,7 @@
-"""What AWS asks for, as a table: list prices in US dollars, US East (N. Virginia), without taxes and free tiers.
+"""AWS list prices in US dollars, US East (N. Virginia), without taxes and free tiers.
 
-Each row names the page of AWS that sets the price, and the month in which it was last compared with what is
-published. Other regions ask up to a third more.
+Each row names AWS's pricing page and the month of its last comparison with published prices. Other regions cost up to
+a third more.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Final
 
 REGION: Final = "us-east-1"
 HOURS_A_MONTH: Final = 730
-"""As AWS's own calculator counts. Source: "AWS Pricing Calculator User Guide" (docs.aws.amazon.com)"""
+"""As in AWS's own calculator. Source: "AWS Pricing Calculator User Guide" (docs.aws.amazon.com)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class Price:
 
     @property
     def monthly(self) -> float:
-        """For one unit all month long, where the unit is an hour; else the price itself."""
+        """The price of one unit for a whole month where the unit is per hour; else the price itself."""
         return self.usd * HOURS_A_MONTH if self.unit.endswith("hour") else self.usd
 
 
@@ -31,7 +31,7 @@ def _price(usd: float, unit: str, page: str, seen: str) -> Price:
     return Price(usd=usd, unit=unit, page=page, seen=seen)
 
 
-_INSTANCES: Final = "Amazon EC2 On-Demand Pricing"
+_EC2: Final = "Amazon EC2 On-Demand Pricing"
 _FARGATE: Final = "AWS Fargate Pricing"
 _LOAD_BALANCER: Final = "Elastic Load Balancing pricing"
 _VPC: Final = "Amazon VPC pricing"
@@ -57,7 +57,7 @@ NAT_GATEWAY: Final = _price(0.045, "hour", _VPC, "2026-06")
 NAT_DATA: Final = _price(0.045, "GB", _VPC, "2026-06")
 VPC_ENDPOINT: Final = _price(0.01, "zone-hour", _LINK, "2026-06")
 VPC_ENDPOINT_DATA: Final = _price(0.01, "GB", _LINK, "2026-06")
-DATA_OUT: Final = _price(0.09, "GB", _INSTANCES, "2026-03")
+DATA_OUT: Final = _price(0.09, "GB", _EC2, "2026-03")
 REGISTRY_STORAGE: Final = _price(0.10, "GB", "Amazon ECR pricing", "2026-03")
 LOG_DATA: Final = _price(0.50, "GB", _WATCH, "2026-06")
 ALARM_METRIC: Final = _price(0.10, "metric", _WATCH, "2026-02")
@@ -69,10 +69,10 @@ FIREWALL_REQUESTS: Final = _price(0.60, "million requests", _WAF, "2026-06")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Machine:
-    """An instance type: its price by the hour, and what of it tasks can share.
+class Instance:
+    """An EC2 instance type: price by the hour, and capacity for tasks.
 
-    tasks: how many can have a network interface of their own.
+    tasks: the number of network interfaces for tasks. cpu: CPU units. memory_mib: available to tasks.
     """
 
     price: Price
@@ -81,10 +81,10 @@ class Machine:
     memory_mib: int
 
 
-MACHINES: Final = {
-    "t3.medium": Machine(price=_price(0.0416, "hour", _INSTANCES, "2026-06"), tasks=2, cpu=2048, memory_mib=3800),
-    "t3.large": Machine(price=_price(0.0832, "hour", _INSTANCES, "2026-06"), tasks=2, cpu=2048, memory_mib=7700),
-    "m7g.large": Machine(price=_price(0.0816, "hour", _INSTANCES, "2026-06"), tasks=2, cpu=2048, memory_mib=7700),
+INSTANCES: Final = {
+    "t3.medium": Instance(price=_price(0.0416, "hour", _EC2, "2026-06"), tasks=2, cpu=2048, memory_mib=3800),
+    "t3.large": Instance(price=_price(0.0832, "hour", _EC2, "2026-06"), tasks=2, cpu=2048, memory_mib=7700),
+    "m7g.large": Instance(price=_price(0.0816, "hour", _EC2, "2026-06"), tasks=2, cpu=2048, memory_mib=7700),
 }
-"""A few; others are told as missing. Memory is what the ECS agent leaves to tasks."""
+"""Other types are reported as unpriced. Memory is what the ECS agent leaves to tasks."""
 DISK: Final = _price(0.08, "GB", "Amazon EBS pricing", "2026-06")

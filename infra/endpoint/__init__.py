@@ -1,1 +1,1 @@
-"""`LoadBalancedEndpoint`: load balancer, target group, listeners, certificate, logs, firewall."""
+"""`LoadBalancedEndpoint`: load balancer, target group, listeners, certificate, access logs, WAF."""

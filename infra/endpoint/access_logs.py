@@ -1,10 +1,11 @@
-"""Who asked what and when: the load balancer's access logs in a bucket of their own."""
+"""The S3 bucket for the load balancer's access logs."""
 
-import json
 from typing import Final
 
 import pulumi
 import pulumi_aws as aws
+
+from infra.iam import policy as policy_document
 
 LOG_PREFIX: Final = "load-balancer"
 
@@ -12,9 +13,9 @@ LOG_PREFIX: Final = "load-balancer"
 def access_log_bucket(
     name: str, *, days: int, force_destroy: bool, parent: pulumi.Resource
 ) -> tuple[pulumi.Output[str], pulumi.Resource]:
-    """A private bucket that forgets after `days`, and what must be there before a load balancer may write to it.
+    """A private bucket with a retention of `days`, and the policy that must exist before a load balancer can write.
 
-    It keeps S3's own encryption (SSE-S3), the only one that load balancers write with. Source:
+    Encrypted with SSE-S3, the only encryption that load balancers support. Source:
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
     ("Enable access logs for your Application Load Balancer")
     """
@@ -54,8 +55,8 @@ def access_log_bucket(
 
 
 def writer_policy(*, bucket: str, partition: str, region: str, account: str) -> str:
-    """The bucket policy, as JSON: this account's load balancers write, and nobody comes without TLS."""
-    load_balancers = f"arn:{partition}:elasticloadbalancing:{region}:{account}:loadbalancer/*"
+    """The bucket policy, as JSON: this account's load balancers may write; requests without TLS are denied."""
+    sources = f"arn:{partition}:elasticloadbalancing:{region}:{account}:loadbalancer/*"
     statements = [
         {
             "Sid": "Write",
@@ -63,7 +64,7 @@ def writer_policy(*, bucket: str, partition: str, region: str, account: str) -> 
             "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
             "Action": "s3:PutObject",
             "Resource": f"{bucket}/{LOG_PREFIX}/AWSLogs/{account}/*",
-            "Condition": {"ArnLike": {"aws:SourceArn": load_balancers}},
+            "Condition": {"ArnLike": {"aws:SourceArn": sources}},
         },
         {
             "Sid": "TlsOnly",
@@ -74,4 +75,4 @@ def writer_policy(*, bucket: str, partition: str, region: str, account: str) -> 
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         },
     ]
-    return json.dumps({"Version": "2012-10-17", "Statement": statements}, sort_keys=True)
+    return policy_document(statements)

@@ -1,23 +1,22 @@
-"""A name of one's own: its zone, a certificate that is proved through it, and where the name leads."""
+"""The custom domain: its hosted zone, a DNS-validated certificate, and the alias records."""
 
 from typing import Final
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.config.values import set_command
-from infra.errors import ConfigError
+from infra.errors import ConfigError, Set
 
 RECORD_TTL_SECONDS: Final = 60
 
 
-def hosted_zone_id(domain: str, given: str, parent: pulumi.Resource) -> str:
-    """The id of the public Route 53 zone that holds `domain`: the one given, else that of the longest suffix.
+def hosted_zone_id(domain: str, zone_id: str, parent: pulumi.Resource) -> str:
+    """The id of the public Route 53 zone of `domain`: `zone_id`, else the zone with the longest matching suffix.
 
     Raises `ConfigError` when the account has no such zone.
     """
-    if given:
-        return given
+    if zone_id:
+        return zone_id
     labels = domain.split(".")
     names = [".".join(labels[start:]) for start in range(len(labels) - 1)]
     for name in names:
@@ -31,32 +30,32 @@ def hosted_zone_id(domain: str, given: str, parent: pulumi.Resource) -> str:
     raise ConfigError(
         key="domain",
         problem=f'is "{domain}", but this account has no public hosted zone for {" or ".join(names)}; allowed: a name '
-        "in a zone of Route 53, or certificateArn and publicUrl for names that are kept elsewhere",
-        command=f"{set_command('hostedZoneId', 'Z0123456789ABCDEFGHIJ')} (aws route53 list-hosted-zones shows them)",
+        "in a zone of Route 53, or certificateArn and publicUrl for names that are managed elsewhere",
+        fixes=[Set("hostedZoneId", "Z0123456789ABCDEFGHIJ"), "aws route53 list-hosted-zones lists them"],
     )
 
 
 def validated_certificate(name: str, domain: str, zone_id: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
-    """The ARN of a certificate for `domain`, known once its issuer has seen the proof in the zone."""
+    """The ARN of a certificate for `domain`, known once it is validated by a record in the zone."""
     certificate = aws.acm.Certificate(f"{name}-certificate", domain_name=domain, validation_method="DNS", opts=opts)
-    proof = certificate.domain_validation_options[0]
+    validation = certificate.domain_validation_options[0]
     record = aws.route53.Record(
         f"{name}-certificate-proof",
         zone_id=zone_id,
-        name=proof.resource_record_name.apply(_require),
-        type=proof.resource_record_type.apply(_require),
-        records=[proof.resource_record_value.apply(_require)],
+        name=validation.resource_record_name.apply(_require),
+        type=validation.resource_record_type.apply(_require),
+        records=[validation.resource_record_value.apply(_require)],
         ttl=RECORD_TTL_SECONDS,
-        allow_overwrite=True,  # the proof for a name is the same for each certificate of an account
+        allow_overwrite=True,  # the validation record of a name is the same for each certificate of an account
         opts=opts,
     )
-    validation = aws.acm.CertificateValidation(
+    validated = aws.acm.CertificateValidation(
         f"{name}-certificate-validation",
         certificate_arn=certificate.arn,
         validation_record_fqdns=[record.fqdn],
         opts=opts,
     )
-    return validation.certificate_arn
+    return validated.certificate_arn
 
 
 def create_alias(
@@ -68,7 +67,7 @@ def create_alias(
     ipv6: bool,
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """Make `domain` another name of the load balancer, with `ipv6` also for those who come by IPv6."""
+    """Alias records that point `domain` to the load balancer; with `ipv6` an AAAA record too."""
     for type_ in ("A", "AAAA") if ipv6 else ("A",):
         aws.route53.Record(
             f"{name}-alias-{type_.lower()}",
@@ -84,5 +83,5 @@ def create_alias(
 
 def _require(value: str | None) -> str:
     if value is None:
-        raise RuntimeError("ACM gave no record that would prove the domain")
+        raise RuntimeError("ACM returned no validation record for the domain")
     return value

@@ -1,16 +1,16 @@
-"""What the load balancer listens to: HTTPS where there is a certificate, and then nothing else but a redirect."""
+"""The load balancer's listeners: HTTPS with a certificate, and then a redirect from HTTP."""
 
 from typing import Final
 
 import pulumi
 import pulumi_aws as aws
 
-HTTP_PORT: Final = 80
-HTTPS_PORT: Final = 443
+from infra.args import Input
+from infra.aws_limits import HTTP_PORT, HTTPS_PORT
 
 TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
-"""TLS 1.3 and 1.2 with forward secrecy, and post-quantum key exchange for clients that know it: what AWS
-recommends. Without a name the API would take the policy of 2016. Source:
+"""TLS 1.3 and 1.2 with forward secrecy, and post-quantum key exchange for clients that support it, as AWS
+recommends; the API's default is the policy of 2016. Source:
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
 ("Security policies for your Application Load Balancer")"""
 
@@ -18,12 +18,12 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl
 def create_listeners(
     name: str,
     *,
-    load_balancer_arn: pulumi.Input[str],
-    target_group_arn: pulumi.Input[str],
-    certificate_arn: pulumi.Input[str] | None,
+    load_balancer_arn: Input[str],
+    target_group_arn: Input[str],
+    certificate_arn: Input[str] | None,
     opts: pulumi.ResourceOptions,
 ) -> aws.lb.Listener:
-    """The listener that forwards to the target group; with a certificate, HTTP leads to HTTPS."""
+    """The listener that forwards to the target group; with a certificate, HTTP redirects to HTTPS."""
     forward = aws.lb.ListenerDefaultActionArgs(type="forward", target_group_arn=target_group_arn)
     http = aws.lb.Listener(
         f"{name}-http",
@@ -48,6 +48,6 @@ def create_listeners(
 
 
 def _to_https() -> aws.lb.ListenerDefaultActionArgs:
-    """308 would keep the method, which a listener cannot answer; 301 is what every client and crawler knows."""
+    """A 301 redirect: listeners support 301 and 302 only."""
     redirect = aws.lb.ListenerDefaultActionRedirectArgs(protocol="HTTPS", port=str(HTTPS_PORT), status_code="HTTP_301")
     return aws.lb.ListenerDefaultActionArgs(type="redirect", redirect=redirect)

@@ -1,9 +1,11 @@
-"""A web application firewall in front of the load balancer: known attacks, and too many requests from one address."""
+"""The web application firewall (WAF) of the load balancer: AWS's managed rules and a rate limit per address."""
 
 from typing import Final
 
 import pulumi
 import pulumi_aws as aws
+
+from infra.args import Input
 
 MANAGED_RULES: Final = ("AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet")
 """Source: https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html
@@ -13,17 +15,17 @@ RATE_WINDOW_SECONDS: Final = 300
 
 
 def attach_waf(
-    name: str, load_balancer_arn: pulumi.Input[str], *, requests_per_address: int, opts: pulumi.ResourceOptions
+    name: str, load_balancer_arn: Input[str], *, requests_per_address: int, opts: pulumi.ResourceOptions
 ) -> aws.wafv2.WebAcl:
-    """Refuse, before the load balancer, what AWS's own rules know as bad and who asks too often.
-
-    requests_per_address: in five minutes, at least 10.
-    """
+    """A web ACL on the load balancer; requests_per_address: limit in five minutes, at least 10."""
     acl = aws.wafv2.WebAcl(
         f"{name}-firewall",
         scope="REGIONAL",
         default_action=aws.wafv2.WebAclDefaultActionArgs(allow=aws.wafv2.WebAclDefaultActionAllowArgs()),
-        rules=[_rate(requests_per_address), *(_managed(rule, 1 + place) for place, rule in enumerate(MANAGED_RULES))],
+        rules=[
+            _rate(requests_per_address),
+            *(_managed(rule, 1 + position) for position, rule in enumerate(MANAGED_RULES)),
+        ],
         visibility_config=aws.wafv2.WebAclVisibilityConfigArgs(
             cloudwatch_metrics_enabled=True, metric_name="firewall", sampled_requests_enabled=True
         ),

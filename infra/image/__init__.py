@@ -1,1 +1,1 @@
-"""`ModelImage`: built from its content, or somebody else's, and run by digest."""
+"""`ModelImage`: an image built here, or an existing one; always by digest."""

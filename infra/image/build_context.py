@@ -1,4 +1,4 @@
-"""What goes into an image: its hash, and a copy of it that is the same on every machine."""
+"""The build context of an image: its content hash, and a copy that is identical on every machine."""
 
 import hashlib
 import json
@@ -20,10 +20,7 @@ EPOCH: Final = 315532800
 
 @dataclass(frozen=True, kw_only=True)
 class BuildContext:
-    """A Docker build: the folder, and all else that decides what comes out.
-
-    Raises ValueError when the folder or the Dockerfile in it is not there.
-    """
+    """The inputs of a Docker build; raises ValueError when the folder or the Dockerfile in it does not exist."""
 
     folder: Path
     platform: str
@@ -36,15 +33,15 @@ class BuildContext:
             raise ValueError(f"no {self.dockerfile} in the folder {self.folder} to build an image from")
 
     def files(self) -> list[str]:
-        """Paths, relative to the folder and sorted, of the files and links that `.dockerignore` lets through.
+        """Paths, relative to the folder and sorted, of the files and links that `.dockerignore` does not exclude.
 
-        `.dockerignore` itself stays out: what it says is already done.
+        `.dockerignore` itself is left out: it is applied already.
         """
         ignore = self.folder / ".dockerignore"
         patterns = _patterns(ignore.read_text(encoding="utf-8")) if ignore.is_file() else []
         paths = exclude_paths(str(self.folder), patterns, dockerfile=self.dockerfile)
-        kept = (path for path in paths if path != ".dockerignore" and not _is_folder(self.folder / path))
-        return sorted(Path(path).as_posix() for path in kept)
+        included = (path for path in paths if path != ".dockerignore" and not _is_folder(self.folder / path))
+        return sorted(Path(path).as_posix() for path in included)
 
     def content_hash(self) -> str:
         """SHA-256, in hex, over paths, bytes, executable bits, Dockerfile, build arguments, target and platform.
@@ -61,11 +58,11 @@ class BuildContext:
         return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
     def stage(self, destination: Path) -> None:
-        """Make `destination` a copy of exactly the files that were hashed, the same on every machine.
+        """Make `destination` a copy of exactly the files that were hashed, identical on every machine.
 
-        Modes and times are made from the content alone. The builder's own hash counts modes, so a checkout under
-        another umask would be built anew, and a registry with immutable tags refuses the second push under one
-        tag. BuildKit takes a file for unchanged when its size and time are.
+        Modes and times are derived from the content. The builder's own hash includes modes: a checkout under another
+        umask would be rebuilt, and a registry with immutable tags rejects a second push of a tag. BuildKit treats a
+        file as unchanged when its size and time are.
         """
         shutil.rmtree(destination, ignore_errors=True)
         destination.mkdir(parents=True)
@@ -83,7 +80,7 @@ class BuildContext:
 
 
 def _content_time(path: Path) -> int:
-    """Seconds since 1970, in the years 1980 to 2014, that are another for another content."""
+    """A time derived from the content, in seconds since 1970, in the years 1980 to 2014."""
     digest = hashlib.sha256(repr(_fingerprint(path)).encode()).digest()
     return EPOCH + int.from_bytes(digest[:4]) % 2**30
 

@@ -1,1 +1,1 @@
-"""Alarms, dashboard and the topic that they tell."""
+"""Alarms, their SNS topic, and the dashboard."""

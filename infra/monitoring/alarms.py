@@ -1,4 +1,4 @@
-"""What is worth waking somebody for, as data: which metrics, which limit, for how long. Makes no resource.
+"""Alarm definitions as data: metrics, expression, threshold, periods. Creates no resource.
 
 Sources: "CloudWatch metrics for your Application Load Balancer", "Amazon ECS CloudWatch metrics", "Using math
 expressions with CloudWatch metrics" (docs.aws.amazon.com).
@@ -16,7 +16,7 @@ Dimensions = Mapping[str, Input[str]]
 Comparison = Literal["GreaterThanThreshold", "LessThanThreshold"]
 
 MIN_REQUESTS: Final = 20
-"""Requests a minute below which a rate or a percentile says nothing."""
+"""Requests a minute below which a rate or percentile is not evaluated."""
 ERROR_PERCENT: Final = 1.0
 EMPTY_PERCENT: Final = 5.0
 DRIFT_STARS: Final = 0.5
@@ -25,7 +25,7 @@ BUSY_PERCENT: Final = 90.0
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One time series of CloudWatch and how a minute of it becomes one number."""
+    """A CloudWatch metric and the statistic of its one-minute periods."""
 
     namespace: str
     name: str
@@ -35,10 +35,9 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class Alarm:
-    """A limit on an expression over metrics, crossed in `breaching` of the last `minutes` minutes.
+    """A threshold on an expression over metrics, breached in `breaching` of the last `minutes` minutes.
 
-    role: ends the alarm's name. metrics: by the name that `expression` gives them.
-    missing_is_bad: no data counts as crossing the limit.
+    role: suffix of the alarm's name. metrics: by their names in `expression`. missing_is_bad: missing data breaches.
     """
 
     role: str
@@ -53,7 +52,7 @@ class Alarm:
 
 
 def endpoint_alarms(*, load_balancer: Dimensions, target_group: Dimensions, latency_ms: int) -> Sequence[Alarm]:
-    """What the users of the service feel: errors and slowness."""
+    """Alarms on errors and latency, as users experience them."""
     requests = _load_balancer_metric("RequestCount", load_balancer)
     target_5xx = _load_balancer_metric("HTTPCode_Target_5XX_Count", load_balancer)
     load_balancer_5xx = _load_balancer_metric("HTTPCode_ELB_5XX_Count", load_balancer)
@@ -82,9 +81,9 @@ def endpoint_alarms(*, load_balancer: Dimensions, target_group: Dimensions, late
 
 
 def service_alarms(*, service: Dimensions, target_group: Dimensions, min_tasks: int) -> Sequence[Alarm]:
-    """What the operators have to mend: tasks that fall sick, restart over and over, or run out of room.
+    """Alarms on unhealthy or missing tasks and on CPU and memory utilisation.
 
-    min_tasks: that are wanted at any time of the day; 0 where there may be none.
+    min_tasks: the number of tasks at any hour; 0 where there may be none.
     """
     unhealthy = Metric(
         namespace="AWS/ApplicationELB", name="UnHealthyHostCount", stat="Maximum", dimensions=target_group
@@ -115,7 +114,7 @@ def service_alarms(*, service: Dimensions, target_group: Dimensions, min_tasks: 
 
 
 def model_alarms(*, model: Dimensions) -> Sequence[Alarm]:
-    """What no status code shows: a model that has nothing to say, or says something else than it did in training."""
+    """Alarms on the model's output: empty recommendations, score drift from training."""
     return (
         Alarm(
             role="empty-answers",

@@ -1,4 +1,4 @@
-"""One page that answers: is it up, is it fast, is it full, is the model itself. Makes no resource."""
+"""Dashboard: availability, latency, saturation, model drift. Creates no resource."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -35,12 +35,14 @@ def dashboard_body(
         (elb, name, load_balancer, "Sum")
         for name in ("RequestCount", "HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count", "HTTPCode_Target_4XX_Count")
     ]
-    used: list[Series] = [("AWS/ECS", name, service, "Average") for name in ("CPUUtilization", "MemoryUtilization")]
+    utilisation: list[Series] = [
+        ("AWS/ECS", name, service, "Average") for name in ("CPUUtilization", "MemoryUtilization")
+    ]
     graphs = (
         ("Requests and errors, a minute", requests),
         ("Latency at the load balancer, s", latency),
         ("Targets", targets),
-        ("CPU and memory used, %", used),
+        ("CPU and memory used, %", utilisation),
         ("What the model answered, a minute", _of_model(model, "Sum", "Requests", "Errors", "EmptyAnswers")),
         ("New users and turned away, a minute", _of_model(model, "Sum", "ColdStarts", "Overloaded")),
         (
@@ -57,7 +59,7 @@ def dashboard_body(
         "height": HEIGHT // 2,
         "properties": {"title": "Alarms", "alarms": list(alarm_arns)},
     }
-    widgets = [alarms, *(_graph(place, title, series, region) for place, (title, series) in enumerate(graphs))]
+    widgets = [alarms, *(_graph(position, title, series, region) for position, (title, series) in enumerate(graphs))]
     return json.dumps({"widgets": widgets}, sort_keys=True)
 
 
@@ -65,7 +67,7 @@ def _of_model(model: Mapping[str, str], stat: str, *names: str) -> list[Series]:
     return [(METRICS_NAMESPACE, name, model, stat) for name in names]
 
 
-def _graph(place: int, title: str, series: Sequence[Series], region: str) -> dict[str, Any]:
+def _graph(position: int, title: str, series: Sequence[Series], region: str) -> dict[str, Any]:
     metrics = [
         [
             namespace,
@@ -77,8 +79,8 @@ def _graph(place: int, title: str, series: Sequence[Series], region: str) -> dic
     ]
     return {
         "type": "metric",
-        "x": place % 2 * WIDTH,
-        "y": HEIGHT // 2 + place // 2 * HEIGHT,
+        "x": position % 2 * WIDTH,
+        "y": HEIGHT // 2 + position // 2 * HEIGHT,
         "width": WIDTH,
         "height": HEIGHT,
         "properties": {"title": title, "region": region, "period": 60, "view": "timeSeries", "metrics": metrics},

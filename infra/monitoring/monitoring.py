@@ -1,12 +1,12 @@
-"""Alarms to a topic and a dashboard; nothing at all unless the configuration asks for `watching`."""
+"""Monitoring: alarms to an SNS topic, and a dashboard; no resource unless the settings enable it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.config.settings_operations import MonitoringSettings
+from infra.args import Args, Input
+from infra.config.monitoring import MonitoringSettings
 from infra.endpoint.load_balanced_endpoint import LoadBalancedEndpoint
 from infra.image.model_image import ModelImage
 from infra.monitoring.alarms import Alarm, Dimensions, endpoint_alarms, model_alarms, service_alarms
@@ -14,19 +14,17 @@ from infra.monitoring.dashboard import dashboard_body
 from infra.service.fargate_service import FargateService
 
 
-@dataclass(frozen=True, kw_only=True)
-class EndpointMonitoringArgs:
-    """The load balancer and the target group by the names under which CloudWatch knows them."""
+class EndpointMonitoringArgs(MonitoringSettings):
+    """Arguments of `EndpointMonitoring`, beside its settings: the resources' names in CloudWatch."""
 
-    arn_suffix: pulumi.Input[str]
-    target_group_arn_suffix: pulumi.Input[str]
-    settings: MonitoringSettings
+    arn_suffix: Input[str]
+    target_group_arn_suffix: Input[str]
 
 
 class EndpointMonitoring(pulumi.ComponentResource):
-    """What users feel, and the topic that every alarm goes to; made before the service, which rolls back on it.
+    """Alarms on the endpoint, and the topic of all alarms; created before the service, which rolls back on them.
 
-    rollback_alarm_names: alarms that end a deployment; an alarm that rings when it begins is not looked at.
+    rollback_alarm_names: alarms that end a deployment; ECS ignores an alarm that is active when a deployment starts.
     """
 
     load_balancer: Dimensions
@@ -38,25 +36,25 @@ class EndpointMonitoring(pulumi.ComponentResource):
     def __init__(self, name: str, args: EndpointMonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("recommender:infra:EndpointWatch", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        # Not encrypted: CloudWatch may not use AWS's own SNS key, and an alarm's text is no secret.
+        # Not encrypted: CloudWatch cannot use the AWS-managed SNS key, and an alarm's text is not confidential.
         topic = aws.sns.Topic(f"{name}-alarms", opts=child)
-        if args.settings.alarm_email:
+        if args.alarm_email:
             aws.sns.TopicSubscription(
                 f"{name}-alarms-by-email",
                 topic=topic.arn,
                 protocol="email",
-                endpoint=args.settings.alarm_email,
+                endpoint=args.alarm_email,
                 opts=child,
             )
         self.load_balancer = {"LoadBalancer": args.arn_suffix}
         self.target_group = {"TargetGroup": args.target_group_arn_suffix, **self.load_balancer}
         self.topic_arn = topic.arn
         alarms = [
-            _make(name, alarm, topic.arn, child)
+            _create(name, alarm, topic.arn, child)
             for alarm in endpoint_alarms(
                 load_balancer=self.load_balancer,
                 target_group=self.target_group,
-                latency_ms=args.settings.latency_alarm_ms,
+                latency_ms=args.latency_p95_alarm_ms,
             )
         ]
         self.alarm_arns = [alarm.arn for alarm in alarms]
@@ -64,20 +62,19 @@ class EndpointMonitoring(pulumi.ComponentResource):
         self.register_outputs({"topic_arn": self.topic_arn, "rollback_alarm_names": self.rollback_alarm_names})
 
 
-@dataclass(frozen=True, kw_only=True)
-class ServiceMonitoringArgs:
-    """What runs behind the watched endpoint; `min_tasks` is 0 where there may be none at times."""
+class ServiceMonitoringArgs(Args):
+    """Arguments of `ServiceMonitoring`; model_service: the dimension Service of the model's metrics."""
 
     endpoint: EndpointMonitoring
-    cluster_name: pulumi.Input[str]
-    service_name: pulumi.Input[str]
+    cluster_name: Input[str]
+    service_name: Input[str]
     model_service: str
-    model_version: pulumi.Input[str]
+    model_version: Input[str]
     min_tasks: int
 
 
 class ServiceMonitoring(pulumi.ComponentResource):
-    """Alarms on the tasks and on the model in them, and the dashboard of it all."""
+    """Alarms on the tasks and the model, and the dashboard."""
 
     alarm_arns: Sequence[pulumi.Output[str]]
     dashboard_name: pulumi.Output[str]
@@ -88,11 +85,11 @@ class ServiceMonitoring(pulumi.ComponentResource):
         endpoint = args.endpoint
         service: Dimensions = {"ClusterName": args.cluster_name, "ServiceName": args.service_name}
         model: Dimensions = {"Service": args.model_service, "ModelVersion": args.model_version}
-        wanted = (
+        alarms = (
             *service_alarms(service=service, target_group=endpoint.target_group, min_tasks=args.min_tasks),
             *model_alarms(model=model),
         )
-        self.alarm_arns = [_make(name, alarm, endpoint.topic_arn, child).arn for alarm in wanted]
+        self.alarm_arns = [_create(name, alarm, endpoint.topic_arn, child).arn for alarm in alarms]
         body = pulumi.Output.all(
             region=aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region,
             load_balancer=endpoint.load_balancer,
@@ -109,41 +106,38 @@ class ServiceMonitoring(pulumi.ComponentResource):
 def monitor_endpoint(
     name: str, endpoint: LoadBalancedEndpoint, settings: MonitoringSettings
 ) -> EndpointMonitoring | None:
-    """The endpoint's alarms, or None where nobody asked to watch."""
-    if not settings.on:
+    """The endpoint's alarms; None unless monitoring is enabled."""
+    if not settings.enabled:
         return None
     args = EndpointMonitoringArgs(
-        arn_suffix=endpoint.arn_suffix,
-        target_group_arn_suffix=endpoint.target_group_arn_suffix,
-        settings=settings,
+        **settings.args(), arn_suffix=endpoint.arn_suffix, target_group_arn_suffix=endpoint.target_group_arn_suffix
     )
     return EndpointMonitoring(name, args)
 
 
-def rollback_alarms(watch: EndpointMonitoring | None) -> Sequence[pulumi.Output[str]]:
-    """Names of the alarms that end a deployment; none without a watch."""
-    return watch.rollback_alarm_names if watch else ()
+def rollback_alarms(monitoring: EndpointMonitoring | None) -> Sequence[pulumi.Output[str]]:
+    """The names of the alarms that end a deployment; none without monitoring."""
+    return monitoring.rollback_alarm_names if monitoring else ()
 
 
 def monitor_service(
-    name: str, watch: EndpointMonitoring | None, service: FargateService, image: ModelImage, *, min_tasks: int
+    name: str, monitoring: EndpointMonitoring | None, service: FargateService, image: ModelImage, *, min_tasks: int
 ) -> None:
-    """The service's alarms and the dashboard, where the endpoint is watched."""
-    if watch:
-        args = ServiceMonitoringArgs(
-            endpoint=watch,
-            cluster_name=service.cluster_name,
-            service_name=service.service_name,
-            model_service=name,
-            model_version=image.model_version,
-            min_tasks=min_tasks,
-        )
-        ServiceMonitoring(name, args)
+    """The service's alarms and the dashboard; nothing without monitoring."""
+    if monitoring is None:
+        return
+    args = ServiceMonitoringArgs(
+        endpoint=monitoring,
+        cluster_name=service.cluster_name,
+        service_name=service.service_name,
+        model_service=name,
+        model_version=image.model_version,
+        min_tasks=min_tasks,
+    )
+    ServiceMonitoring(name, args)
 
 
-def _make(
-    name: str, alarm: Alarm, topic_arn: pulumi.Input[str], opts: pulumi.ResourceOptions
-) -> aws.cloudwatch.MetricAlarm:
+def _create(name: str, alarm: Alarm, topic_arn: Input[str], opts: pulumi.ResourceOptions) -> aws.cloudwatch.MetricAlarm:
     queries = [
         aws.cloudwatch.MetricAlarmMetricQueryArgs(
             id=key,

@@ -1,1 +1,1 @@
-"""`Network`: the default VPC, a given one, or a new one."""
+"""`Network`: the default VPC, an existing one, or a new one."""

@@ -1,50 +1,24 @@
-"""A way to AWS's own services that does not lead through the internet: VPC endpoints."""
+"""VPC endpoints: private routes to AWS services."""
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_aws as aws
 
-HTTPS_PORT: Final = 443
-
-BASE_SERVICES: Final = ("ecr.api", "ecr.dkr", "logs")
-"""What every task needs, beside S3, where the layers of images lie. Source:
-https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
-("Amazon ECR interface VPC endpoints (AWS PrivateLink)")"""
+from infra.args import Input
+from infra.aws_limits import HTTPS_PORT
 
 
-EC2_SERVICES: Final = ("ecs", "ecs-agent", "ecs-telemetry")
-"""What the agent on a machine of one's own needs. Source:
-https://docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html
-("Amazon ECS interface VPC endpoints (AWS PrivateLink)")"""
-
-
-def endpoint_services(secret_arns: Iterable[str], *, enable_execute_command: bool, instances: bool) -> tuple[str, ...]:
-    """The services that tasks, and with `instances` the machines, talk to, sorted; named as their endpoints are."""
-    arns = list(secret_arns)
-    wanted = set(BASE_SERVICES)
-    if any(":secretsmanager:" in arn for arn in arns):
-        wanted.add("secretsmanager")
-    if any(":ssm:" in arn for arn in arns):
-        wanted.add("ssm")
-    if enable_execute_command:
-        wanted.add("ssmmessages")
-    if instances:
-        wanted.update(EC2_SERVICES)
-    return tuple(sorted(wanted))
-
-
-def private_endpoints(
+def create_vpc_endpoints(
     name: str,
     *,
-    vpc_id: pulumi.Input[str],
-    subnet_ids: pulumi.Input[Sequence[str]],
+    vpc_id: Input[str],
+    subnet_ids: Input[Sequence[str]],
     services: Sequence[str],
     after: pulumi.Resource,
     parent: pulumi.Resource,
 ) -> None:
-    """An interface endpoint a service, open to the VPC alone, and a gateway to S3 in every route table.
+    """Interface endpoints, reachable from the VPC only, and a gateway endpoint for S3 in every route table.
 
     after: the VPC with all its route tables.
     """
@@ -63,7 +37,7 @@ def private_endpoints(
         opts=child,
     )
     group = aws.ec2.SecurityGroup(
-        f"{name}-endpoints-group", description="VPC endpoints of the recommender", vpc_id=vpc_id, opts=child
+        f"{name}-endpoints-group", description=f"VPC endpoints of the {pulumi.get_project()}", vpc_id=vpc_id, opts=child
     )
     aws.vpc.SecurityGroupIngressRule(
         f"{name}-endpoints-from-vpc",

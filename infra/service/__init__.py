@@ -1,1 +1,1 @@
-"""`FargateService` and tasks that end: task definition, roles, capacity, scaling, rollback."""
+"""`FargateService`, an ECS service, and `BatchJobs`: capacity, autoscaling, roles, logs, failure diagnosis."""

@@ -1,4 +1,4 @@
-"""More tasks when they are busy or the clock says so, fewer when they are not, none when nobody works."""
+"""Application Auto Scaling of the service: target tracking, scheduled minimums, working hours."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -6,7 +6,8 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from infra.config.settings_tasks import ScalingSettings, WorkingHours
+from infra.args import Input
+from infra.config.service import ServiceSettings, WorkingHours
 
 SCALE_OUT_COOLDOWN_SECONDS: Final = 30
 SCALE_IN_COOLDOWN_SECONDS: Final = 300
@@ -14,49 +15,50 @@ SCALE_IN_COOLDOWN_SECONDS: Final = 300
 
 def autoscale(
     name: str,
-    settings: ScalingSettings,
+    settings: ServiceSettings,
     *,
-    desired_count: int,
-    cluster_name: pulumi.Input[str],
-    service_name: pulumi.Input[str],
-    request_label: pulumi.Input[str],
+    cluster_name: Input[str],
+    service_name: Input[str],
+    request_label: Input[str],
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """Let the number of the service's tasks follow the load and the clock, if it is to.
+    """Scale the service's number of tasks by load and schedule, if the settings say so.
 
-    desired_count: the fewest tasks, where the clock says nothing else.
     request_label: of the metric that counts the target group's requests.
     """
-    if not settings.on:
+    if not settings.autoscales:
         return
-    most = max(settings.max_count, desired_count, *(floor.fewest for floor in settings.scheduled_minimums), 0)
-    # The clock moves both bounds; a deployment at noon must not bring back those of the night.
-    by_clock = pulumi.ResourceOptions(ignore_changes=["minCapacity", "maxCapacity"] if settings.scheduled else None)
+    minimums = [minimum.min_count for minimum in settings.scheduled_minimums]
+    max_count = max(settings.max_count, settings.desired_count, *minimums, 0)
+    # Schedules change both bounds; a deployment must not reset them.
+    ignored = ["minCapacity", "maxCapacity"] if settings.scales_by_schedule else None
     target = aws.appautoscaling.Target(
         f"{name}-scaling",
         service_namespace="ecs",
         scalable_dimension="ecs:service:DesiredCount",
         resource_id=pulumi.Output.concat("service/", cluster_name, "/", service_name),
-        min_capacity=desired_count,
-        max_capacity=most,
-        opts=pulumi.ResourceOptions.merge(opts, by_clock),
+        min_capacity=settings.desired_count,
+        max_capacity=max_count,
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=ignored)),
     )
-    for role, (metric, aim) in _aims(settings).items():
-        _track(name, role, target, metric, aim, request_label if role == "requests" else None, opts)
-    for floor in settings.scheduled_minimums:
-        _at(name, floor.name, target, floor.schedule, floor.timezone, floor.fewest, most, opts)
-    if hours := settings.working_hours:
-        _at(name, "open", target, _cron(hours, hours.start), hours.timezone, desired_count, most, opts)
-        _at(name, "close", target, _cron(hours, hours.end), hours.timezone, 0, 0, opts)
+    for role, (metric, goal) in _targets(settings).items():
+        _track(name, role, target, metric, goal, request_label if role == "requests" else None, opts)
+    for minimum in settings.scheduled_minimums:
+        _schedule(name, minimum.name, target, minimum.schedule, minimum.timezone, (minimum.min_count, max_count), opts)
+    if hours := settings.hours:
+        open_bounds = settings.desired_count, max_count
+        _schedule(name, "open", target, _cron(hours, hours.start), hours.timezone, open_bounds, opts)
+        _schedule(name, "close", target, _cron(hours, hours.end), hours.timezone, (0, 0), opts)
 
 
-def _aims(settings: ScalingSettings) -> Mapping[str, tuple[str, int]]:
-    aims = {
+def _targets(settings: ServiceSettings) -> Mapping[str, tuple[str, int]]:
+    """Metric and target value of each target tracking policy."""
+    targets = {
         "cpu": ("ECSServiceAverageCPUUtilization", settings.cpu_target_percent),
         "memory": ("ECSServiceAverageMemoryUtilization", settings.memory_target_percent),
         "requests": ("ALBRequestCountPerTarget", settings.requests_per_target),
     }
-    return {role: aim for role, aim in aims.items() if settings.max_count and aim[1]}
+    return {role: target for role, target in targets.items() if settings.max_count and target[1]}
 
 
 def _track(
@@ -64,8 +66,8 @@ def _track(
     role: str,
     target: aws.appautoscaling.Target,
     metric: str,
-    aim: int,
-    label: pulumi.Input[str] | None,
+    goal: int,
+    label: Input[str] | None,
     opts: pulumi.ResourceOptions,
 ) -> None:
     aws.appautoscaling.Policy(
@@ -78,7 +80,7 @@ def _track(
             predefined_metric_specification=aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecificationArgs(
                 predefined_metric_type=metric, resource_label=label
             ),
-            target_value=aim,
+            target_value=goal,
             scale_out_cooldown=SCALE_OUT_COOLDOWN_SECONDS,
             scale_in_cooldown=SCALE_IN_COOLDOWN_SECONDS,
         ),
@@ -86,14 +88,13 @@ def _track(
     )
 
 
-def _at(
+def _schedule(
     name: str,
     role: str,
     target: aws.appautoscaling.Target,
     schedule: str,
     timezone: str,
-    fewest: int,
-    most: int,
+    bounds: tuple[int, int],
     opts: pulumi.ResourceOptions,
 ) -> None:
     aws.appautoscaling.ScheduledAction(
@@ -104,7 +105,7 @@ def _at(
         schedule=schedule,
         timezone=timezone,
         scalable_target_action=aws.appautoscaling.ScheduledActionScalableTargetActionArgs(
-            min_capacity=fewest, max_capacity=most
+            min_capacity=bounds[0], max_capacity=bounds[1]
         ),
         opts=opts,
     )

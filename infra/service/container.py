@@ -1,51 +1,61 @@
-"""The container of a task, as ECS wants it described."""
+"""ECS container definitions."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
 
-from infra.contract import CONTAINER_NAME, CONTAINER_PORT, CONTAINER_USER, HEALTH_COMMAND
+from infra.args import Input
 from infra.errors import ProgramError
 
 STOP_TIMEOUT_SECONDS: Final = 30
 
 
-def container_definitions(
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    """What the container of a service and that of a batch job share.
+
+    user: uid:gid; empty: the image's own. environment: readable by anyone who may describe the task; a secret Output
+    in it is rejected, since it would make the whole JSON secret and hide every later change. secrets: variables by
+    the ARN of a Secrets Manager secret or an SSM parameter.
+    """
+
+    name: str
+    image: Input[str]
+    user: str
+    environment: Mapping[str, Input[str]]
+    secrets: Mapping[str, str]
+
+
+def service_container_definitions(
+    container: Container,
     *,
-    image: pulumi.Input[str],
-    environment: Mapping[str, pulumi.Input[str]],
-    secrets: Mapping[str, str],
-    log_group: pulumi.Input[str],
-    region: pulumi.Input[str],
+    log_group: Input[str],
+    region: Input[str],
+    port: int,
+    health_command: Sequence[str],
     start_seconds: int,
     enable_execute_command: bool,
 ) -> pulumi.Output[str]:
-    """The service's container definitions as JSON that is the same for the same content.
+    """The definition of a service's container, as JSON that is the same for the same content.
 
-    environment: readable by anyone who may look at the task; a secret Output in it is refused, since it would
-        turn the whole JSON secret and hide every later change.
-    secrets: variables by the ARN of a Secrets Manager secret or an SSM parameter.
-    start_seconds: in which a failing health check does not count, at most 300.
-    enable_execute_command: leave room for ECS Exec, whose agent writes to the root file system. Source:
+    The container gets its port as PORT. health_command: as in Docker's HEALTHCHECK; empty: no container health check.
+    start_seconds: in which its failures do not count, at most 300. enable_execute_command: writable root file system,
+        which the agent of ECS Exec needs. Source:
         https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
         ("Monitor Amazon ECS containers with ECS Exec")
     """
-    definition = _container(
-        image=image,
-        environment={**environment, "PORT": str(CONTAINER_PORT)},
-        secrets=secrets,
-        log_group=log_group,
-        region=region,
-    )
-    definition["portMappings"] = [{"containerPort": CONTAINER_PORT, "hostPort": CONTAINER_PORT, "protocol": "tcp"}]
-    definition["healthCheck"] = {
-        "command": list(HEALTH_COMMAND),
-        "interval": 10,
-        "timeout": 5,
-        "retries": 3,
-        "startPeriod": start_seconds,
-    }
+    definition = _definition(container, {"PORT": str(port)}, log_group, region)
+    definition["portMappings"] = [{"containerPort": port, "hostPort": port, "protocol": "tcp"}]
+    if health_command:
+        definition["healthCheck"] = {
+            "command": list(health_command),
+            "interval": 10,
+            "timeout": 5,
+            "retries": 3,
+            "startPeriod": start_seconds,
+        }
     if enable_execute_command:
         definition["readonlyRootFilesystem"] = False
         definition["linuxParameters"] = {**definition["linuxParameters"], "initProcessEnabled": True}
@@ -53,42 +63,31 @@ def container_definitions(
 
 
 def batch_container_definitions(
-    *,
-    image: pulumi.Input[str],
-    command: Sequence[str],
-    environment: Mapping[str, pulumi.Input[str]],
-    secrets: Mapping[str, str],
-    log_group: pulumi.Input[str],
-    region: pulumi.Input[str],
+    container: Container, command: Sequence[str], *, log_group: Input[str], region: Input[str]
 ) -> pulumi.Output[str]:
-    """The container definitions, as JSON, of a run of the same image that ends.
+    """The definition of a batch job's container, as JSON.
 
-    command: in place of the image's own entry point; each word stays whole. The root file system can be written,
-        since work that ends wants /tmp, which Fargate gives a non-root user in no other way.
+    command: replaces the image's entry point, each argument unchanged. The root file system is writable: a job needs
+        /tmp, which Fargate offers a non-root user in no other way.
     """
-    definition = _container(image=image, environment=environment, secrets=secrets, log_group=log_group, region=region)
+    definition = _definition(container, {}, log_group, region)
     definition["entryPoint"], definition["command"] = list(command[:1]), list(command[1:])
     definition["readonlyRootFilesystem"] = False
     return pulumi.Output.json_dumps([definition], sort_keys=True)
 
 
-def _container(
-    *,
-    image: pulumi.Input[str],
-    environment: Mapping[str, pulumi.Input[str]],
-    secrets: Mapping[str, str],
-    log_group: pulumi.Input[str],
-    region: pulumi.Input[str],
+def _definition(
+    container: Container, variables: Mapping[str, str], log_group: Input[str], region: Input[str]
 ) -> dict[str, Any]:
     return {
-        "name": CONTAINER_NAME,
-        "image": image,
+        "name": container.name,
+        "image": container.image,
         "essential": True,
-        "user": CONTAINER_USER,
+        **({"user": container.user} if container.user else {}),
         "readonlyRootFilesystem": True,
         "linuxParameters": {"capabilities": {"drop": ["ALL"]}},
-        "environment": _plain(environment),
-        "secrets": [{"name": name, "valueFrom": arn} for name, arn in sorted(secrets.items())],
+        "environment": _environment({**container.environment, **variables}),
+        "secrets": [{"name": name, "valueFrom": arn} for name, arn in sorted(container.secrets.items())],
         "stopTimeout": STOP_TIMEOUT_SECONDS,
         "logConfiguration": {
             "logDriver": "awslogs",
@@ -101,7 +100,7 @@ def _container(
     }
 
 
-def _plain(environment: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[list[dict[str, str]]]:
+def _environment(environment: Mapping[str, Input[str]]) -> pulumi.Output[list[dict[str, str]]]:
     async def check() -> bool:
         for name, value in environment.items():
             if isinstance(value, pulumi.Output) and await value.is_secret():
@@ -113,5 +112,5 @@ def _plain(environment: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[list[d
 
     variables = pulumi.Output.all(**environment)
     return pulumi.Output.all(variables, check()).apply(
-        lambda found: [{"name": name, "value": value} for name, value in sorted(found[0].items())]
+        lambda known: [{"name": name, "value": value} for name, value in sorted(known[0].items())]
     )

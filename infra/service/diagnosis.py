@@ -1,4 +1,4 @@
-"""Why ECS gave a version up, in its own words and the container's; takes boto3 clients and imports no Pulumi."""
+"""Diagnosis of a failed ECS deployment from AWS's APIs; takes boto3 clients and imports no Pulumi."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
@@ -8,55 +8,58 @@ from botocore.exceptions import BotoCoreError, ClientError
 Clients = Callable[[str], Any]
 """A service's name, such as "ecs", to a boto3 client of it."""
 
-TASKS: Final = 3
-EVENTS: Final = 5
-LOG_LINES: Final = 15
-TASKS_A_CALL: Final = 100
+MAX_TASKS: Final = 3
+MAX_EVENTS: Final = 5
+MAX_LOG_LINES: Final = 15
+TASKS_PER_CALL: Final = 100
 """Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html ("DescribeTasks")"""
 
 
-def explain(clients: Clients, *, cluster: str, service: str, task_definition: str, verdict: str) -> str:
-    """Tell why the deployment of a task definition failed: never raises for what AWS does not tell.
+def diagnose_deployment(clients: Clients, *, cluster: str, service: str, task_definition: str, verdict: str) -> str:
+    """The reasons why a deployment failed, as lines of text; parts that AWS does not answer are marked, not raised.
 
-    task_definition: ARN of the revision that was wanted. verdict: what became of it, such as "was rolled back".
-    The lines after the first: ECS's own reason and events, why tasks stopped, which targets are not healthy and
-    why, and the last lines that a task of this revision wrote.
+    task_definition: ARN of the new revision. verdict: the outcome, such as "was rolled back".
+    After the first line: ECS's reason and events, why tasks stopped, which targets are unhealthy and why, and the last
+    log lines of a task of this revision.
     """
     lines = [f"the deployment of {task_definition.rpartition('/')[2]} {verdict}"]
     for part in (_rollout, _stopped, _targets, _last_log_lines):
         try:
             lines += part(clients, cluster, service, task_definition)
         except (ClientError, BotoCoreError) as error:
-            lines.append(f"  (not to be had: {error})")
+            lines.append(f"  (not available: {error})")
     return "\n".join(lines)
 
 
 def _rollout(clients: Clients, cluster: str, service: str, task_definition: str) -> Iterator[str]:
-    for found in clients("ecs").describe_services(cluster=cluster, services=[service])["services"]:
-        for deployment in found["deployments"]:
+    for described in clients("ecs").describe_services(cluster=cluster, services=[service])["services"]:
+        for deployment in described["deployments"]:
             reason = deployment.get("rolloutStateReason")
             if deployment["taskDefinition"] == task_definition and reason:
                 yield f"  ECS: {reason}"
-        yield from (f"  event: {event['message']}" for event in found.get("events", [])[:EVENTS])
+        yield from (f"  event: {event['message']}" for event in described.get("events", [])[:MAX_EVENTS])
 
 
 def _stopped(clients: Clients, cluster: str, service: str, task_definition: str) -> Iterator[str]:
-    for task in _tasks(clients, cluster, task_definition, "STOPPED")[:TASKS]:
-        codes = [str(one["exitCode"]) for one in task["containers"] if one.get("exitCode") is not None]
-        reasons = [str(one["reason"]) for one in task["containers"] if one.get("reason")]
+    for task in _tasks(clients, cluster, task_definition, "STOPPED")[:MAX_TASKS]:
+        codes = [
+            str(container["exitCode"]) for container in task["containers"] if container.get("exitCode") is not None
+        ]
+        reasons = [str(container["reason"]) for container in task["containers"] if container.get("reason")]
         why = "; ".join([str(task.get("stoppedReason") or "no reason given"), *reasons])
         yield f"  task {_short(task)} stopped: {why} (exit {', '.join(codes) or '?'})"
 
 
 def _targets(clients: Clients, cluster: str, service: str, task_definition: str) -> Iterator[str]:
-    for found in clients("ecs").describe_services(cluster=cluster, services=[service])["services"]:
-        for group in [one["targetGroupArn"] for one in found.get("loadBalancers", []) if one.get("targetGroupArn")]:
+    for described in clients("ecs").describe_services(cluster=cluster, services=[service])["services"]:
+        balancers = described.get("loadBalancers", [])
+        for group in [entry["targetGroupArn"] for entry in balancers if entry.get("targetGroupArn")]:
             health = clients("elbv2").describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
             for target in health:
                 state = target["TargetHealth"]
                 if state["State"] not in ("healthy", "draining"):
-                    told = " - ".join(state[key] for key in ("Reason", "Description") if state.get(key))
-                    yield f"  target {target['Target']['Id']} is {state['State']}: {told or 'no reason given'}"
+                    reason = " - ".join(state[key] for key in ("Reason", "Description") if state.get(key))
+                    yield f"  target {target['Target']['Id']} is {state['State']}: {reason or 'no reason given'}"
 
 
 def _last_log_lines(clients: Clients, cluster: str, service: str, task_definition: str) -> Iterator[str]:
@@ -67,13 +70,13 @@ def _last_log_lines(clients: Clients, cluster: str, service: str, task_definitio
 
 
 def _tasks(clients: Clients, cluster: str, task_definition: str, status: str) -> list[dict[str, Any]]:
-    """The tasks of this revision with this desired status, those that stopped last first."""
+    """The tasks of this revision with this desired status, the most recently stopped first."""
     ecs = clients("ecs")
     family = task_definition.rpartition("/")[2].rpartition(":")[0]
-    arns = ecs.list_tasks(cluster=cluster, family=family, desiredStatus=status)["taskArns"][:TASKS_A_CALL]
+    arns = ecs.list_tasks(cluster=cluster, family=family, desiredStatus=status)["taskArns"][:TASKS_PER_CALL]
     tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
-    ours = [task for task in tasks if task["taskDefinitionArn"] == task_definition]
-    return sorted(ours, key=lambda task: str(task.get("stoppedAt", "")), reverse=True)
+    of_revision = [task for task in tasks if task["taskDefinitionArn"] == task_definition]
+    return sorted(of_revision, key=lambda task: str(task.get("stoppedAt", "")), reverse=True)
 
 
 def _log(clients: Clients, task_definition: str, task: dict[str, Any]) -> Sequence[str]:
@@ -81,14 +84,14 @@ def _log(clients: Clients, task_definition: str, task: dict[str, Any]) -> Sequen
     container = described["containerDefinitions"][0]
     options = (container.get("logConfiguration") or {}).get("options") or {}
     if "awslogs-group" not in options:
-        return ["(it keeps no log)"]
+        return ["(no log is configured)"]
     stream = f"{options.get('awslogs-stream-prefix')}/{container['name']}/{task['taskArn'].rpartition('/')[2]}"
     logs = clients("logs")
     try:
-        events = logs.get_log_events(logGroupName=options["awslogs-group"], logStreamName=stream, limit=LOG_LINES)
+        events = logs.get_log_events(logGroupName=options["awslogs-group"], logStreamName=stream, limit=MAX_LOG_LINES)
     except logs.exceptions.ResourceNotFoundException:
-        return ["(it wrote none)"]
-    return [str(event["message"]) for event in events["events"][-LOG_LINES:]] or ["(it wrote none)"]
+        return ["(none)"]
+    return [str(event["message"]) for event in events["events"][-MAX_LOG_LINES:]] or ["(none)"]
 
 
 def _short(task: dict[str, Any]) -> str:

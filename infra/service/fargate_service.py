@@ -1,53 +1,67 @@
-"""The tasks: as many as wanted, replaced one after the other, rolled back when they do not get healthy."""
+"""The ECS service: tasks behind a target group, replaced one by one, rolled back when they do not become healthy."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import pulumi
 import pulumi_aws as aws
+from pydantic import model_validator
 
-from infra.config.settings import CpuArchitecture, ServiceSettings
-from infra.contract import CONTAINER_NAME, CONTAINER_PORT
+from infra.args import Input, Subnets, Target
+from infra.config.image import CpuArchitecture
+from infra.config.service import ServiceSettings, check_instance_architecture
 from infra.service.autoscaling import autoscale
 from infra.service.capacity import service_capacity
-from infra.service.container import container_definitions
+from infra.service.container import Container, service_container_definitions
 from infra.service.roles import exec_policy
-from infra.service.rollback import explain_failures, running_task_definition
+from infra.service.rollback import deployment_failure_hook, running_task_definition
 from infra.service.security_groups import task_security_group
 from infra.service.task import TaskArgs, define_task
 
 DEPLOYMENT_TIMEOUT: Final = "20m"
 
 
-@dataclass(frozen=True, kw_only=True)
-class FargateServiceArgs:
-    """What runs, where, and behind what.
+class FargateServiceArgs(ServiceSettings):
+    """Arguments of `FargateService`, beside its settings.
 
-    image_uri: by digest. repository_arns: the ECR repositories that it is pulled from.
-    request_label: of the metric that counts requests, for autoscaling.
-    environment: what the image must be told, beside the settings' own.
-    rollback_alarms: names of alarms that end a deployment when they ring.
-    wait_for: what must be there before the service, and go after it: the load balancer's listener.
+    subnets: of the tasks. target: where they register. image_uri: by digest. repository_arns: the ECR repositories that
+    it is pulled from. container_port: on which the container listens, also in its variable PORT. health_command: as in
+    Docker's HEALTHCHECK; empty: the load balancer's health check alone. user: uid:gid; empty: the image's own.
+    environment: readable by anyone who may describe the task; a secret Output is rejected. rollback_alarms: names of
+    alarms that end a deployment.
     """
 
-    vpc_id: pulumi.Input[str]
-    subnet_ids: pulumi.Input[Sequence[str]]
-    assign_public_ip: bool
-    load_balancer_security_group_id: pulumi.Input[str]
-    target_group_arn: pulumi.Input[str]
-    request_label: pulumi.Input[str]
-    wait_for: Sequence[pulumi.Resource]
-    image_uri: pulumi.Input[str]
-    repository_arns: Sequence[pulumi.Input[str]]
-    environment: Mapping[str, pulumi.Input[str]]
-    cpu_architecture: CpuArchitecture
-    rollback_alarms: Sequence[pulumi.Input[str]] = ()
-    settings: ServiceSettings
+    subnets: Subnets
+    target: Target
+    image_uri: Input[str]
+    repository_arns: Sequence[Input[str]] = ()
+    cpu_architecture: CpuArchitecture = "X86_64"
+    container_name: str = "app"
+    container_port: int = 8080
+    health_command: tuple[str, ...] = ()
+    user: str = ""
+    environment: Mapping[str, Input[str]] = {}  # type: ignore[assignment]
+    rollback_alarms: Sequence[Input[str]] = ()
+
+    @model_validator(mode="after")
+    def _check_architecture(self) -> Self:
+        check_instance_architecture(self, self.cpu_architecture)
+        return self
+
+    @property
+    def container(self) -> Container:
+        """The container of the service."""
+        return Container(
+            name=self.container_name,
+            image=self.image_uri,
+            user=self.user,
+            environment=self.environment,
+            secrets=self.secrets,
+        )
 
 
 class FargateService(pulumi.ComponentResource):
-    """An ECS service behind a target group: on Fargate, unless its settings say EC2."""
+    """An ECS service behind a target group: on Fargate, or with launch_type EC2 on instances."""
 
     cluster_arn: pulumi.Output[str]
     cluster_name: pulumi.Output[str]
@@ -58,20 +72,21 @@ class FargateService(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: FargateServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("recommender:infra:FargateService", name, None, opts)
-        settings = args.settings
         child = pulumi.ResourceOptions(parent=self)
         cluster = aws.ecs.Cluster(f"{name}-cluster", opts=child)
         task = define_task(name, _task_args(args), self)
         security_group, rules = task_security_group(
-            name, vpc_id=args.vpc_id, load_balancer_group_id=args.load_balancer_security_group_id, opts=child
+            name,
+            vpc_id=args.subnets.vpc_id,
+            load_balancer_group_id=args.target.security_group_id,
+            container_port=args.container_port,
+            opts=child,
         )
         capacity = service_capacity(
             name,
-            settings.capacity,
+            args,
             cluster=cluster,
-            vpc_id=args.vpc_id,
-            subnet_ids=args.subnet_ids,
-            assign_public_ip=args.assign_public_ip,
+            subnets=args.subnets,
             cpu_architecture=args.cpu_architecture,
             opts=child,
         )
@@ -81,36 +96,36 @@ class FargateService(pulumi.ComponentResource):
             task_definition=task.definition.arn,
             launch_type=capacity.launch_type,
             capacity_provider_strategies=capacity.strategies,
-            force_new_deployment=True if capacity.strategies else None,  # or a changed strategy is refused
-            enable_execute_command=settings.enable_execute_command or None,
-            desired_count=settings.desired_count,
+            force_new_deployment=True if capacity.strategies else None,  # required to change a strategy
+            enable_execute_command=args.enable_execute_command or None,
+            desired_count=args.desired_count,
             deployment_minimum_healthy_percent=100,
             deployment_maximum_percent=200,
             deployment_circuit_breaker=aws.ecs.ServiceDeploymentCircuitBreakerArgs(enable=True, rollback=True),
             alarms=_alarms(args.rollback_alarms),
-            health_check_grace_period_seconds=settings.health_check_grace_seconds,
+            health_check_grace_period_seconds=args.health_check_grace_seconds,
             wait_for_steady_state=True,
             load_balancers=[
                 aws.ecs.ServiceLoadBalancerArgs(
-                    target_group_arn=args.target_group_arn,
-                    container_name=CONTAINER_NAME,
-                    container_port=CONTAINER_PORT,
+                    target_group_arn=args.target.target_group_arn,
+                    container_name=args.container_name,
+                    container_port=args.container_port,
                 )
             ],
             network_configuration=aws.ecs.ServiceNetworkConfigurationArgs(
-                subnets=args.subnet_ids,
+                subnets=args.subnets.ids,
                 security_groups=[security_group.id],
-                # On EC2 the machine has the address, and pulls and logs for the task.
-                assign_public_ip=args.assign_public_ip and settings.capacity.launch_type == "FARGATE",
+                # On EC2 the instance has the address, and pulls and logs for the task.
+                assign_public_ip=args.subnets.assign_public_ip and args.launch_type == "FARGATE",
             ),
             enable_ecs_managed_tags=True,
             propagate_tags="SERVICE",
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*args.wait_for, *rules, *task.grants, *capacity.wait_for],
-                # With autoscaling the number of tasks is its business; without, it is this program's.
-                ignore_changes=["desiredCount"] if settings.scaling.on else None,
-                hooks=explain_failures(name),
+                depends_on=[args.target.listener, *rules, *task.grants, *capacity.wait_for],
+                # Autoscaling, where there is any, owns the number of tasks.
+                ignore_changes=["desiredCount"] if args.autoscales else None,
+                hooks=deployment_failure_hook(name),
                 custom_timeouts=pulumi.CustomTimeouts(
                     create=DEPLOYMENT_TIMEOUT, update=DEPLOYMENT_TIMEOUT, delete=DEPLOYMENT_TIMEOUT
                 ),
@@ -118,11 +133,10 @@ class FargateService(pulumi.ComponentResource):
         )
         autoscale(
             name,
-            settings.scaling,
-            desired_count=settings.desired_count,
+            args,
             cluster_name=cluster.name,
             service_name=service.name,
-            request_label=args.request_label,
+            request_label=args.target.request_label,
             opts=child,
         )
         self.cluster_arn = cluster.arn
@@ -144,27 +158,26 @@ class FargateService(pulumi.ComponentResource):
 
 
 def _task_args(args: FargateServiceArgs) -> TaskArgs:
-    settings = args.settings
     return TaskArgs(
-        launch_type=settings.capacity.launch_type,
-        cpu=settings.cpu,
-        memory_mib=settings.memory_mib,
+        launch_type=args.launch_type,
+        cpu=args.cpu,
+        memory_mib=args.memory_mib,
         cpu_architecture=args.cpu_architecture,
-        containers=lambda log_group, region: container_definitions(
-            image=args.image_uri,
-            environment={**settings.environment, **args.environment},
-            secrets=settings.secrets,
+        containers=lambda log_group, region: service_container_definitions(
+            args.container,
             log_group=log_group,
             region=region,
-            start_seconds=settings.container_start_seconds,
-            enable_execute_command=settings.enable_execute_command,
+            port=args.container_port,
+            health_command=args.health_command,
+            start_seconds=args.container_start_seconds,
+            enable_execute_command=args.enable_execute_command,
         ),
         repository_arns=args.repository_arns,
-        secrets=settings.secrets,
-        log_retention_days=settings.log_retention_days,
-        task_policy=exec_policy() if settings.enable_execute_command else None,
+        secrets=args.secrets,
+        log_retention_days=args.log_retention_days,
+        task_policy=exec_policy() if args.enable_execute_command else None,
     )
 
 
-def _alarms(names: Sequence[pulumi.Input[str]]) -> aws.ecs.ServiceAlarmsArgs | None:
+def _alarms(names: Sequence[Input[str]]) -> aws.ecs.ServiceAlarmsArgs | None:
     return aws.ecs.ServiceAlarmsArgs(alarm_names=list(names), enable=True, rollback=True) if names else None

@@ -1,23 +1,23 @@
-"""Machines of one's own for the tasks: as many EC2 instances as the tasks need, added and taken away by ECS."""
+"""EC2 instances for the tasks: a capacity provider whose Auto Scaling group ECS sizes."""
 
 import base64
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.config.settings import CpuArchitecture
-from infra.service.roles import POLICY_VERSION
+from infra.args import Input, Subnets
+from infra.config.image import CpuArchitecture
+from infra.iam import trust_policy
 from infra.service.security_groups import allow_https_out
 
 IMAGES: Final[Mapping[CpuArchitecture, str]] = {
     "X86_64": "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id",
     "ARM64": "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/arm64/recommended/image_id",
 }
-"""The current ECS-optimised image, looked up by EC2 whenever it starts a machine, so that no new one is out of date.
+"""The current ECS-optimised AMI, resolved by EC2 at each launch, so that no new instance is out of date.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/retrieve-ecs-optimized_AMI.html
 ("Retrieving Amazon ECS-optimized Linux AMI metadata")"""
 
@@ -27,19 +27,17 @@ ROOT_VOLUME_GIB: Final = 30
 
 @dataclass(frozen=True, kw_only=True)
 class InstancesArgs:
-    """Which machines, and where. assign_public_ip: where that is their only way out."""
+    """The instances and their subnets."""
 
-    cluster_name: pulumi.Input[str]
-    vpc_id: pulumi.Input[str]
-    subnet_ids: pulumi.Input[Sequence[str]]
-    assign_public_ip: bool
+    cluster_name: Input[str]
+    subnets: Subnets
     cpu_architecture: CpuArchitecture
     instance_type: str
     max_instances: int
 
 
 def instance_provider(name: str, args: InstancesArgs, opts: pulumi.ResourceOptions) -> aws.ecs.CapacityProvider:
-    """A capacity provider whose group of machines ECS sizes; a machine with tasks is not taken away.
+    """A capacity provider with managed scaling; an instance with tasks is not terminated.
 
     Managed termination protection needs the group's own protection from scale-in. Source:
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/managed-termination-protection.html
@@ -50,12 +48,12 @@ def instance_provider(name: str, args: InstancesArgs, opts: pulumi.ResourceOptio
         f"{name}-instances",
         min_size=0,
         max_size=args.max_instances,
-        vpc_zone_identifiers=args.subnet_ids,
+        vpc_zone_identifiers=args.subnets.ids,
         launch_template=aws.autoscaling.GroupLaunchTemplateArgs(
             id=template.id, version=template.latest_version.apply(str)
         ),
         protect_from_scale_in=True,
-        force_delete=True,  # the protection must not outlive the stack
+        force_delete=True,  # or scale-in protection would block the deletion
         tags=[aws.autoscaling.GroupTagArgs(key="AmazonECSManaged", value="true", propagate_at_launch=True)],
         opts=pulumi.ResourceOptions.merge(
             opts, pulumi.ResourceOptions(depends_on=[grant], ignore_changes=["desiredCapacity"])
@@ -76,7 +74,7 @@ def instance_provider(name: str, args: InstancesArgs, opts: pulumi.ResourceOptio
 
 
 def user_data(cluster_name: str) -> str:
-    """The first script of a machine, in base64: join the cluster, keep tasks from the machine's own role."""
+    """The user data, in base64: join the cluster, block tasks from the instance's own role."""
     lines = ["#!/bin/bash", f"echo ECS_CLUSTER={cluster_name} >> /etc/ecs/ecs.config"]
     lines.append("echo ECS_AWSVPC_BLOCK_IMDS=true >> /etc/ecs/ecs.config")
     return base64.b64encode("\n".join([*lines, ""]).encode()).decode()
@@ -86,7 +84,10 @@ def _template(
     name: str, args: InstancesArgs, opts: pulumi.ResourceOptions
 ) -> tuple[aws.ec2.LaunchTemplate, pulumi.Resource]:
     security_group = aws.ec2.SecurityGroup(
-        f"{name}-instances-group", description="Machines of the recommender", vpc_id=args.vpc_id, opts=opts
+        f"{name}-instances-group",
+        description=f"Machines of the {pulumi.get_project()}",
+        vpc_id=args.subnets.vpc_id,
+        opts=opts,
     )
     allow_https_out(f"{name}-instances-to-https", security_group, opts)
     profile, grant = _profile(name, opts)
@@ -98,7 +99,8 @@ def _template(
         user_data=pulumi.Output.from_input(args.cluster_name).apply(user_data),
         network_interfaces=[
             aws.ec2.LaunchTemplateNetworkInterfaceArgs(
-                security_groups=[security_group.id], associate_public_ip_address=str(args.assign_public_ip).lower()
+                security_groups=[security_group.id],
+                associate_public_ip_address=str(args.subnets.assign_public_ip).lower(),
             )
         ],
         metadata_options=aws.ec2.LaunchTemplateMetadataOptionsArgs(
@@ -118,9 +120,7 @@ def _template(
 
 
 def _profile(name: str, opts: pulumi.ResourceOptions) -> tuple[aws.iam.InstanceProfile, pulumi.Resource]:
-    statement = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    trust = json.dumps({"Version": POLICY_VERSION, "Statement": [statement]}, sort_keys=True)
-    role = aws.iam.Role(f"{name}-instance", assume_role_policy=trust, opts=opts)
+    role = aws.iam.Role(f"{name}-instance", assume_role_policy=trust_policy("ec2.amazonaws.com"), opts=opts)
     partition = aws.get_partition_output(opts=pulumi.InvokeOutputOptions(parent=opts.parent)).partition
     grant = aws.iam.RolePolicyAttachment(
         f"{name}-instance-grants",

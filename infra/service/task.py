@@ -1,45 +1,42 @@
-"""A task as ECS knows it: the definition, the log it writes, and the two roles that it has."""
+"""An ECS task: its definition, log group, execution role and task role."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.config.settings import CpuArchitecture
-from infra.config.settings_tasks import LaunchType
+from infra.args import Input
+from infra.aws_limits import ROLE_NAME_LENGTH
+from infra.config.image import CpuArchitecture
+from infra.config.service import LaunchType
 from infra.naming import child_name
 from infra.service.roles import execution_policy, task_trust_policy
-
-ROLE_NAME_LIMIT: Final = 64
-"""Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html ("IAM and AWS STS quotas")"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskArgs:
-    """What a task is made of.
+    """The parts of a task.
 
-    cpu, memory_mib: a pair that Fargate has.
-    containers: the container definitions as JSON, given the names of the log group and the region.
-    repository_arns, secrets: what may be pulled, and read before the container starts.
-    task_policy: what the container itself may do on AWS, as JSON; None: nothing.
+    cpu, memory_mib: a Fargate size. containers: the container definitions as JSON, by log group name and region.
+    repository_arns, secrets: what the execution role may pull and read. task_policy: IAM policy of the container
+    itself, as JSON; None: no permissions.
     """
 
     launch_type: LaunchType
     cpu: int
     memory_mib: int
     cpu_architecture: CpuArchitecture
-    containers: Callable[[pulumi.Input[str], pulumi.Input[str]], pulumi.Input[str]]
-    repository_arns: Sequence[pulumi.Input[str]]
+    containers: Callable[[Input[str], Input[str]], Input[str]]
+    repository_arns: Sequence[Input[str]]
     secrets: Mapping[str, str]
     log_retention_days: int
-    task_policy: pulumi.Input[str] | None
+    task_policy: Input[str] | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What was made. grants: the roles' policies, which whatever starts the task must wait for."""
+    """The created resources. grants: the roles' policies, on which the service or schedule must depend."""
 
     definition: aws.ecs.TaskDefinition
     log_group: aws.cloudwatch.LogGroup
@@ -49,7 +46,7 @@ class Task:
 
 
 def define_task(name: str, args: TaskArgs, parent: pulumi.Resource) -> Task:
-    """Make a task definition of the family `name`, its log group and its roles."""
+    """Create a task definition of the family `name`, its log group and its roles."""
     child = pulumi.ResourceOptions(parent=parent)
     log_group = aws.cloudwatch.LogGroup(f"{name}-logs", retention_in_days=args.log_retention_days, opts=child)
     execution_role = _role(name, "execution", child)
@@ -77,7 +74,7 @@ def define_task(name: str, args: TaskArgs, parent: pulumi.Resource) -> Task:
         container_definitions=args.containers(
             log_group.name, aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region
         ),
-        skip_destroy=True,  # a rollback needs the revision before
+        skip_destroy=True,  # a rollback needs the previous revision
         opts=child,
     )
     return Task(
@@ -91,5 +88,5 @@ def define_task(name: str, args: TaskArgs, parent: pulumi.Resource) -> Task:
 
 def _role(name: str, role: str, opts: pulumi.ResourceOptions) -> aws.iam.Role:
     return aws.iam.Role(
-        child_name(name, role, limit=ROLE_NAME_LIMIT), assume_role_policy=task_trust_policy(), opts=opts
+        child_name(name, role, limit=ROLE_NAME_LENGTH), assume_role_policy=task_trust_policy(), opts=opts
     )

@@ -1,27 +1,24 @@
 """Claims about the registry."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
-from infra.config.settings import RegistrySettings
 from infra.registry import Registry, RegistryArgs
 from tests.infra.recorder import Recording, run
+from tests.infra.settings import replace
 
-REGISTRY = RegistrySettings(
-    repository_name="films",
-    host="",
-    image_retention_count=20,
-    kms_key_arn="",
-    pull_accounts=(),
-    pusher_policy=False,
-    force_delete=True,
-)
+REGISTRY = RegistryArgs(repository_name="films", force_delete=True)
+KEY = "arn:aws:kms:eu-central-1:111122223333:key/k"
 
 
-def registry(settings: RegistrySettings) -> Recording:
-    return run(lambda: Registry("films", RegistryArgs(settings=settings)))
+def registry(args: RegistryArgs) -> Recording:
+    return run(lambda: Registry("films", args))
+
+
+def test_in_another_program_a_name_is_enough() -> None:
+    inputs = run(lambda: Registry("Models", RegistryArgs())).one("aws:ecr/repository:Repository").inputs
+    assert (inputs["name"], inputs["forceDelete"]) == ("models", False)
 
 
 def test_tags_are_immutable_and_pushes_scanned() -> None:
@@ -32,8 +29,8 @@ def test_tags_are_immutable_and_pushes_scanned() -> None:
 
 
 def test_a_key_of_ones_own_encrypts_the_registry() -> None:
-    inputs = registry(replace(REGISTRY, kms_key_arn="arn:key")).one("aws:ecr/repository:Repository").inputs
-    assert inputs["encryptionConfigurations"] == [{"encryptionType": "KMS", "kmsKey": "arn:key"}]
+    inputs = registry(replace(REGISTRY, kms_key_arn=KEY)).one("aws:ecr/repository:Repository").inputs
+    assert inputs["encryptionConfigurations"] == [{"encryptionType": "KMS", "kmsKey": KEY}]
 
 
 def test_only_named_accounts_may_pull() -> None:
@@ -47,7 +44,7 @@ def test_only_named_accounts_may_pull() -> None:
 
 def test_whoever_pushes_may_push_here_and_nowhere_else() -> None:
     assert registry(REGISTRY).all("aws:iam/policy:Policy") == []
-    recorded = registry(replace(REGISTRY, pusher_policy=True))
+    recorded = registry(replace(REGISTRY, create_push_policy=True))
     statements = json.loads(recorded.one("aws:iam/policy:Policy").inputs["policy"])["Statement"]
     reach = {action: statement["Resource"] for statement in statements for action in statement["Action"]}
     own = [f"arn:of:{recorded.one('aws:ecr/repository:Repository').name}"]
@@ -58,5 +55,5 @@ def test_whoever_pushes_may_push_here_and_nowhere_else() -> None:
 
 
 def test_a_registry_that_keeps_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="keep_images is 0; allowed: 1 or more"):
+    with pytest.raises(ValueError, match=r"keepImages\n  Input should be greater than or equal to 3"):
         replace(REGISTRY, image_retention_count=0)

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from infra.image.reference import EcrRepository, image_tag, parse_image_uri
+from infra.aws_limits import FARGATE_MEMORY_MIB, check_fargate_size, nearest
+from infra.image_reference import EcrRepository, image_tag, parse_image_uri
 from infra.naming import base_name, child_name, repository_name, shorten
 from infra.registry import lifecycle_policy
-from infra.service.fargate_sizes import MEMORY_MIB_BY_CPU, check_fargate_size, nearest_memory_mib
 from infra.service.roles import execution_policy
 
 DIGEST = "sha256:" + "0" * 64
@@ -46,9 +46,9 @@ def test_a_cpu_that_fargate_lacks_is_refused_with_those_it_has() -> None:
 
 
 def test_the_proposed_memory_is_always_allowed() -> None:
-    for cpu in MEMORY_MIB_BY_CPU:
+    for cpu, allowed in FARGATE_MEMORY_MIB.items():
         for memory in (1, 777, 10**6):
-            check_fargate_size(cpu, nearest_memory_mib(cpu, memory))
+            check_fargate_size(cpu, nearest(memory, allowed))
 
 
 def test_a_long_stack_name_leaves_room_for_the_suffix() -> None:

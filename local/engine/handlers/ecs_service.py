@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, ClassVar
 
-from infra.service.diagnosis import explain
+from infra.service.diagnosis import diagnose_deployment
 from local.engine.aws import Aws, present, tag_list
 from local.engine.handlers.base import Handler, Inputs, Outputs
 
@@ -69,7 +69,7 @@ class Service(Handler):
             primary = next(one for one in service["deployments"] if one["status"] == "PRIMARY")
             failed = [d for d in service["deployments"] if d["taskDefinition"] == wanted and _rollout(d) == "FAILED"]
             if failed or primary["taskDefinition"] != wanted:
-                raise DeploymentFailedError(_explain(aws, inputs, name, "was rolled back"))
+                raise DeploymentFailedError(_diagnose_deployment(aws, inputs, name, "was rolled back"))
             others = [d for d in service["deployments"] if d is not primary and d["runningCount"] + d["pendingCount"]]
             settled = not others and primary["runningCount"] == service["desiredCount"]
             if _rollout(primary) == "COMPLETED" and settled:
@@ -79,7 +79,9 @@ class Service(Handler):
                 aws.log(f"service {name}: {progress}, waiting until they are healthy")
                 shown = progress
             if time.monotonic() > deadline:
-                raise DeploymentFailedError(_explain(aws, inputs, name, f"was not steady after {STEADY_SECONDS:.0f} s"))
+                raise DeploymentFailedError(
+                    _diagnose_deployment(aws, inputs, name, f"was not steady after {STEADY_SECONDS:.0f} s")
+                )
             time.sleep(0.3)
 
 
@@ -137,8 +139,8 @@ def _active(aws: Aws, cluster: str, name: str) -> bool:
         return False
 
 
-def _explain(aws: Aws, inputs: Inputs, name: str, verdict: str) -> str:
-    return explain(
+def _diagnose_deployment(aws: Aws, inputs: Inputs, name: str, verdict: str) -> str:
+    return diagnose_deployment(
         aws.client, cluster=inputs["cluster"], service=name, task_definition=inputs["taskDefinition"], verdict=verdict
     )
 

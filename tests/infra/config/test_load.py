@@ -1,16 +1,17 @@
 """Claims about the configuration: declared once, read once, and refused with a way out."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import yaml
 
-from infra.config.load import load_settings
-from infra.config.settings import Settings
-from infra.config.settings_tasks import WorkingHours
-from infra.config.tasks import SCHEDULED_MINIMUM_EXAMPLE, TASK_EXAMPLE
-from infra.config.unused import UNSET
+from infra.config import schema
+from infra.config.batch import BatchJob
+from infra.config.load import FIELDS, load_settings
+from infra.config.service import ScheduledMinimum, WorkingHours
+from infra.config.stack import StackSettings
 from infra.errors import ConfigError
 from tests.infra.recorder import ROOT, run, stack_config
 
@@ -20,8 +21,8 @@ DECLARED: Mapping[str, Mapping[str, object]] = yaml.safe_load((ROOT / "Pulumi.ya
 PARAMETER_ARN = "arn:aws:ssm:eu-central-1:111122223333:parameter/token"
 
 
-def settings_of(config: Mapping[str, object], stack: str = "dev", secret: str | None = None) -> Settings:
-    found: list[Settings] = []
+def settings_of(config: Mapping[str, object], stack: str = "dev", secret: str | None = None) -> StackSettings:
+    found: list[StackSettings] = []
     keys = [f"recommender:{secret}"] if secret else []
     run(lambda: found.append(load_settings()), config=stack_config(stack, config), secret_keys=keys, stack=stack)
     return found[0]
@@ -39,15 +40,16 @@ def test_every_key_has_a_type_a_default_of_that_type_and_a_description() -> None
         assert len(str(spec["description"])) > 10, key
 
 
-def test_every_declared_key_is_read_and_every_read_key_declared(monkeypatch: pytest.MonkeyPatch) -> None:
-    read: set[str] = set()
+def test_every_declared_key_is_a_field_of_one_model_and_every_field_declared() -> None:
+    assert set(FIELDS) == set(DECLARED)
 
-    def note(values: object) -> None:
-        read.update(values._read)  # type: ignore[attr-defined]
 
-    monkeypatch.setattr("infra.config.values.ConfigValues.reject_unknown", note)
-    settings_of({})
-    assert read == set(DECLARED)
+def test_the_declarations_are_those_of_the_models() -> None:
+    text = (ROOT / "Pulumi.yaml").read_text(encoding="utf-8")
+    assert schema.pulumi_yaml(text) == text, "make docs"
+    stale = text.replace("default: 256", "default: 512")
+    assert stale != text
+    assert schema.pulumi_yaml(stale) == text
 
 
 def test_every_key_of_a_stack_file_is_declared_or_the_providers() -> None:
@@ -76,7 +78,7 @@ def test_values_arrive_typed() -> None:
     assert settings.endpoint.allowed_cidrs == ("10.0.0.0/8", "2001:db8::/32")
     assert settings.image.cpu_architecture == "ARM64"
     assert settings.image.build_on_preview is True
-    assert settings.service.environment == {"GREETING": "a=b", "LOG_LEVEL": "INFO"}
+    assert settings.environment == {"GREETING": "a=b", "LOG_LEVEL": "INFO"}
     assert settings.service.secrets == {"TOKEN": PARAMETER_ARN}
     assert settings.endpoint.public_url == "https://films.example.com"
     assert settings.tags["team"] == "search"
@@ -91,7 +93,9 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
     "number": ({"desiredCount": "two"}, '"two"; allowed: a whole number from 0', "pulumi config set desiredCount 0"),
     "too many": ({"containerStartSeconds": 301}, "from 0 to 300", "pulumi config set containerStartSeconds 300"),
     "fraction": ({"cpuTargetPercent": 1.5}, "from 10 to 90", "pulumi config set cpuTargetPercent 10"),
-    "cpu": ({"cpu": 300}, "256, 512, 1024", "pulumi config set cpu "),
+    "cpu": ({"cpu": 300}, "256, 512, 1024", "pulumi config set cpu 256"),
+    "cpu between": ({"cpu": 1500}, "256, 512, 1024", "pulumi config set cpu 1024"),
+    "cpu in words": ({"cpu": "half"}, "256, 512, 1024", "pulumi config set cpu 256"),
     "memory": ({"memoryMib": 4096}, "512, 1024, 2048", "pulumi config set memoryMib 2048"),
     "no list": ({"allowedCidrs": "10.0.0.0/8"}, "a list of texts", "--path 'allowedCidrs[0]'"),
     "list of numbers": ({"registryPullAccounts": [1]}, "a list of texts", "--path 'registryPullAccounts[0]'"),
@@ -204,7 +208,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
     ),
     "tasks of one name": (
         {"tasks": ['{"name": "a", "command": ["x"]}', '{"name": "a", "command": ["y"]}']},
-        "names of their own",
+        "distinct names",
         "--path 'tasks[1]'",
     ),
     "floor without a number": (
@@ -236,14 +240,10 @@ def test_a_bad_value_is_refused_with_what_is_allowed_and_the_command(case: str) 
     config, allowed, command = REFUSED[case]
     with pytest.raises(ConfigError) as refusal:
         settings_of(config)
-    message, _, mend = str(refusal.value).partition("\nTo mend it: ")
+    message, _, mend = str(refusal.value).partition("\nTo fix it: ")
     assert message.startswith(f"recommender:{refusal.value.key} ")
     assert allowed in message
     assert command in mend
-
-
-def test_what_counts_as_not_set_is_the_default() -> None:
-    assert {key: DECLARED[key]["default"] for key in UNSET} == UNSET
 
 
 def test_an_internal_balancer_needs_no_public_subnets() -> None:
@@ -254,29 +254,30 @@ def test_an_internal_balancer_needs_no_public_subnets() -> None:
 
 
 def test_private_endpoints_follow_the_secrets() -> None:
-    asked = {"network": "new", "vpcEndpoints": True}
-    assert "ssm" not in settings_of(asked).network.private_services
-    assert "ssm" in settings_of({**asked, "secrets": [f"TOKEN={PARAMETER_ARN}"]}).network.private_services
-    assert settings_of({"network": "new"}).network.private_services == ()
+    config = {"network": "new", "vpcEndpoints": True}
+    assert "ssm" not in settings_of(config).vpc_endpoint_services
+    assert "ssm" in settings_of({**config, "secrets": [f"TOKEN={PARAMETER_ARN}"]}).vpc_endpoint_services
+    assert settings_of({"network": "new"}).vpc_endpoint_services == ()
 
 
 def test_a_task_is_read_with_its_command_whole() -> None:
     text = '{"name": "score", "command": ["a b", "c,d", "-m"], "s3Write": ["s3://films/out/"], "cpu": 512}'
     text = text.replace("}", ', "memoryMib": 1024}')
-    (task,) = settings_of({"tasks": [text]}).tasks
+    (task,) = settings_of({"tasks": [text]}).batch.jobs
     assert task.command == ("a b", "c,d", "-m")
     assert (task.s3_read, task.s3_write) == ((), ("s3://films/out/",))
-    assert (task.cpu, task.memory_mib, task.schedule, task.timezone) == (512, 1024, "", "UTC")
+    assert (task.cpu, task.memory_mib, task.schedule, task.timezone) == (512, 1024, None, "UTC")
 
 
 def test_the_examples_in_the_messages_are_accepted() -> None:
-    settings = settings_of({"tasks": [TASK_EXAMPLE], "scheduledFloors": [SCHEDULED_MINIMUM_EXAMPLE]})
-    assert settings.tasks[0].schedule
-    assert settings.service.scaling.scheduled_minimums[0].fewest == 4
+    examples = {"tasks": [json.dumps(BatchJob.EXAMPLE)], "scheduledFloors": [json.dumps(ScheduledMinimum.EXAMPLE)]}
+    settings = settings_of(examples)
+    assert settings.batch.jobs[0].schedule
+    assert settings.service.scheduled_minimums[0].min_count == 4
 
 
 def test_working_hours_are_read() -> None:
-    hours = settings_of({"workingHours": "MON-THU,SAT 07:00-20:30"}).service.scaling.working_hours
+    hours = settings_of({"workingHours": "MON-THU,SAT 07:00-20:30"}).service.hours
     assert hours == WorkingHours(days="MON-THU,SAT", start="07:00", end="20:30", timezone="UTC")
 
 

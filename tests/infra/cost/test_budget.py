@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from infra.config.settings_operations import BudgetSettings
+
 from tests.infra.recorder import run_main
 
 BUDGET = "aws:budgets/budget:Budget"

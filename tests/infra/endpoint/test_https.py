@@ -1,28 +1,25 @@
 """Claims about HTTPS, the name, access logs and the firewall in front of the service."""
 
 import json
-from dataclasses import replace
 
 import pulumi
 import pytest
 
-from infra.config.checks_networking import plain_http_warning
-from infra.config.settings import EndpointSettings
 from infra.endpoint.listeners import TLS_POLICY
 from infra.endpoint.load_balanced_endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
 from infra.errors import ConfigError
 from tests.infra.answers import ACCOUNT, Aws
 from tests.infra.endpoint.test_load_balanced_endpoint import ENDPOINT, endpoint
 from tests.infra.recorder import Recording, run
+from tests.infra.settings import replace
 
 LISTENER = "aws:lb/listener:Listener"
 CERTIFICATE_ARN = "arn:aws:acm:eu-central-1:111122223333:certificate/c"
 NAMED = replace(ENDPOINT, domain="films.example.com", hosted_zone_id="ZGIVEN")
 
 
-def looked_up(settings: EndpointSettings, account: Aws) -> Recording:
+def looked_up(args: LoadBalancedEndpointArgs, account: Aws) -> Recording:
     def program() -> None:
-        args = LoadBalancedEndpointArgs(vpc_id="vpc-1", subnet_ids=["subnet-1", "subnet-2"], settings=settings)
         made = LoadBalancedEndpoint("films", args)
         pulumi.export("url", made.url)
 

@@ -1,32 +1,20 @@
 """Claims about the load balancer."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from infra.config.settings import EndpointSettings
+from infra.args import Subnets
 from infra.endpoint.load_balanced_endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
 from tests.infra.recorder import Recording, run
+from tests.infra.settings import replace
 
-ENDPOINT = EndpointSettings(
-    allowed_cidrs=("0.0.0.0/0",),
-    public_url="",
-    domain="",
-    hosted_zone_id="",
-    certificate_arn="",
-    internal=False,
-    ipv6=False,
-    access_log_days=0,
-    waf_rate_limit=0,
-    deregistration_delay_seconds=30,
-    slow_start_seconds=0,
-    deletion_protection=False,
+ENDPOINT = LoadBalancedEndpointArgs(
+    subnets=Subnets(vpc_id="vpc-1", ids=["subnet-1", "subnet-2"]), health_check_path="/ready"
 )
 
 
-def endpoint(settings: EndpointSettings, name: str = "films") -> Recording:
-    args = LoadBalancedEndpointArgs(vpc_id="vpc-1", subnet_ids=["subnet-1", "subnet-2"], settings=settings)
+def endpoint(args: LoadBalancedEndpointArgs, name: str = "films") -> Recording:
     return run(lambda: LoadBalancedEndpoint(name, args))
 
 

@@ -1,5 +1,6 @@
 """Claims about the image that tasks run."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,11 @@ from typing import Any
 import pulumi
 import pytest
 
-from infra.config.settings import ImageSettings
+from infra.args import Repository
+from infra.config.image import ImageSettings
+from infra.config.model import ModelSettings
 from infra.errors import ProgramError
+from infra.image.artifact import read_model
 from infra.image.model_image import ModelImage, ModelImageArgs
 from model_service.ann_index import INDEX_FILE, INDEX_METADATA_FILE, IndexMetadata
 from model_service.metadata import read_metadata
@@ -16,36 +20,29 @@ from tests.infra.answers import FOREIGN_DIGEST
 from tests.infra.conftest import FILMS
 from tests.infra.recorder import Recording, run, run_main
 
+REPOSITORY = Repository(url="registry.example/films", host="registry.example", arn="arn:films")
+
 
 def image_settings(project: Path, **changes: Any) -> ImageSettings:
-    settings = ImageSettings(
-        uri="",
-        model_version="",
-        build_on_preview=False,
-        cpu_architecture="X86_64",
-        base_image="",
-        approximate_above=0,
-        ca_bundle=None,
-        pip_conf=None,
-        staging=Path(".build/test/context"),
-    )
-    return replace(settings, **changes)
+    return ImageSettings(**changes)
 
 
-def image(settings: ImageSettings, *, preview: bool = False) -> Recording:
+def image(settings: ImageSettings, *, approximate_above: int = 0, preview: bool = False) -> Recording:
+    """The image as the program builds it, with what its container is given."""
+    context = Path("model_service")
+    model = read_model(context / "artifact", settings, ModelSettings(approximate_above=approximate_above))
     args = ModelImageArgs(
-        context=Path("model_service"),
-        repository_url="registry.example/films",
-        registry_host="registry.example",
-        repository_arn="arn:films",
-        settings=settings,
+        **settings.args(model_version=model.version, build_args=model.build_args),
+        context=context,
+        repository=REPOSITORY,
+        staging=Path(".build/test/context"),
     )
 
     def program() -> None:
         made = ModelImage("films", args)
         pulumi.export("uri", made.uri)
         pulumi.export("version", made.model_version)
-        pulumi.export("environment", dict(made.environment))
+        pulumi.export("environment", dict(model.environment))
         pulumi.export("arns", list(made.repository_arns))
 
     return run(program, preview=preview)
@@ -66,7 +63,7 @@ def test_the_ca_bundle_and_pips_configuration_reach_the_build_as_secrets_alone(p
     bundle.write_text("CERTIFICATES")
     conf.write_text("PASSWORD")
     plain = image(image_settings(project)).one("docker-build:index:Image")
-    built = image(image_settings(project, ca_bundle=bundle, pip_conf=conf)).one("docker-build:index:Image")
+    built = image(image_settings(project, ca_bundle=str(bundle), pip_conf=str(conf))).one("docker-build:index:Image")
     assert built.inputs["secrets"] == {"ca-bundle": "CERTIFICATES", "pip-conf": "PASSWORD"}
     assert "secrets" in built.secret_inputs
     assert set(built.inputs["ignoreSecretsInDiffCalculation"]) == set(built.inputs["secrets"])
@@ -97,23 +94,23 @@ def test_an_index_is_asked_for_in_the_image_and_in_the_task_and_has_to_be_there(
     )
     plain = image(image_settings(project)).one("docker-build:index:Image").inputs
     assert "EXTRAS" not in plain["buildArgs"]
-    small = image(image_settings(project, approximate_above=FILMS))
+    small = image(image_settings(project), approximate_above=FILMS)
     assert small.one("docker-build:index:Image").inputs["buildArgs"]["EXTRAS"] == "approximate"
     with pytest.raises(
         ProgramError,
-        match=r"but no approximate index: .* cannot be read\nTo mend it: .*python -m model_service.build_index",
+        match=r"but no approximate index: .* cannot be read\nTo fix it: .*python -m model_service.build_index",
     ):
-        image(image_settings(project, approximate_above=FILMS - 1))
+        image(image_settings(project), approximate_above=FILMS - 1)
     (artifact / INDEX_METADATA_FILE).write_bytes(replace(about, model_version="0" * 64).to_bytes())
     with pytest.raises(ProgramError, match="is of model 000000000000"):
-        image(image_settings(project, approximate_above=FILMS - 1))
+        image(image_settings(project), approximate_above=FILMS - 1)
     (artifact / INDEX_METADATA_FILE).write_bytes(about.to_bytes())
     (artifact / INDEX_FILE).write_bytes(b"index")
-    large = image(image_settings(project, approximate_above=FILMS - 1))
+    large = image(image_settings(project), approximate_above=FILMS - 1)
     assert large.exports["environment"]["APPROXIMATE_ABOVE"] == str(FILMS - 1)
     staged = project / large.one("docker-build:index:Image").inputs["context"]["location"]
     assert (staged / "artifact" / INDEX_FILE).is_file()
-    given = image(image_settings(project, approximate_above=5, uri=f"ghcr.io/films/app@{FOREIGN_DIGEST}"))
+    given = image(image_settings(project, uri=f"ghcr.io/films/app@{FOREIGN_DIGEST}"), approximate_above=5)
     assert given.exports["environment"] == {"APPROXIMATE_ABOVE": "5"}
 
 
@@ -169,3 +166,17 @@ def test_an_image_in_ecr_is_looked_up_without_a_password_in_the_state(project: P
 def test_a_given_version_goes_with_a_foreign_image(project: Path) -> None:
     settings = image_settings(project, uri="ghcr.io/films/app:1", model_version="0123456789ab")
     assert image(settings).exports["environment"] == {"MODEL_VERSION": "0123456789ab"}
+
+
+def test_any_folder_with_a_dockerfile_is_an_image_tagged_by_its_content(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+
+    def tag() -> str:
+        args = ModelImageArgs(context=tmp_path, repository=REPOSITORY, staging=tmp_path / "staging")
+        recorded = run(lambda: ModelImage("app", args))
+        return str(recorded.one("docker-build:index:Image").inputs["tags"][0])
+
+    first = tag()
+    assert re.fullmatch(r"registry\.example/films:[0-9a-f]{12}", first)
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nUSER 1\n")
+    assert tag() != first

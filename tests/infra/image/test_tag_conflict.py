@@ -3,8 +3,8 @@
 import pulumi
 import pytest
 
-from infra.image.reference import parse_image_uri
 from infra.image.tag_conflict import report_tag_conflict
+from infra.image_reference import parse_image_uri
 from tests.infra.recorder import run_main
 
 IMAGE = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/recommender-dev:0123456789ab-ba9876543210"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from infra.config.settings_operations import MonitoringSettings
+
 from infra.monitoring.alarms import MIN_REQUESTS, endpoint_alarms, model_alarms, service_alarms
 from infra.monitoring.monitoring import (
     EndpointMonitoring,

@@ -1,40 +1,30 @@
 """Claims about the network."""
 
-from dataclasses import replace
 from typing import Any
 
 import pulumi
 import pytest
 
-from infra.config.settings import NatGateways, NetworkSettings
+from infra.config.network import NatGateways, endpoint_services
 from infra.errors import ConfigError
 from infra.network.network import Network, NetworkArgs
-from infra.network.vpc_endpoints import endpoint_services
 from tests.infra.answers import Aws
 from tests.infra.recorder import Recording, run
+from tests.infra.settings import replace
 
-NETWORK = NetworkSettings(
-    mode="default",
-    vpc_id="",
-    public_subnet_ids=(),
-    private_subnet_ids=(),
-    internal=False,
-    ipv6=False,
-    nat_gateways="perZone",
-    private_services=(),
-)
+NETWORK = NetworkArgs()
 GIVEN = replace(NETWORK, mode="existing", vpc_id="vpc-given", public_subnet_ids=("subnet-1", "subnet-2"))
 PRIVATE = replace(GIVEN, private_subnet_ids=("subnet-3", "subnet-4"))
 ZONES = {"subnet-1": "a", "subnet-2": "b", "subnet-3": "a", "subnet-4": "b"}
 
 
-def network(settings: NetworkSettings, account: Aws) -> Recording:
+def network(args: NetworkArgs, account: Aws) -> Recording:
     def program() -> None:
-        made = Network("films", NetworkArgs(settings=settings))
-        pulumi.export("vpc", made.vpc_id)
-        pulumi.export("public", made.load_balancer_subnet_ids)
-        pulumi.export("tasks", made.task_subnet_ids)
-        pulumi.export("address", made.assign_public_ip)
+        made = Network("films", args)
+        pulumi.export("vpc", made.task_subnets.vpc_id)
+        pulumi.export("public", made.load_balancer_subnets.ids)
+        pulumi.export("tasks", made.task_subnets.ids)
+        pulumi.export("address", made.task_subnets.assign_public_ip)
 
     return run(program, aws=account)
 
@@ -86,13 +76,15 @@ def test_a_new_vpc_keeps_tasks_and_balancer_apart() -> None:
 )
 def test_the_nat_gateways_of_a_new_vpc_are_a_choice(choice: NatGateways, asked: object) -> None:
     """One a zone is what awsx makes unasked."""
-    settings = replace(NETWORK, mode="new", nat_gateways=choice, private_services=("logs",))
+    settings = replace(NETWORK, mode="new", nat_gateways=choice, vpc_endpoints=True, vpc_endpoint_services=("logs",))
     assert network(settings, Aws()).one("awsx:ec2:Vpc").inputs.get("natGateways") == asked
 
 
 def test_private_endpoints_are_made_when_asked_for_and_open_to_the_vpc_alone() -> None:
     assert network(replace(NETWORK, mode="new"), Aws()).all("aws:ec2/vpcEndpoint:VpcEndpoint") == []
-    recorded = network(replace(NETWORK, mode="new", private_services=("ecr.api", "logs")), Aws())
+    recorded = network(
+        replace(NETWORK, mode="new", vpc_endpoints=True, vpc_endpoint_services=("ecr.api", "logs")), Aws()
+    )
     gateway = recorded.one("aws:ec2/vpcEndpoint:VpcEndpoint", "-s3").inputs
     services = [one.inputs for one in recorded.all("aws:ec2/vpcEndpoint:VpcEndpoint") if "subnetIds" in one.inputs]
     assert (gateway["vpcEndpointType"], gateway["routeTableIds"]) == ("Gateway", ["rtb-main", "rtb-private"])
@@ -134,7 +126,7 @@ def test_the_endpoints_are_those_of_the_services_that_tasks_talk_to() -> None:
         replace(NETWORK, internal=True, mode="new"),
     ],
 )
-def test_an_internal_balancer_stands_where_the_tasks_are(settings: NetworkSettings) -> None:
+def test_an_internal_balancer_stands_where_the_tasks_are(settings: NetworkArgs) -> None:
     exports = network(settings, Aws(zones=ZONES)).exports
     assert exports["public"] == exports["tasks"]
     assert exports["address"] is False
@@ -151,21 +143,19 @@ def test_ipv6_is_refused_where_the_balancers_subnets_have_none() -> None:
 @pytest.mark.parametrize(
     ("settings", "change", "message"),
     [
-        (NETWORK, {"mode": "new", "nat_gateways": "none"}, "tasks without a way out cannot start"),
-        (NETWORK, {"private_services": ("logs",)}, 'go with mode "new"'),
-        (NETWORK, {"ipv6": True}, 'goes with mode "existing"'),
-        (GIVEN, {"internal": True, "public_subnet_ids": ()}, "at least two private_subnet_ids"),
+        (NETWORK, {"mode": "new", "nat_gateways": "none"}, "tasks without a route cannot pull"),
+        (NETWORK, {"vpc_endpoints": True}, "created for a new VPC alone"),
+        (NETWORK, {"ipv6": True}, "allowed with existing"),
+        (GIVEN, {"internal": True, "public_subnet_ids": ()}, "at least two subnets"),
     ],
 )
-def test_a_network_that_could_not_work_is_refused(
-    settings: NetworkSettings, change: dict[str, Any], message: str
-) -> None:
+def test_a_network_that_could_not_work_is_refused(settings: NetworkArgs, change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(settings, **change)
 
 
 def test_ids_go_with_an_existing_network_alone() -> None:
-    with pytest.raises(ValueError, match='go with mode "existing", not "default"'):
+    with pytest.raises(ValueError, match="they go with existing"):
         replace(NETWORK, vpc_id="vpc-1")
-    with pytest.raises(ValueError, match="needs vpc_id and at least two public_subnet_ids"):
+    with pytest.raises(ValueError, match="the ids of at least two subnets"):
         replace(GIVEN, public_subnet_ids=("subnet-1", "subnet-1"))

@@ -1,28 +1,26 @@
 """Claims about how many tasks run, and when."""
 
-from dataclasses import replace
-
 import pulumi
 import pytest
 
-from infra.config.settings_tasks import ScalingSettings, ScheduledMinimum, WorkingHours
+from infra.config.service import ScheduledMinimum, ServiceSettings
 from infra.service.autoscaling import autoscale
 from tests.infra.recorder import Recording, run
-from tests.infra.service.test_fargate_service import SCALING, SERVICE, service
+from tests.infra.service.test_fargate_service import SERVICE, service
+from tests.infra.settings import replace
 
 TARGET = "aws:appautoscaling/target:Target"
 POLICY = "aws:appautoscaling/policy:Policy"
 ACTION = "aws:appautoscaling/scheduledAction:ScheduledAction"
-MORNING = ScheduledMinimum(name="morning", schedule="cron(0 7 ? * MON-FRI *)", timezone="Europe/Berlin", fewest=9)
-HOURS = WorkingHours(days="MON-FRI", start="07:05", end="20:00", timezone="Europe/Berlin")
+MORNING = ScheduledMinimum(name="morning", schedule="cron(0 7 ? * MON-FRI *)", timezone="Europe/Berlin", min_count=9)
+HOURS = "MON-FRI 07:05-20:00 Europe/Berlin"
 
 
-def scaled(settings: ScalingSettings) -> Recording:
+def scaled(settings: ServiceSettings) -> Recording:
     return run(
         lambda: autoscale(
             "films",
             settings,
-            desired_count=2,
             cluster_name="cluster",
             service_name="service",
             request_label="app/films/1/targetgroup/films/2",
@@ -32,10 +30,10 @@ def scaled(settings: ScalingSettings) -> Recording:
 
 
 def test_load_is_followed_by_what_was_asked_for_alone() -> None:
-    assert scaled(SCALING).census() == {}
-    only_cpu = scaled(replace(SCALING, max_count=6))
+    assert scaled(SERVICE).census() == {}
+    only_cpu = scaled(replace(SERVICE, max_count=6))
     assert [one.name for one in only_cpu.all(POLICY)] == ["films-scaling-cpu"]
-    all_three = scaled(replace(SCALING, max_count=6, memory_target_percent=70, requests_per_target=500))
+    all_three = scaled(replace(SERVICE, max_count=6, memory_target_percent=70, requests_per_target=500))
     found = {
         one.inputs["targetTrackingScalingPolicyConfiguration"]["predefinedMetricSpecification"][
             "predefinedMetricType"
@@ -43,14 +41,14 @@ def test_load_is_followed_by_what_was_asked_for_alone() -> None:
         for one in all_three.all(POLICY)
     }
     assert {metric: one["targetValue"] for metric, one in found.items()} == {
-        "ECSServiceAverageCPUUtilization": SCALING.cpu_target_percent,
+        "ECSServiceAverageCPUUtilization": SERVICE.cpu_target_percent,
         "ECSServiceAverageMemoryUtilization": 70,
         "ALBRequestCountPerTarget": 500,
     }
 
 
 def test_only_requests_are_counted_at_the_target_group() -> None:
-    recorded = scaled(replace(SCALING, max_count=6, memory_target_percent=70, requests_per_target=500))
+    recorded = scaled(replace(SERVICE, max_count=6, memory_target_percent=70, requests_per_target=500))
     labels = {
         one.name: one.inputs["targetTrackingScalingPolicyConfiguration"]["predefinedMetricSpecification"].get(
             "resourceLabel"
@@ -62,17 +60,17 @@ def test_only_requests_are_counted_at_the_target_group() -> None:
 
 
 def test_the_clock_changes_the_bounds_and_a_deployment_leaves_them() -> None:
-    recorded = scaled(replace(SCALING, scheduled_minimums=(MORNING,)))
+    recorded = scaled(replace(SERVICE, scheduled_minimums=(MORNING,)))
     action = recorded.one(ACTION).inputs
     assert (action["schedule"], action["timezone"]) == ("cron(0 7 ? * MON-FRI *)", "Europe/Berlin")
     assert action["scalableTargetAction"] == {"minCapacity": 9, "maxCapacity": 9}
     assert recorded.one(TARGET).ignore_changes == ("minCapacity", "maxCapacity")
-    assert scaled(replace(SCALING, max_count=6)).one(TARGET).ignore_changes == ()
+    assert scaled(replace(SERVICE, max_count=6)).one(TARGET).ignore_changes == ()
     assert recorded.all(POLICY) == []
 
 
 def test_outside_working_hours_nothing_runs() -> None:
-    recorded = scaled(replace(SCALING, working_hours=HOURS))
+    recorded = scaled(replace(SERVICE, working_hours=HOURS))
     opening, closing = recorded.one(ACTION, "-open").inputs, recorded.one(ACTION, "-close").inputs
     assert (opening["schedule"], closing["schedule"]) == ("cron(5 7 ? * MON-FRI *)", "cron(0 20 ? * MON-FRI *)")
     assert opening["scalableTargetAction"] == {"minCapacity": 2, "maxCapacity": 2}
@@ -82,12 +80,12 @@ def test_outside_working_hours_nothing_runs() -> None:
 
 @pytest.mark.parametrize("change", [{"max_count": 6}, {"scheduled_minimums": (MORNING,)}, {"working_hours": HOURS}])
 def test_whatever_moves_the_number_of_tasks_owns_it(change: dict[str, object]) -> None:
-    made = service(replace(SERVICE, scaling=replace(SCALING, **change)))  # type: ignore[arg-type]
+    made = service(replace(SERVICE, scaling=replace(SERVICE, **change)))  # type: ignore[arg-type]
     assert made.one("aws:ecs/service:Service").ignore_changes == ("desiredCount",)
 
 
 def test_the_fewest_tasks_are_those_of_the_quietest_hour() -> None:
     assert SERVICE.min_tasks == SERVICE.desired_count
-    assert replace(SERVICE, scaling=replace(SCALING, scheduled_minimums=(replace(MORNING, fewest=1),))).min_tasks == 1
-    assert replace(SERVICE, scaling=replace(SCALING, scheduled_minimums=(MORNING,))).min_tasks == SERVICE.desired_count
-    assert replace(SERVICE, scaling=replace(SCALING, working_hours=HOURS)).min_tasks == 0
+    assert replace(SERVICE, scaling=replace(SERVICE, scheduled_minimums=(replace(MORNING, fewest=1),))).min_tasks == 1
+    assert replace(SERVICE, scaling=replace(SERVICE, scheduled_minimums=(MORNING,))).min_tasks == SERVICE.desired_count
+    assert replace(SERVICE, scaling=replace(SERVICE, working_hours=HOURS)).min_tasks == 0

@@ -2,16 +2,16 @@
 
 import json
 import shlex
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from infra.config.settings_tasks import BatchTaskSettings
+from infra.config.batch import BatchJob
 from infra.service.roles import s3_policy
 from tests.infra.answers import ACCOUNT
 from tests.infra.recorder import Recording, run_main
 from tests.infra.service.test_fargate_service import SERVICE, container, service
+from tests.infra.settings import replace
 
 COMMAND = ["python3", "-c", "print('one, two', \"three\")", "--films=a b,c"]
 TASK = {"name": "score", "command": COMMAND, "schedule": "cron(0 4 * * ? *)", "timezone": "Europe/Berlin"}
@@ -120,7 +120,7 @@ def test_reading_is_not_writing_and_one_prefix_is_not_another() -> None:
 
 @pytest.mark.parametrize(("change", "message"), [({"memory_mib": 4096}, "512, 1024"), ({"command": ()}, "is empty")])
 def test_a_task_that_could_not_run_is_refused(change: dict[str, Any], message: str) -> None:
-    fine = BatchTaskSettings(
+    fine = BatchJob(
         name="score",
         command=("true",),
         schedule="",

@@ -1,20 +1,20 @@
 """Claims about what tasks run on."""
 
 import base64
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.infra.recorder import Recording
-from tests.infra.service.test_fargate_service import FARGATE, SERVICE, service
+from tests.infra.service.test_fargate_service import SERVICE, service
+from tests.infra.settings import replace
 
 SERVICE_TYPE = "aws:ecs/service:Service"
 CLUSTER_CAPACITY = "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders"
 
 
 def on(**change: Any) -> Recording:
-    return service(replace(SERVICE, capacity=replace(FARGATE, **change)))
+    return service(replace(SERVICE, **change))
 
 
 @pytest.mark.parametrize("change", [{}, {"spot_percent": 30}, {"spot_percent": 100}, {"launch_type": "EC2"}])

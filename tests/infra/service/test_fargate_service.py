@@ -2,41 +2,24 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 import pytest
 
-from infra.config.settings import ServiceSettings
-from infra.config.settings_tasks import CapacitySettings, ScalingSettings
+from infra.args import Subnets, Target
+from infra.config.service import ServiceSettings
+from infra.contract import CONTAINER_ARGS
 from infra.errors import ProgramError
-from infra.service.container import container_definitions
 from infra.service.fargate_service import FargateService, FargateServiceArgs
 from tests.infra.recorder import Recording, run
+from tests.infra.settings import replace
 
-SCALING = ScalingSettings(
-    max_count=0,
-    cpu_target_percent=60,
-    memory_target_percent=0,
-    requests_per_target=0,
-    scheduled_minimums=(),
-    working_hours=None,
-)
-FARGATE = CapacitySettings(launch_type="FARGATE", spot_percent=0, instance_type="t3.medium", max_instances=3)
 SERVICE = ServiceSettings(
-    cpu=256,
-    memory_mib=512,
-    desired_count=2,
-    scaling=SCALING,
-    capacity=FARGATE,
-    enable_execute_command=False,
     health_check_grace_seconds=77,
     container_start_seconds=55,
     environment={"GREETING": "hello"},
-    secrets={},
-    log_retention_days=30,
 )
 
 
@@ -45,22 +28,24 @@ def service(
     *,
     environment: Mapping[str, pulumi.Input[str]] | None = None,
     repository_arns: Sequence[str] = ("arn:films",),
+    **changes: Any,
 ) -> Recording:
     def program() -> None:
         cluster = aws.ecs.Cluster("stands-for-the-listener")
-        args = FargateServiceArgs(
-            vpc_id="vpc-1",
-            subnet_ids=["subnet-1"],
-            assign_public_ip=True,
-            load_balancer_security_group_id="sg-balancer",
+        target = Target(
             target_group_arn="arn:group",
+            security_group_id="sg-balancer",
+            listener=cluster,
             request_label="app/films/1/targetgroup/films/2",
-            wait_for=[cluster],
+        )
+        args = FargateServiceArgs(
+            **settings.args(environment={**settings.environment, **(environment or {})}),
+            **{**CONTAINER_ARGS, **changes},
+            subnets=Subnets(vpc_id="vpc-1", ids=["subnet-1"], assign_public_ip=True),
+            target=target,
             image_uri="registry.example/films@sha256:1",
             repository_arns=repository_arns,
-            environment=environment or {},
             cpu_architecture="X86_64",
-            settings=settings,
         )
         FargateService("films", args)
 

@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 from infra.aws_clients import provider_client
 from infra.errors import ProgramError
 from infra.service import rollback
-from infra.service.diagnosis import Clients, explain
+from infra.service.diagnosis import Clients, diagnose_deployment
 from tests.infra.answers import Aws
 from tests.infra.recorder import run, run_main
 
@@ -104,7 +104,9 @@ class Account:
 
 
 def told(clients: Clients) -> str:
-    return explain(clients, cluster=CLUSTER, service="films", task_definition=BAD, verdict="was rolled back")
+    return diagnose_deployment(
+        clients, cluster=CLUSTER, service="films", task_definition=BAD, verdict="was rolled back"
+    )
 
 
 def test_a_failure_names_reason_event_task_target_and_last_words() -> None:

@@ -1,4 +1,4 @@
-"""Reading an image's name: registry host, repository, tag and digest. Imports no Pulumi."""
+"""Image references: registry host, repository, tag and digest. Imports no Pulumi."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _OUR_TAG: Final = re.compile(r"(?P<model>[0-9a-f]{12})-[0-9a-f]{12}")
 
 @dataclass(frozen=True, kw_only=True)
 class EcrRepository:
-    """A private repository of ECR: the account's id, region and name."""
+    """A private ECR repository: account id, region and name."""
 
     account: str
     region: str
@@ -24,7 +24,7 @@ class EcrRepository:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageReference:
-    """An image by tag, by digest or by both; what is missing is empty."""
+    """An image by tag, by digest or by both; absent parts are empty."""
 
     host: str
     repository: str
@@ -33,18 +33,18 @@ class ImageReference:
 
     @property
     def name(self) -> str:
-        """Host and repository, which a digest can be added to."""
+        """Host and repository."""
         return f"{self.host}/{self.repository}"
 
     @property
     def model_version(self) -> str:
-        """The model's version when the tag was made by this project, else empty."""
+        """The model's version if the tag is one of this project, else empty."""
         match = _OUR_TAG.fullmatch(self.tag)
         return match["model"] if match else ""
 
     @property
     def ecr(self) -> EcrRepository | None:
-        """The private ECR repository that the image lies in, or None."""
+        """The private ECR repository of the image, or None."""
         match = _ECR_HOST.fullmatch(self.host)
         if match is None:
             return None
@@ -52,7 +52,7 @@ class ImageReference:
 
 
 def parse_image_uri(uri: str) -> ImageReference:
-    """Take apart `[host[:port]/]repository[:tag][@sha256:digest]`; raises ValueError without tag and digest."""
+    """Parse `[host[:port]/]repository[:tag][@sha256:digest]`; raises ValueError without tag and digest."""
     match = _REFERENCE.fullmatch(uri)
     if match is None or match["name"].endswith(("/", ":")):
         raise ValueError("allowed: [host/]repository:tag or [host/]repository@sha256:<64 hex digits>")
@@ -65,5 +65,5 @@ def parse_image_uri(uri: str) -> ImageReference:
 
 
 def image_tag(model_version: str, content_hash: str) -> str:
-    """The tag of an image built here: 12 hex digits of the model's version and 12 of the content's hash."""
-    return f"{model_version[:12]}-{content_hash[:12]}"
+    """The tag of an image built here: 12 hex digits of the content hash, after those of the model's version if any."""
+    return "-".join(part[:12] for part in (model_version, content_hash) if part)

@@ -1,0 +1,63 @@
+"""Settings of batch jobs: runs of the image with another command."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from infra.aws_limits import check_fargate_size
+from infra.config.base import SettingError, Settings
+from infra.config.schedules import SCHEDULES, Name, Schedule, ScheduleModel, Timezone, check_distinct_names
+
+_Prefix = Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^*?]*$")]
+_Prefixes = Annotated[
+    tuple[_Prefix, ...], Field(json_schema_extra={"allowed": "a list of prefixes such as s3://bucket/folder/"})
+]
+
+
+class BatchJob(ScheduleModel):
+    """One batch job, on Fargate.
+
+    command: the program and its arguments, passed unchanged. schedule: None: started manually only.
+    s3_read, s3_write: s3://bucket/prefix that it may read, and may write. cpu, memory_mib: a Fargate size.
+    """
+
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {
+        "name": "score",
+        "command": ["python3", "-m", "batch"],
+        "schedule": "rate(1 day)",
+    }
+
+    name: Name
+    command: Annotated[
+        tuple[str, ...],
+        Field(min_length=1, json_schema_extra={"allowed": "the program and its arguments, a list of texts"}),
+    ]
+    schedule: Annotated[Schedule | None, Field(json_schema_extra={"allowed": SCHEDULES})] = None
+    timezone: Timezone = "UTC"
+    s3_read: _Prefixes = ()
+    s3_write: _Prefixes = ()
+    cpu: Annotated[int, Field(ge=256, le=16384, strict=True)] = 256
+    memory_mib: Annotated[int, Field(ge=512, le=122880, strict=True)] = 512
+
+    @model_validator(mode="after")
+    def _check_size(self) -> Self:
+        try:
+            check_fargate_size(self.cpu, self.memory_mib)
+        except ValueError as error:
+            raise SettingError(f"cannot run: {error}") from None
+        return self
+
+
+class BatchSettings(Settings):
+    """Batch jobs: runs of the image with another command."""
+
+    jobs: Annotated[
+        tuple[BatchJob, ...],
+        AfterValidator(check_distinct_names),
+        Field(
+            alias="tasks",
+            description="Batch jobs of the image, each as JSON: "
+            '{"name", "command", "schedule", "timezone", "s3Read", "s3Write", "cpu", "memoryMib"}',
+        ),
+    ] = ()

@@ -1,0 +1,116 @@
+"""Settings of the load-balanced endpoint."""
+
+import re
+from ipaddress import ip_network
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from infra.aws_limits import SLOW_START_SECONDS, WAF_RATE
+from infra.config.base import SettingError, Settings, each, matches, off_or_within
+from infra.errors import Remove, Set
+
+_HOST_EXAMPLE: Final = "films.example.com"
+_DOMAIN: Final = r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
+_CERTIFICATE: Final = r"arn:[a-z-]+:acm:[a-z0-9-]+:\d{12}:certificate/\S+"
+_CERTIFICATE_EXAMPLE: Final = "arn:aws:acm:eu-central-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"
+_LOOPBACK_URL: Final = re.compile(r"http://(localhost|127\.\d+\.\d+\.\d+)(:\d+)?(/.*)?")
+
+
+def _check_cidr(value: str) -> None:
+    try:
+        ip_network(value)
+    except ValueError as error:
+        raise SettingError(
+            f'has "{value}" ({error}); allowed: address ranges such as 203.0.113.0/24 or 2001:db8::/32',
+            Set("", "203.0.113.0/24"),
+        ) from None
+
+
+def _check_distinct(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not values or len(set(values)) < len(values):
+        problem = f"is {list(values)}; allowed: one address range or more, none twice"
+        raise SettingError(problem, Remove(""), Set("[0]", "0.0.0.0/0"))
+    return values
+
+
+class EndpointSettings(Settings):
+    """Load balancer: clients, names, TLS, targets."""
+
+    allowed_cidrs: Annotated[
+        tuple[str, ...],
+        each(_check_cidr),
+        AfterValidator(_check_distinct),
+        Field(description="Address ranges (IPv4 or IPv6 CIDR) that may connect to the load balancer"),
+    ] = ("0.0.0.0/0",)
+    public_url: Annotated[
+        str,
+        matches(r"https?://[^\s/]+(/\S*)?", "a URL", f"https://{_HOST_EXAMPLE}"),
+        BeforeValidator(lambda value: value.rstrip("/") if isinstance(value, str) else value),
+        Field(description="URL to report in place of the load balancer's own name, such as that of a CNAME"),
+    ] = ""
+    domain: Annotated[
+        str,
+        matches(_DOMAIN, f"a host name such as {_HOST_EXAMPLE}", _HOST_EXAMPLE),
+        BeforeValidator(lambda value: value.lower().rstrip(".") if isinstance(value, str) else value),
+        Field(description="Host name in a Route 53 zone: gets a certificate, HTTPS and an alias to the load balancer"),
+    ] = ""
+    hosted_zone_id: Annotated[
+        str,
+        matches(
+            r"Z[A-Z0-9]{1,31}", "the id of a hosted zone, Z and capital letters or digits", "Z0123456789ABCDEFGHIJ"
+        ),
+        Field(description="With domain: the zone's id; empty: looked up by name"),
+    ] = ""
+    certificate_arn: Annotated[
+        str,
+        matches(_CERTIFICATE, "the ARN of a certificate in ACM, in the stack's region", _CERTIFICATE_EXAMPLE),
+        Field(description="ACM certificate for HTTPS in place of one created here; without domain requires publicUrl"),
+    ] = ""
+    access_log_days: Annotated[
+        int,
+        Field(ge=0, le=3653, description="Retention of the load balancer's access logs in S3, days; 0: no access logs"),
+    ] = 0
+    waf_rate_limit: Annotated[
+        int,
+        off_or_within(WAF_RATE),
+        Field(
+            ge=0,
+            le=WAF_RATE[1],
+            alias="firewallRate",
+            description="Requests per address in five minutes, behind AWS's managed rules (WAF); 0: no WAF",
+        ),
+    ] = 0
+    deregistration_delay_seconds: Annotated[
+        int, Field(ge=0, le=3600, description="Time for a deregistered task to finish its requests, seconds")
+    ] = 30
+    slow_start_seconds: Annotated[
+        int,
+        off_or_within(SLOW_START_SECONDS),
+        Field(
+            ge=0,
+            le=SLOW_START_SECONDS[1],
+            description="Time over which a new task's share of requests grows, seconds: 0 (off) or 30 to 900",
+        ),
+    ] = 0
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        if self.hosted_zone_id and not self.domain:
+            problem = f'is "{self.hosted_zone_id}", but there is no domain to put into the zone'
+            fixes = Set("domain", _HOST_EXAMPLE), Remove("hostedZoneId")
+            raise SettingError(problem, *fixes, key="hostedZoneId")
+        if self.certificate_arn and not self.domain and not self.public_url.startswith("https://"):
+            raise SettingError(
+                "is set, but not the name that the certificate is for, and no client accepts it for the load "
+                "balancer's own; allowed with publicUrl (https) or domain",
+                Set("publicUrl", f"https://{_HOST_EXAMPLE}"),
+                key="certificateArn",
+            )
+        return self
+
+    @property
+    def plain_http(self) -> bool:
+        """Whether clients on other machines connect without TLS."""
+        tls = self.domain or self.certificate_arn or self.public_url.startswith("https://")
+        return not tls and not _LOOPBACK_URL.fullmatch(self.public_url)

@@ -1,0 +1,66 @@
+"""The model in the image: its version, and the build arguments and environment variables that it requires."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.config.image import ImageSettings
+from infra.config.model import ModelSettings
+from infra.errors import ProgramError
+from infra.image_reference import parse_image_uri
+from model_service.ann_index import AnnIndexError, read_index_metadata
+from model_service.metadata import ArtifactError, read_metadata, read_model_version
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelArtifact:
+    """version: 12 hex digits, empty for an image of unknown origin. environment: of the image's container."""
+
+    version: str
+    build_args: Mapping[str, str]
+    environment: Mapping[str, str]
+
+
+def read_model(folder: Path, image: ImageSettings, model: ModelSettings) -> ModelArtifact:
+    """The model that will run: the artifact in `folder`, or that of the existing image `image.uri`.
+
+    Raises `ProgramError` when the artifact is missing or changed, or lacks an approximate index that it would need.
+    """
+    above = model.approximate_above
+    environment = {"APPROXIMATE_ABOVE": str(above)} if above else {}
+    if image.uri:
+        version = image.model_version or parse_image_uri(image.uri).model_version
+        return ModelArtifact(
+            version=version,
+            build_args={},
+            environment={**({"MODEL_VERSION": version} if version else {}), **environment},
+        )
+    version = _read_version(folder)
+    if above:
+        _check_index(folder, above)
+    build_args = {"MODEL_VERSION": version, **({"EXTRAS": "approximate"} if above else {})}
+    return ModelArtifact(version=version, build_args=build_args, environment={"MODEL_VERSION": version, **environment})
+
+
+def _read_version(folder: Path) -> str:
+    try:
+        return read_model_version(folder)
+    except ArtifactError as error:
+        raise ProgramError(
+            f"There is no model to deploy in {folder}: {error}\nTo fix it: make train "
+            "(or run an image that has one: pulumi config set imageUri REGISTRY/NAME:TAG)"
+        ) from None
+
+
+def _check_index(folder: Path, above: int) -> None:
+    metadata = read_metadata(folder)
+    if int(metadata.data["items"]) <= above:
+        return
+    try:
+        read_index_metadata(folder, model_version=metadata.model_version)
+    except AnnIndexError as error:
+        raise ProgramError(
+            f"approximateAbove is {above} and the model has {metadata.data['items']} films, but "
+            f"{str(error).partition('; ')[0]}\n"
+            "To fix it: .venv/bin/python -m model_service.build_index (or pulumi config rm approximateAbove)"
+        ) from None
