@@ -144,7 +144,7 @@ def test_a_refused_setting_is_told_in_the_programs_words(capsys: pytest.CaptureF
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.startswith(REFUSED)
-    assert "To mend it: pulumi config set memoryMib 2048" in told.err
+    assert "To fix it: pulumi config set memoryMib 2048" in told.err
     assert "Traceback" not in told.err
 
 

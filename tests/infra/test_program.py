@@ -319,7 +319,7 @@ def test_running_twice_registers_the_same(project: Path) -> None:
 
 def test_without_a_model_it_stops_and_says_how_to_train_one(project: Path) -> None:
     (project / "model_service" / "artifact" / "model.safetensors").write_bytes(b"flipped")
-    with pytest.raises(ProgramError, match=r"model_service/artifact(?s:.*)To mend it: make train"):
+    with pytest.raises(ProgramError, match=r"model_service/artifact(?s:.*)To fix it: make train"):
         run_main("dev")
 
 
