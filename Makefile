@@ -4,7 +4,7 @@ export PYTHON AWS_PORT ENDPOINT_PORT
 PY := .venv/bin/python
 need-stack = test -n "$(STACK)" || { echo "Which stack? make $@ STACK=dev" >&2; exit 2; }
 NOTHING_HERE := [ ! -e .venv/.installed ] && [ ! -e .local ]
-SOURCES := __main__.py infra model_service deploy local notebooks benchmarks policy docs tests
+SOURCES := __main__.py infra examples model_service deploy local notebooks benchmarks policy docs tests
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status train notebook bench test unit lint format docs check leftovers clean

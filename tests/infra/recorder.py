@@ -2,6 +2,7 @@
 
 import asyncio
 import runpy
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,10 +12,17 @@ from typing import Any
 from unittest.mock import patch
 
 import pulumi
+import pulumi_aws
+import pulumi_awsx
 from pulumi.runtime import mocks, rpc
 
 from local.engine import program as engine_program
 from tests.infra import answers
+
+with warnings.catch_warnings():
+    # Both deprecate parts of themselves that nobody here uses, by a warning when a module is first looked into.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    LOADED = (pulumi_aws.ec2.Vpc, pulumi_aws.s3.Bucket, pulumi_awsx.ec2.Vpc)
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "recommender"
