@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
-from local.engine.aws import Aws, attribute_list, exists, is_not_found, tag_list
+from local.engine.aws import Aws, attribute_list, exists, ignore_not_found, is_not_found, tag_list
 from local.engine.handlers.base import Handler, Inputs, Outputs, handles
 from mock_runtime.values import without_none
 
@@ -53,7 +53,7 @@ class LoadBalancer(Handler):
         return exists(lambda: aws.client("elbv2").describe_load_balancers(LoadBalancerArns=[id_])["LoadBalancers"])
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        aws.client("elbv2").delete_load_balancer(LoadBalancerArn=id_)
+        ignore_not_found(aws.client("elbv2").delete_load_balancer, LoadBalancerArn=id_)
 
     @staticmethod
     def _outputs(aws: Aws, found: dict[str, Any], inputs: Inputs) -> Outputs:
@@ -103,7 +103,7 @@ class TargetGroup(Handler):
         return exists(lambda: aws.client("elbv2").describe_target_groups(TargetGroupArns=[id_])["TargetGroups"])
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        aws.client("elbv2").delete_target_group(TargetGroupArn=id_)
+        ignore_not_found(aws.client("elbv2").delete_target_group, TargetGroupArn=id_)
 
     @staticmethod
     def _outputs(aws: Aws, found: dict[str, Any], inputs: Inputs) -> Outputs:
@@ -142,7 +142,7 @@ class Listener(Handler):
         return exists(lambda: aws.client("elbv2").describe_listeners(ListenerArns=[id_])["Listeners"])
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        aws.client("elbv2").delete_listener(ListenerArn=id_)
+        ignore_not_found(aws.client("elbv2").delete_listener, ListenerArn=id_)
 
 
 def _listening(inputs: Inputs) -> dict[str, Any]:
