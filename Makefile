@@ -4,13 +4,13 @@ export PYTHON AWS_PORT ENDPOINT_PORT
 PY := .venv/bin/python
 need-stack = test -n "$(STACK)" || { echo "Which stack? make $@ STACK=dev" >&2; exit 2; }
 NOTHING_HERE := [ ! -e .venv/.installed ] && [ ! -e .local ]
-SOURCES := __main__.py infra model_service deploy local notebooks benchmarks policy docs tests
+SOURCES := __main__.py infra examples model_service mock_runtime deploy local notebooks benchmarks policy docs tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status train notebook bench test unit lint format docs check leftovers clean
+.PHONY: help up down status example example-down train notebook bench test unit lint format docs check leftovers clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.installed: requirements.txt requirements-dev.txt constraints.txt
 	@local/bootstrap.sh
@@ -26,6 +26,13 @@ down: ## remove everything that `make up` made
 status: ## what runs on the local stack
 	@if $(NOTHING_HERE); then echo 'The local stack is down. `make up` brings it up.'; else \
 	$(MAKE) -s --no-print-directory .venv/.installed && $(PY) -m deploy.local_stack status; fi
+
+example: .venv/.installed ## deploy examples/any_container, another container with the same components, on the emulated AWS
+	@$(PY) -m deploy.local_stack example
+
+example-down: ## remove what `make example` deployed
+	@if $(NOTHING_HERE); then echo "The example is not deployed."; else \
+	$(MAKE) -s --no-print-directory .venv/.installed && $(PY) -m deploy.local_stack example-down; fi
 
 train: .venv/.installed ## train a model: make train ARGS="--seed 1 --data ~/ml-100k"
 	@$(PY) -m model_service.training $(ARGS)
@@ -48,7 +55,7 @@ lint: .venv/.installed ## formatter (check only), linter and type checker
 	@$(PY) -m mypy
 	@$(PY) -m mypy policy
 
-format: .venv/.installed ## format the code and mend what the linter can
+format: .venv/.installed ## format the code and fix what the linter can
 	@$(PY) -m ruff format $(SOURCES)
 	@$(PY) -m ruff check --fix $(SOURCES)
 

@@ -1,7 +1,5 @@
-"""What can be asked about a stack from the command line. Deploying is Python's or Pulumi's own: deploy.preview(),
-deploy.up(), deploy.outputs() and deploy.destroy() (`python -c 'import deploy; help(deploy)'` tells of them)."""
-
-from __future__ import annotations
+"""Checks of a stack from the command line. Deployments are made from Python, with deploy.preview(), deploy.up(),
+deploy.outputs() and deploy.destroy() (`python -c 'import deploy; help(deploy)'`), or with the Pulumi CLI."""
 
 import argparse
 import sys
@@ -9,7 +7,7 @@ from collections.abc import Sequence
 
 import deploy
 from deploy.errors import DeployError
-from deploy.leftovers import leftovers, report
+from deploy.orphans import find_orphans, format_orphans
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,10 +22,10 @@ def main(arguments: list[str] | None = None) -> int:
     check.add_argument("--resources", action="store_true", help="name every resource")
     left = commands.add_parser("leftovers", help="what a destroyed stack left behind, and which of it costs money")
     left.add_argument("stack", help="such as dev")
-    asked = parser.parse_args(arguments)
-    if asked.command == "check":
-        return _check(asked.stack, asked.config, resources=asked.resources)
-    return _leftovers(asked.stack)
+    options = parser.parse_args(arguments)
+    if options.command == "check":
+        return _check(options.stack, options.config, resources=options.resources)
+    return _orphans(options.stack)
 
 
 def _check(stack: str, config: Sequence[str], *, resources: bool) -> int:
@@ -50,15 +48,15 @@ def _overrides(texts: Sequence[str]) -> dict[str, str]:
     return overrides
 
 
-def _leftovers(stack: str) -> int:
-    """0 when nothing that costs money is left, 1 when something is, 2 when AWS could not be asked."""
+def _orphans(stack: str) -> int:
+    """0 when nothing that costs money is left, 1 when something is, 2 when AWS could not be options."""
     try:
-        left = leftovers(stack)
+        left = find_orphans(stack)
     except DeployError as error:
         print(error, file=sys.stderr)
         return 2
-    print(report(stack, left))
-    return 1 if any(one.cost for one in left) else 0
+    print(format_orphans(stack, left))
+    return 1 if any(one.billing for one in left) else 0
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, ImageNotFound
 
-from local.console import Step, say
+from local.console import Step, echo
 from local.docker_engine import apt_install
 from local.errors import LocalError
 
@@ -40,14 +40,14 @@ def ensure_base_image(client: docker.DockerClient, step: Step) -> str:
     made = f"{MADE}:{_recipe()}"
     for reference in (made, PULLED):
         if _has(client, reference):
-            step.note(f"{reference}, there already")
+            step.set_outcome(f"{reference}, there already")
             return reference
     if _pull():
-        step.note(f"{PULLED}, pulled")
+        step.set_outcome(f"{PULLED}, pulled")
         return PULLED
-    say("  no container registry is reachable: making the base image from the distribution's packages")
+    echo("  no container registry is reachable: making the base image from the distribution's packages")
     _make(client, made)
-    step.note(f"{made}, made")
+    step.set_outcome(f"{made}, made")
     return made
 
 

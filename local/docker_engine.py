@@ -36,9 +36,9 @@ def ensure_docker(state_dir: Path, step: Step) -> docker.DockerClient:
         if shutil.which("dockerd", path=_path()) is None:
             apt_install("docker.io")
         client = _start(state_dir)
-        step.note("started")
+        step.set_outcome("started")
     else:
-        step.note(f"there already, version {client.version()['Version']}")
+        step.set_outcome(f"there already, version {client.version()['Version']}")
     buildkit_cli()
     return client
 

@@ -1,7 +1,5 @@
 """`make up`: from whatever is there to ten recommendations through the load balancer."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -17,7 +15,7 @@ import yaml
 import deploy
 from local import emulated_aws
 from local.base_image import ensure_base_image
-from local.console import Step, say, step
+from local.console import Step, echo, step
 from local.docker_engine import ensure_docker
 from local.errors import LocalError
 from local.settings import DEFAULT_PORTS, PROJECT_DIR, LocalSettings, load_settings
@@ -25,7 +23,7 @@ from local.stack_record import StackRecord, save_record
 from model_service.metadata import ArtifactError, read_model_version
 
 ARTIFACT_DIR = PROJECT_DIR / "model_service" / "artifact"
-SHOWN_USER = 20
+SAMPLE_USER = 20
 SYSTEM_CA = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -42,7 +40,7 @@ def prepare(settings: LocalSettings | None = None) -> dict[str, Any]:
         emulated_aws.ensure_emulator(settings, now)
     with step("Base image") as now:
         base_image = ensure_base_image(docker, now)
-    config = stack_config(settings, base_image)
+    config = machine_config(settings, base_image)
     ports = {"aws_port": settings.aws_port, "endpoint_port": settings.endpoint_port}
     save_record(settings.state_dir, StackRecord(**ports, config=config))
     return config
@@ -53,20 +51,20 @@ def up(settings: LocalSettings) -> None:
     config = prepare(settings)
     with step("Trained model") as now:
         ensure_model(now)
-    say(f"• Deploying the stack `local` ({deploy.engine_name('local')})")
+    echo(f"• Deploying the stack `local` ({deploy.engine_name('local')})")
     with step("Deployment") as now:
         result = deploy.up("local", config=config)
-        now.note(result.summary())
+        now.set_outcome(result.summary())
     with step("First answer") as now:
-        uid, answer = first_answer(settings.endpoint_url)
-        now.note(f"{len(answer['response'])} recommendations through the load balancer")
-    show_outcome(result.outputs, uid, answer)
+        uid, answer = first_recommendations(settings.endpoint_url)
+        now.set_outcome(f"{len(answer['response'])} recommendations through the load balancer")
+    print_summary(result.outputs, uid, answer)
 
 
-def stack_config(settings: LocalSettings, base_image: str) -> dict[str, Any]:
+def machine_config(settings: LocalSettings, base_image: str) -> dict[str, Any]:
     """What this machine adds to `Pulumi.local.yaml`: base image, CA bundle, and ports that are not the usual."""
     config: dict[str, Any] = {"baseImage": base_image}
-    bundle = ca_bundle()
+    bundle = find_ca_bundle()
     if bundle is not None:
         config["caBundle"] = str(bundle)
     if (settings.aws_port, settings.endpoint_port) != (DEFAULT_PORTS["AWS_PORT"], DEFAULT_PORTS["ENDPOINT_PORT"]):
@@ -82,7 +80,7 @@ def _endpoints(aws_url: str) -> list[dict[str, str]]:
     return [dict.fromkeys(services, aws_url) for services in own["aws:endpoints"]]
 
 
-def ca_bundle() -> Path | None:
+def find_ca_bundle() -> Path | None:
     """The machine's CA bundle when its owner added to it or names one: the image build then needs it too."""
     for key in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT"):
         named = os.environ.get(key)
@@ -98,27 +96,27 @@ def ensure_model(now: Step) -> None:
         training = [sys.executable, "-m", "model_service.training"]
         if subprocess.run(training, cwd=PROJECT_DIR, check=False).returncode:
             raise LocalError("Training failed; its message is above. `make train` runs it alone.")
-        now.note("trained")
+        now.set_outcome("trained")
     try:
         version = read_model_version(ARTIFACT_DIR)
     except ArtifactError as error:
         raise LocalError(f"{error}\nThe folder was left as it is.") from error
-    now.note(f"{now.outcome if now.outcome == 'trained' else 'there already'}, version {version}")
+    now.set_outcome(f"{now.outcome if now.outcome == 'trained' else 'there already'}, version {version}")
 
 
-def first_answer(url: str) -> tuple[int, dict[str, Any]]:
+def first_recommendations(url: str) -> tuple[int, dict[str, Any]]:
     """The ten best films for user 20, or for the model's first user where it does not know that one; and for whom."""
-    answer = ask(url, f"/?uid={SHOWN_USER}")
+    answer = fetch(url, f"/?uid={SAMPLE_USER}")
     if not answer.get("cold_start"):
-        return SHOWN_USER, answer
+        return SAMPLE_USER, answer
     try:
-        uid = int(ask(url, "/users?n=1", seconds=0.0)["users"][0])
+        uid = int(fetch(url, "/users?n=1", seconds=0.0)["users"][0])
     except (LocalError, LookupError, ValueError):  # an image of somebody else need not tell its users
-        return SHOWN_USER, answer
-    return uid, ask(url, f"/?uid={uid}")
+        return SAMPLE_USER, answer
+    return uid, fetch(url, f"/?uid={uid}")
 
 
-def ask(url: str, path: str, *, seconds: float = 30.0) -> dict[str, Any]:
+def fetch(url: str, path: str, *, seconds: float = 30.0) -> dict[str, Any]:
     """Ask the endpoint, waiting up to `seconds` for it to answer; raises `LocalError` when it does not."""
     deadline = time.monotonic() + seconds
     while True:
@@ -131,16 +129,16 @@ def ask(url: str, path: str, *, seconds: float = 30.0) -> dict[str, Any]:
             time.sleep(0.5)
 
 
-def show_outcome(outputs: dict[str, Any], uid: int, answer: dict[str, Any]) -> None:
+def print_summary(outputs: dict[str, Any], uid: int, answer: dict[str, Any]) -> None:
     """The URL, what runs behind it, and the recommendations."""
-    say("")
-    say(f"Endpoint: {outputs['url']}")
-    say(f"Model:    {outputs['modelVersion']}")
-    say(f"Image:    {outputs['imageDigest']}")
-    say("")
+    echo("")
+    echo(f"Endpoint: {outputs['url']}")
+    echo(f"Model:    {outputs['modelVersion']}")
+    echo(f"Image:    {outputs['imageDigest']}")
+    echo("")
     what = f"The ten best films that user {uid} has not rated"
     if answer.get("cold_start"):
         what = f"Ten popular films for user {uid} ({answer.get('reason', 'who is not in the data')})"
-    say(f"{what}, from {outputs['url']}/?uid={uid}")
+    echo(f"{what}, from {outputs['url']}/?uid={uid}")
     for place, (title, score) in enumerate(answer["response"], start=1):
-        say(f"{place:4}. {score:5.2f}  {title}")
+        echo(f"{place:4}. {score:5.2f}  {title}")

@@ -1,7 +1,5 @@
 """What the engine tells while it works: JSON lines on standard output, for whoever started it to show."""
 
-from __future__ import annotations
-
 import json
 import threading
 from typing import Any, TextIO

@@ -1,7 +1,5 @@
 """The provider functions that the program calls, answered by the emulated AWS."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """What the stack `local` cannot do without the Pulumi CLI, and which setting asked for it."""
 
-from __future__ import annotations
-
 from typing import Final, Literal
 
 SETTINGS: Final[dict[str, str]] = {

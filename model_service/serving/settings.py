@@ -8,10 +8,10 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from model_service.artifact import DEFAULT_FOLDER
 from model_service.metadata import SHORT_DIGITS
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
-_DEFAULT_ARTIFACT: Final = Path(__file__).parents[1] / "artifact"
 _MAX_DRAIN_SECONDS: Final = 100.0  # below ECS's longest stop timeout on Fargate, 120 s
 
 
@@ -24,7 +24,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
-    artifact_dir: Annotated[Path, Field(description="folder written by training")] = _DEFAULT_ARTIFACT
+    artifact_dir: Annotated[Path, Field(description="folder written by training")] = DEFAULT_FOLDER
     host: Annotated[str, Field(description="address to listen on")] = "0.0.0.0"  # noqa: S104 a container is reached through its network interface
     port: Annotated[int, Field(ge=1, le=65535, description="port to listen on")] = 8080
     log_level: Annotated[str, Field(description="DEBUG, INFO, WARNING or ERROR")] = "INFO"

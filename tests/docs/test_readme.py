@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local_stack.up import SHOWN_USER, show_outcome
+from deploy.local_stack.up import SAMPLE_USER, print_summary
 from model_service.serving.app import create_app
 from model_service.serving.service import RecommenderService
 from model_service.serving.settings import Settings
@@ -88,9 +88,9 @@ def test_its_tables_and_those_of_the_account_page_are_those_of_the_code() -> Non
 def test_the_answer_that_it_shows_is_the_one_that_make_up_prints(
     default_service: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer = default_service.get(f"/?uid={SHOWN_USER}")
+    answer = default_service.get(f"/?uid={SAMPLE_USER}")
     version, digest = answer.headers["x-model-version"], f"sha256:{64 * 'a'}"
-    show_outcome({"url": ENDPOINT, "modelVersion": version, "imageDigest": digest}, SHOWN_USER, answer.json())
+    print_summary({"url": ENDPOINT, "modelVersion": version, "imageDigest": digest}, SAMPLE_USER, answer.json())
     printed = capsys.readouterr().out.strip().splitlines()
     [block] = re.findall(r"^```text\n(Endpoint: .+?)^```", README, flags=re.MULTILINE | re.DOTALL)
     shown = block.splitlines()

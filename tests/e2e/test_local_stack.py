@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-import signal
 import time
 import urllib.request
 from pathlib import Path
@@ -152,9 +150,9 @@ def test_the_tasks_ports_are_on_loopback_only(project: Project) -> None:
 
 
 def test_tasks_that_outlive_a_killed_emulator_are_told_and_replaced_by_the_next_up(project: Project) -> None:
-    record = emulated_aws.daemon(project.folder / ".local").running()
-    assert record is not None
-    os.kill(int(str(record["pid"])), signal.SIGKILL)
+    process = emulated_aws.daemon(project.folder / ".local").running()
+    assert process is not None
+    process.kill()
     orphans = {one.id for one in _wait_for_tasks(project, 2)}
     told = project.run("deploy.local_stack", "status", ports=False).stdout
     assert "containers of its tasks are left (2 still running" in told

@@ -301,7 +301,8 @@ def test_a_preview_knows_the_tag_before_anything_exists(project: Path) -> None:
     url = f"{ACCOUNT}.dkr.ecr.eu-central-1.amazonaws.com/recommender-dev"
     assert preview.one("docker-build:index:Image").inputs["tags"] == [f"{url}:{preview.exports['imageTag']}"]
     assert preview.exports["repositoryUrl"] == url
-    assert "imageDigest" in preview.unknown_exports
+    assert "imageDigest" not in preview.exports
+    assert "imageDigest" in run_main("dev").exports
 
 
 def test_another_model_means_another_tag_and_version(project: Path) -> None:
@@ -319,7 +320,7 @@ def test_running_twice_registers_the_same(project: Path) -> None:
 
 def test_without_a_model_it_stops_and_says_how_to_train_one(project: Path) -> None:
     (project / "model_service" / "artifact" / "model.safetensors").write_bytes(b"flipped")
-    with pytest.raises(ProgramError, match=r"model_service/artifact(?s:.*)To mend it: make train"):
+    with pytest.raises(ProgramError, match=r"model_service/artifact(?s:.*)To fix it: make train"):
         run_main("dev")
 
 

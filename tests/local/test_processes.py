@@ -19,9 +19,9 @@ def daemon(tmp_path: Path) -> Daemon:
 
 def test_a_started_process_runs_until_it_is_stopped(daemon: Daemon) -> None:
     daemon.start(SLEEP)
-    record = daemon.running()
-    assert record is not None
-    assert record["command"] == SLEEP
+    process = daemon.running()
+    assert process is not None
+    assert process.cmdline() == SLEEP
     assert daemon.stop() is True
     assert daemon.running() is None
     assert daemon.stop() is False
@@ -41,7 +41,7 @@ def test_a_reused_process_id_is_not_taken_for_ours(daemon: Daemon) -> None:
     daemon.start(SLEEP)
     record_file = daemon.state_dir / "sleeper.json"
     record = json.loads(record_file.read_text())
-    record_file.write_text(json.dumps({**record, "started": "1"}))
+    record_file.write_text(json.dumps({**record, "created": 1.0}))
     assert daemon.running() is None
     record_file.write_text(json.dumps(record))
     assert daemon.stop() is True

@@ -1,13 +1,12 @@
 """ECS service: made or changed, then waited for until its new tasks carry all of the traffic."""
 
-from __future__ import annotations
-
 import time
 from typing import Any, ClassVar
 
 from infra.service.diagnosis import diagnose_deployment
-from local.engine.aws import Aws, present, tag_list
-from local.engine.handlers.base import Handler, Inputs, Outputs
+from local.engine.aws import Aws, tag_list
+from local.engine.handlers.base import Handler, Inputs, Outputs, handles
+from mock_runtime.values import without_none
 
 STEADY_SECONDS = 300.0
 
@@ -16,6 +15,7 @@ class DeploymentFailedError(Exception):
     """ECS did not bring the new version up, or rolled it back; the text says why."""
 
 
+@handles("aws:ecs/service:Service")
 class Service(Handler):
     """`aws:ecs/service:Service`."""
 
@@ -28,7 +28,7 @@ class Service(Handler):
             arn = _describe(aws, inputs["cluster"], name)["serviceArn"]
             return arn, self.update(aws, arn, inputs, inputs, {"name": name})
         made = ecs.create_service(
-            **present(
+            **without_none(
                 {
                     "cluster": inputs["cluster"],
                     "serviceName": name,
@@ -92,7 +92,7 @@ def _rollout(deployment: dict[str, Any]) -> str:
 def _changeable(inputs: Inputs) -> dict[str, Any]:
     network = inputs.get("networkConfiguration") or {}
     breaker = inputs.get("deploymentCircuitBreaker") or {}
-    return present(
+    return without_none(
         {
             "taskDefinition": inputs["taskDefinition"],
             "desiredCount": inputs.get("desiredCount"),
@@ -143,6 +143,3 @@ def _diagnose_deployment(aws: Aws, inputs: Inputs, name: str, verdict: str) -> s
     return diagnose_deployment(
         aws.client, cluster=inputs["cluster"], service=name, task_definition=inputs["taskDefinition"], verdict=verdict
     )
-
-
-HANDLERS: dict[str, Handler] = {"aws:ecs/service:Service": Service()}

@@ -1,7 +1,5 @@
 """The image: built by Docker with BuildKit and pushed to the emulated registry."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import subprocess
@@ -11,13 +9,14 @@ from pathlib import Path
 
 from local.docker_engine import buildkit_environment
 from local.engine.aws import Aws
-from local.engine.handlers.base import Handler, Inputs, Outputs
+from local.engine.handlers.base import Handler, Inputs, Outputs, handles
 
 BUILD_SECONDS = 900
 
 _running: set[subprocess.Popen[str]] = set()
 
 
+@handles("docker-build:index:Image")
 class Image(Handler):
     """`docker-build:index:Image`. A tag is made from the content, so one that the registry has is not built again."""
 
@@ -117,6 +116,3 @@ def stop_builds() -> None:
 def _worth_showing(line: str) -> bool:
     """Whether a line starts a build step or tells what was pushed; the rest is shown only when it failed."""
     return bool(re.match(r"#\d+ \[\S+ \d+/\d+\]|.*: (Pushed|digest)", line))
-
-
-HANDLERS: dict[str, Handler] = {"docker-build:index:Image": Image()}

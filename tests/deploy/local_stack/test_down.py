@@ -67,7 +67,7 @@ def started(settings: LocalSettings, processes: Processes) -> Processes:
 
 
 def _destroys(monkeypatch: pytest.MonkeyPatch, error: str = "") -> None:
-    def destroy(stack: str) -> deploy.Result:
+    def destroy(stack: str, *, project_dir: Path) -> deploy.Result:
         if error:
             raise deploy.DeployError(error)
         return deploy.Result()
@@ -102,7 +102,7 @@ def test_a_step_that_gave_up_is_not_ticked_and_the_rest_is_removed_all_the_same(
     with pytest.raises(LocalError, match="was not destroyed resource by resource"):
         down.down(settings)
     told = capsys.readouterr()
-    assert "✗ Destroying the stack `local`: given up (no answer)" in told.err
+    assert "✗ Destroying the stack `local`: failed (no answer)" in told.err
     assert "✓ Destroying" not in told.out
     assert NOTHING_LEFT not in told.out
     assert engine.images.names == ["localhost:4566/recommender-local:x"]

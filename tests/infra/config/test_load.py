@@ -266,7 +266,7 @@ def test_a_task_is_read_with_its_command_whole() -> None:
     (task,) = settings_of({"tasks": [text]}).batch.jobs
     assert task.command == ("a b", "c,d", "-m")
     assert (task.s3_read, task.s3_write) == ((), ("s3://films/out/",))
-    assert (task.cpu, task.memory_mib, task.schedule, task.timezone) == (512, 1024, None, "UTC")
+    assert (task.cpu, task.memory_mib, task.schedule, task.timezone) == (512, 1024, "", "UTC")
 
 
 def test_the_examples_in_the_messages_are_accepted() -> None:
@@ -299,3 +299,32 @@ def test_a_setting_stored_as_a_secret_is_refused_unread() -> None:
         settings_of({"environment": ["PASSWORD=hunter2"]}, secret="environment")
     assert "hunter2" not in str(refusal.value)
     assert "secrets[0]" in str(refusal.value)
+
+
+def test_every_problem_of_a_configuration_is_in_one_message() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        settings_of({"cpu": 300, "logRetentionDays": 8, "desiredcount": 3})
+    message = str(refusal.value)
+    for key in ("cpu", "logRetentionDays", "desiredcount"):
+        assert message.count(f"recommender:{key} ") == 1
+    assert message.count("To fix it: ") == 3
+
+
+def test_without_the_cli_the_stack_local_is_fixed_in_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    lines = (ROOT / "Pulumi.local.yaml").read_text(encoding="utf-8").splitlines()
+    number = lines.index("  recommender:desiredCount: 2") + 1
+    for config, fix in (
+        ({"desiredCount": -1}, f"edit Pulumi.local.yaml, line {number}: recommender:desiredCount: 0"),
+        ({"cpu": 300}, "add to Pulumi.local.yaml, under config: recommender:cpu: 256"),
+        ({"desiredcount": 2}, "remove recommender:desiredcount from Pulumi.local.yaml"),
+    ):
+        with pytest.raises(ConfigError) as refusal:
+            settings_of(config, stack="local")
+        assert fix in str(refusal.value)
+
+
+def test_with_the_cli_the_stack_local_is_fixed_by_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/pulumi")
+    with pytest.raises(ConfigError, match="To fix it: pulumi config set cpu 256"):
+        settings_of({"cpu": 300}, stack="local")

@@ -6,8 +6,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from infra.config.settings_tasks import WorkingHours
 
+from infra.config.service import WorkingHours
 from infra.cost import prices
 from infra.cost.estimate import MODEL_METRICS, Estimate, estimate
 from infra.cost.prices import HOURS_A_MONTH, Price

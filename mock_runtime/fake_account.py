@@ -1,0 +1,81 @@
+"""A made-up AWS account that has whatever a configuration names."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from pulumi.runtime import mocks
+
+ACCOUNT: Final = "111122223333"
+DIGEST: Final = "sha256:" + "f0" * 32
+"""The digest of every image that is already in a registry."""
+
+Failures = list[tuple[str, str]]
+LookupResult = dict[str, Any] | tuple[dict[str, Any], Failures]
+"""The result of a lookup, and perhaps why there is none."""
+
+
+class FakeAccount(mocks.Mocks):
+    """Answers lookups as an account in which everything exists, and plans resources as a preview does.
+
+    Every subnet is in `vpc_id`, in a zone of its own and with an IPv6 range; every Route 53 zone exists. Subclasses
+    override single lookups. Raises LookupError for a function without an answer here.
+    """
+
+    def __init__(self, *, region: str, vpc_id: str) -> None:
+        self.region = region
+        self.vpc_id = vpc_id
+
+    def call(self, args: mocks.MockCallArgs) -> Any:
+        """Answer a provider function."""
+        arguments: Mapping[str, Any] = args.args
+        match args.token:
+            case "aws:index/getCallerIdentity:getCallerIdentity":
+                return {"accountId": ACCOUNT, "id": ACCOUNT}
+            case "aws:index/getRegion:getRegion":
+                return {"region": self.region, "id": self.region}
+            case "aws:index/getPartition:getPartition":
+                return {"partition": "aws", "dnsSuffix": "amazonaws.com", "id": "aws"}
+            case "aws:ecr/getAuthorizationToken:getAuthorizationToken":
+                return {"userName": "AWS", "password": "short-lived", "id": self.region}
+            case "aws:ecr/getImage:getImage" | "docker:index/getRegistryImage:getRegistryImage":
+                return {"imageDigest": DIGEST, "sha256Digest": DIGEST, "id": DIGEST}
+            case "aws:ec2/getVpc:getVpc":
+                return self.vpc(arguments)
+            case "aws:ec2/getRouteTables:getRouteTables":
+                return {"ids": ["rtb-main", "rtb-private"], "id": self.region}
+            case "aws:ec2/getSubnets:getSubnets":
+                return {"ids": list(self.default_subnets()), "id": self.region}
+            case "aws:ec2/getSubnet:getSubnet":
+                return {"id": arguments["id"], **self.subnet(arguments["id"])}
+            case "aws:route53/getZone:getZone":
+                return self.hosted_zone(arguments["name"])
+        raise LookupError(
+            f"the made-up AWS account has no answer for {args.token}; add one to mock_runtime/fake_account.py"
+        )
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        """The outputs of a resource in a preview: its inputs, without what AWS would add."""
+        if args.typ.startswith("awsx:"):
+            return "", {}
+        named = {"name": args.name} if args.custom else {}
+        return "", {**named, **args.inputs}
+
+    def vpc(self, arguments: Mapping[str, Any]) -> LookupResult:
+        """A VPC by its id, or the default one."""
+        return {"id": arguments.get("id", "vpc-default"), "cidrBlock": "10.0.0.0/16"}
+
+    def default_subnets(self) -> Sequence[str]:
+        """The ids of the default VPC's subnets."""
+        return ("subnet-b", "subnet-a")
+
+    def subnet(self, subnet_id: str) -> dict[str, Any]:
+        """The location of a subnet."""
+        return {
+            "availabilityZone": f"zone of {subnet_id}",
+            "vpcId": self.vpc_id,
+            "ipv6CidrBlock": "2001:db8::/64",
+        }
+
+    def hosted_zone(self, name: str) -> LookupResult:
+        """A public zone of Route 53."""
+        return {"zoneId": "Z0000000000000", "id": "Z0000000000000"}
