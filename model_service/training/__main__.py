@@ -11,13 +11,13 @@ from model_service.data.movielens import read_movielens
 from model_service.data.ratings import DataError, Ratings
 from model_service.data.synthetic import generate_ratings
 from model_service.metadata import ArtifactError, Metadata
-from model_service.training.config import METHODS, FitConfig, Recipe
+from model_service.training.config import FitConfig, TrainConfig, methods
 
 DEFAULT_OUT = Path(__file__).parents[1] / "artifact"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train as the command line says; returns 0, 2 for input that cannot be used, 130 after Ctrl-C."""
+    """Train as the command line says; returns 0, 2 for invalid input, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
         return _train(options)
@@ -37,10 +37,10 @@ def _train(options: argparse.Namespace) -> int:
     from model_service.training.train import train
 
     check_replaceable(options.out)
-    recipe = Recipe(
+    config = TrainConfig(
         factors=options.factors,
-        c_vector=options.c_vector,
-        c_bias=options.c_bias,
+        reg_factors=options.reg_factors,
+        reg_bias=options.reg_bias,
         shrinkage=options.shrinkage,
         fit=FitConfig(
             method=options.method,
@@ -54,7 +54,7 @@ def _train(options: argparse.Namespace) -> int:
     started = time.monotonic()
     ratings = read_movielens(options.data) if options.data else generate_ratings(seed=options.seed)
     print(_describe(ratings))
-    metadata = train(ratings, recipe=recipe, out=options.out)
+    metadata = train(ratings, config=config, out=options.out)
     print(_report(metadata, options.out))
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(
@@ -76,7 +76,7 @@ def _report(metadata: Metadata, out: Path) -> str:
 
     lines = [terminal_table(metadata.metrics), *verdicts(metadata.metrics)]
     if is_worse(metadata.metrics):
-        lines.append("To mend it: try other --factors, --c-vector, --c-bias or --shrinkage")
+        lines.append("To fix it: try other --factors, --reg-factors, --reg-bias or --shrinkage")
     return "\n".join([*lines, f"model version {metadata.short_version} written to {out}"])
 
 
@@ -87,45 +87,53 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--data", type=Path, metavar="FOLDER", help="an unpacked MovieLens release; without it, invented ratings")
+    add("--data", type=Path, metavar="FOLDER", help="an unpacked MovieLens release; without it, generated ratings")
     add("--out", type=Path, default=DEFAULT_OUT, metavar="FOLDER", help="the artifact folder to replace")
     add(
         "--seed",
         type=_number(int, 0),
         default=FitConfig.seed,
-        help="decides invented data, split and first weights",
+        help="seed of generated data, split and initial weights",
     )
-    add("--factors", type=_number(int, 1), default=Recipe.factors, help="length k of the vectors")
-    add("--method", choices=METHODS, default=FitConfig.method, help="least squares in turn, or minibatches with Adam")
-    add("--c-vector", type=_number(float, 0.0), default=Recipe.c_vector, help="L2 weight of the vectors")
-    add("--c-bias", type=_number(float, 0.0), default=Recipe.c_bias, help="L2 weight of the biases")
+    add("--factors", type=_number(int, 1), default=TrainConfig.factors, help="length k of the vectors")
+    add("--method", choices=methods(), default=FitConfig.method, help="the trainer")
+    add(
+        "--reg-factors",
+        "--c-vector",
+        type=_number(float, 0.0),
+        default=TrainConfig.reg_factors,
+        help="L2 weight of the vectors",
+    )
+    add(
+        "--reg-bias", "--c-bias", type=_number(float, 0.0), default=TrainConfig.reg_bias, help="L2 weight of the biases"
+    )
     add(
         "--shrinkage",
         type=_number(float, 0.0),
-        default=Recipe.shrinkage,
-        help="how many ratings more a user or film is held to zero for",
+        default=TrainConfig.shrinkage,
+        help="further ratings by which every user and film is regularised",
     )
-    add("--epochs", type=_number(int, 1), default=FitConfig.epochs, help="passes over the ratings, at most")
+    add("--epochs", type=_number(int, 1), default=FitConfig.epochs, help="maximum number of passes over the ratings")
     add(
         "--patience",
         type=_number(int, 1),
         default=FitConfig.patience,
-        help="epochs without a better one before it stops",
+        help="epochs without improvement before stopping",
     )
-    add("--batch-size", type=_number(int, 1), default=FitConfig.batch_size, help="ratings a step of sgd")
+    add("--batch-size", type=_number(int, 1), default=FitConfig.batch_size, help="ratings per step of sgd")
     add("--learning-rate", type=_number(float, 1e-6), default=FitConfig.learning_rate, help="Adam's step size in sgd")
     return parser
 
 
-def _number(kind: type[int] | type[float], least: float) -> Any:
+def _number(kind: type[int] | type[float], minimum: float) -> Any:
     def parse(text: str) -> float:
         try:
             value = kind(text)
         except ValueError:
-            value = kind(least) - 1
-        if not least <= value < 2**63:
-            wanted = "a whole number" if kind is int else "a number"
-            raise argparse.ArgumentTypeError(f"{text!r} is not {wanted} of at least {least:g}")
+            value = kind(minimum) - 1
+        if not minimum <= value < 2**63:
+            expected = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"{text!r} is not {expected} of at least {minimum:g}")
         return value
 
     return parse

@@ -1,45 +1,54 @@
-"""What a training run can be told; no torch, so that the command line can show its defaults at once."""
+"""Settings of a training run; imports no torch, so that the command line shows its defaults at once."""
 
+import pkgutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from model_service.data.ratings import Ratings
+from model_service.training import trainers
 
-METHODS = ("als", "sgd")
-LEAST_ALS_WEIGHT = 1e-4
+MIN_ALS_REG = 1e-4
+
+
+def methods() -> Sequence[str]:
+    """The names of the trainers: the modules of `trainers`."""
+    return sorted(module.name for module in pkgutil.iter_modules(trainers.__path__))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """Size and regularisation of the model; raises ValueError for numbers that make no model.
+    """Size and regularisation of the model; raises ValueError for values out of range.
 
-    factors: length k of a user's and of a film's vector.
-    c_vector, c_bias: weights of the squared vectors and of the squared biases in the loss, for each rating.
-    shrinkage: a row is held to zero as if it had this many more ratings than it has. Without it, the one film that
-        a single person loved gets a bias of more than a star and leads the lists of all.
+    factors: length k of a user's and of an item's vector.
+    reg_factors, reg_bias: L2 weights of the vectors and of the biases, per rating.
+    shrinkage: a row is regularised as if it had this many more ratings. Without it, an item with a single high
+        rating gets a bias of more than a star and leads every list.
     """
 
     users: int
     items: int
     factors: int = 10
-    c_vector: float = 0.06
-    c_bias: float = 0.05
+    reg_factors: float = 0.06
+    reg_bias: float = 0.05
     shrinkage: float = 50.0
 
     def __post_init__(self) -> None:
         if min(self.users, self.items, self.factors) < 1:
             raise ValueError("users, items and factors have to be at least 1")
-        if min(self.c_vector, self.c_bias, self.shrinkage) < 0:
-            raise ValueError("c_vector, c_bias and shrinkage cannot be negative")
+        if min(self.reg_factors, self.reg_bias, self.shrinkage) < 0:
+            raise ValueError("reg_factors, reg_bias and shrinkage cannot be negative")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitConfig:
-    """How to train; raises ValueError for numbers that train nothing.
+    """Settings of the optimisation; raises ValueError for values out of range.
 
-    method: `als`, alternating least squares, or `sgd`, minibatches with Adam; batch_size and learning_rate are `sgd`'s.
-        Their errors are the same within 0.002 stars, `als` takes a ninth of the time (benchmarks/training.md).
-    epochs: passes over the ratings, at most. patience: epochs without a better validation error before stopping.
-    batch_size: ratings a step. learning_rate: Adam's step size.
+    method: a trainer. `als`: alternating least squares; `sgd`: minibatches with Adam, which alone uses batch_size and
+        learning_rate. Their errors differ by less than 0.002 stars; `als` takes a ninth of the time
+        (benchmarks/training.md).
+    epochs: maximum number of passes over the ratings. patience: epochs without a lower validation error before
+        stopping.
+    batch_size: ratings per step. learning_rate: Adam's step size.
     """
 
     method: str = "als"
@@ -50,8 +59,8 @@ class FitConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"method is {self.method!r}; it has to be one of {', '.join(METHODS)}")
+        if self.method not in methods():
+            raise ValueError(f"method is {self.method!r}; it has to be one of {', '.join(methods())}")
         if min(self.epochs, self.patience, self.batch_size) < 1:
             raise ValueError("epochs, patience and batch_size have to be at least 1")
         if self.learning_rate <= 0:
@@ -59,20 +68,20 @@ class FitConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """Everything that decides which model the ratings give; see ModelConfig and FitConfig for the meaning."""
+class TrainConfig:
+    """All settings of a training run; see ModelConfig and FitConfig."""
 
     factors: int = ModelConfig.factors
-    c_vector: float = ModelConfig.c_vector
-    c_bias: float = ModelConfig.c_bias
+    reg_factors: float = ModelConfig.reg_factors
+    reg_bias: float = ModelConfig.reg_bias
     shrinkage: float = ModelConfig.shrinkage
     fit: FitConfig = field(default_factory=FitConfig)
 
     def __post_init__(self) -> None:
-        if self.fit.method == "als" and min(self.c_vector, self.c_bias) < LEAST_ALS_WEIGHT:
+        if self.fit.method == "als" and min(self.reg_factors, self.reg_bias) < MIN_ALS_REG:
             raise ValueError(
-                f"c_vector is {self.c_vector:g} and c_bias {self.c_bias:g}; method als needs at least "
-                f"{LEAST_ALS_WEIGHT:g} for each, or a user with few ratings has no single best vector. "
+                f"reg_factors is {self.reg_factors:g} and reg_bias {self.reg_bias:g}; method als needs at least "
+                f"{MIN_ALS_REG:g} for each, or a user with few ratings has no single best vector. "
                 "Use --method sgd for less"
             )
 
@@ -82,7 +91,7 @@ class Recipe:
             users=len(ratings.user_ids),
             items=len(ratings.item_ids),
             factors=self.factors,
-            c_vector=self.c_vector,
-            c_bias=self.c_bias,
+            reg_factors=self.reg_factors,
+            reg_bias=self.reg_bias,
             shrinkage=self.shrinkage,
         )

@@ -1,4 +1,4 @@
-"""The pictures beside an artifact, drawn from its metadata alone: the same metrics, the same pictures."""
+"""Plots beside an artifact, drawn from its metadata alone."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,21 +26,21 @@ def _curves(figure: Figure, metrics: Mapping[str, Any]) -> None:
     best = metrics["best_epoch"]
     axes.plot(epochs, metrics["train_rmse"], color=_OTHER, label="learned ratings")
     axes.plot(epochs, metrics["validation_rmse"], color=_OURS, label="validation ratings")
-    axes.axvline(best, color=_FAINT, linestyle=":", label=f"kept: epoch {best}")
+    axes.axvline(best, color=_FAINT, linestyle=":", label=f"best: epoch {best}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
 
 
 def _calibration(figure: Figure, metrics: Mapping[str, Any]) -> None:
-    told = metrics["calibration"]
+    calibration = metrics["calibration"]
     axes = _axes(
         figure,
-        f"Calibration on test ratings: off by {told['error']:.3f} stars on average",
+        f"Calibration on test ratings: off by {calibration['error']:.3f} stars on average",
         "mean prediction of a tenth of the ratings, stars",
         "mean rating, stars",
     )
-    predicted = [group["predicted"] for group in told["groups"]]
-    actual = [group["actual"] for group in told["groups"]]
+    predicted = [group["predicted"] for group in calibration["groups"]]
+    actual = [group["actual"] for group in calibration["groups"]]
     ends = [min(predicted + actual), max(predicted + actual)]
     axes.plot(ends, ends, color=_FAINT, linestyle=":", label="perfect")
     axes.plot(predicted, actual, color=_OURS, marker="o", label="this model")

@@ -1,4 +1,4 @@
-"""How good the lists are: precision, recall and NDCG at 10, and how much of the catalogue they reach.
+"""Ranking metrics: precision, recall and NDCG at 10, and the coverage of the catalogue.
 
 Two questions, because the answers differ. `held_out`: of the films whose ratings were held out from a user, are the
 best-liked ones put first? That is what a model of ratings learns. `unseen`: of all films that the user has not rated,
@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_service.data.ratings import Ratings
-from model_service.training.grouped import by_user
+from model_service.training.sparse import by_user
 
 LENGTH = 10
-MOST_USERS = 2000  # a sample of these is enough for the digits that are told
+MAX_USERS = 2000  # a sample of these is enough for the reported digits
 _BLOCK = 256  # users at a time
 _DISCOUNTS = 1 / np.log2(np.arange(2, LENGTH + 2))
 
@@ -26,7 +26,7 @@ Scorer = Callable[[NDArray[np.int64]], NDArray[np.floating]]  # (B,) user rows -
 
 @dataclass(frozen=True, kw_only=True)
 class Ranked:
-    """What one contender's lists came to.
+    """The metrics of one contender's lists.
 
     metrics: precision, recall and ndcg for each question, and coverage, the share of the films on any `unseen` list.
     listed: (I,) on how many of the `unseen` lists each film is.
@@ -48,18 +48,18 @@ class RankingTask:
 
     @classmethod
     def of(cls, ratings: Ratings, *, train: NDArray[np.int64], test: NDArray[np.int64], seed: int) -> "RankingTask":
-        """The task that the ratings at positions `test` set; liked is `liked_from` and above."""
-        learned, asked = by_user(ratings, train), by_user(ratings, test)
-        liked = asked.data >= liked_from(ratings.scale)
-        some = np.flatnonzero(np.diff(np.concatenate(([0], np.cumsum(liked)))[asked.indptr]))
-        if len(some) > MOST_USERS:
-            some = np.sort(np.random.default_rng(seed).choice(some, MOST_USERS, replace=False))
-        spans = [slice(asked.indptr[user], asked.indptr[user + 1]) for user in some]
+        """The task that the ratings at positions `test` set; liked: rated `relevance_threshold` or higher."""
+        learned, tested = by_user(ratings, train), by_user(ratings, test)
+        liked = tested.data >= relevance_threshold(ratings.scale)
+        some = np.flatnonzero(np.diff(np.concatenate(([0], np.cumsum(liked)))[tested.indptr]))
+        if len(some) > MAX_USERS:
+            some = np.sort(np.random.default_rng(seed).choice(some, MAX_USERS, replace=False))
+        spans = [slice(tested.indptr[user], tested.indptr[user + 1]) for user in some]
         return cls(
             users=some,
             items=len(ratings.item_ids),
             seen=tuple(learned.indices[learned.indptr[user] : learned.indptr[user + 1]] for user in some),
-            held_out=tuple(asked.indices[span] for span in spans),
+            held_out=tuple(tested.indices[span] for span in spans),
             liked=tuple(liked[span] for span in spans),
         )
 
@@ -71,21 +71,21 @@ class RankingTask:
             scores = scorer(self.users[start : start + _BLOCK])
             for row, place in enumerate(range(start, start + len(scores))):
                 own, candidates = scores[row], self.held_out[place]
-                wanted = candidates[self.liked[place]]
-                sums["held_out"] += _quality(candidates[top(own[candidates])], wanted)
+                relevant = candidates[self.liked[place]]
+                sums["held_out"] += _quality(candidates[top(own[candidates])], relevant)
                 unseen = own.astype(np.float64)
                 unseen[self.seen[place]] = -np.inf
                 best = top(unseen)
                 best = best[unseen[best] > -np.inf]
-                sums["unseen"] += _quality(best, wanted)
+                sums["unseen"] += _quality(best, relevant)
                 listed[best] += 1
         metrics = {question: _named(total / max(len(self.users), 1)) for question, total in sums.items()}
         metrics["unseen"]["coverage"] = round(float(np.mean(listed > 0)), 5)
         return Ranked(metrics=metrics, listed=listed)
 
 
-def liked_from(scale: tuple[float, float]) -> float:
-    """The least rating that says a film was liked: three quarters up the scale, 4 of 5 stars."""
+def relevance_threshold(scale: tuple[float, float]) -> float:
+    """The minimum rating of a relevant item: three quarters up the scale, 4 of 5 stars."""
     low, high = scale
     return float(np.ceil(low + 0.75 * (high - low)))
 
@@ -117,11 +117,11 @@ def top(scores: NDArray[np.floating]) -> NDArray[np.intp]:
     return candidates[np.argsort(-scores[candidates], kind="stable")[:LENGTH]]
 
 
-def _quality(listed: NDArray[np.integer], wanted: NDArray[np.integer]) -> NDArray[np.float64]:
-    """(3,) precision, recall and NDCG of a list against the films that are `wanted`, at least one."""
-    hits = np.isin(listed, wanted)
-    ideal = _DISCOUNTS[: min(len(wanted), LENGTH)].sum()
-    return np.array([hits.sum() / LENGTH, hits.sum() / len(wanted), _DISCOUNTS[: len(hits)][hits].sum() / ideal])
+def _quality(listed: NDArray[np.integer], relevant: NDArray[np.integer]) -> NDArray[np.float64]:
+    """(3,) precision, recall and NDCG of a list against the `relevant` items, at least one."""
+    hits = np.isin(listed, relevant)
+    ideal = _DISCOUNTS[: min(len(relevant), LENGTH)].sum()
+    return np.array([hits.sum() / LENGTH, hits.sum() / len(relevant), _DISCOUNTS[: len(hits)][hits].sum() / ideal])
 
 
 def _named(means: NDArray[np.float64]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The metrics as people read them: tables for the terminal and the model card, and what they come to."""
+"""Tables of the metrics for the terminal and the model card, and their verdicts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -52,26 +52,26 @@ def verdicts(metrics: Mapping[str, Any]) -> list[str]:
     """One sentence for each comparison, also where the model loses it."""
     baselines, ranking = metrics["baselines"], metrics["ranking"]
     own = metrics["test"]["rmse"]
-    told = []
+    sentences = []
     for name in ("surprise_svd_tuned", "surprise_svd", "biases_only"):
         if name in baselines:
             other = baselines[name]["rmse"]
-            told.append(
+            sentences.append(
                 _compared(f"Test RMSE {own:.4f}", "no worse than" if own <= other else "WORSE than", name, other)
             )
     if not baselines:
-        told.append("No baselines: too many ratings for scikit-surprise.")
+        sentences.append("No baselines: too many ratings for scikit-surprise.")
     elif "surprise_svd_tuned" not in baselines:
-        told.append("No tuned SVD: too many ratings to try its settings.")
+        sentences.append("No tuned SVD: too many ratings to try its settings.")
     questions = {"held_out": "of the held-out films", "unseen": "of all unseen films"}
     for question, what in questions.items():
         if not ranking["users"]:
-            told.append(f"No ranking {what}: no user has a liked film among the test ratings.")
+            sentences.append(f"No ranking {what}: no user has a liked film among the test ratings.")
             continue
         ours, popular = (ranking[question][name]["ndcg"] for name in ("this_model", "popularity"))
         word = "better than" if ours > popular else "WORSE than"
-        told.append(_compared(f"NDCG@10 {what} {ours:.4f}", word, "popularity", popular))
-    return told
+        sentences.append(_compared(f"NDCG@10 {what} {ours:.4f}", word, "popularity", popular))
+    return sentences
 
 
 def is_worse(metrics: Mapping[str, Any]) -> bool:

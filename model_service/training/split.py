@@ -1,4 +1,4 @@
-"""Which ratings are learned from, which decide when to stop, and which are kept for the report."""
+"""The random split into training, validation and test ratings."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from model_service.data.ratings import DataError
 
 TEST_SHARE = 0.1
-VALIDATION_SHARE = 0.1  # of what the test ratings leave
+VALIDATION_SHARE = 0.1  # of the ratings that are not test ratings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,13 +20,13 @@ class Split:
     test: NDArray[np.int64]
 
     @property
-    def without_test(self) -> NDArray[np.int64]:
-        """What a model may learn from before it is measured on the test ratings."""
+    def train_and_validation(self) -> NDArray[np.int64]:
+        """The positions of all but the test ratings."""
         return np.concatenate((self.train, self.validation))
 
 
 def split_ratings(count: int, *, seed: int) -> Split:
-    """A random split, 81 % to learn from, 9 % to validate and 10 % to test; raises DataError below 20 ratings."""
+    """A random split, 81 % for training, 9 % for validation and 10 % for test; raises DataError below 20 ratings."""
     if count < 20:
         raise DataError(f"{count} ratings are too few to split; at least 20 are needed")
     order = np.random.default_rng(seed).permutation(count)

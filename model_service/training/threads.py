@@ -1,4 +1,4 @@
-"""How many threads PyTorch may use."""
+"""The number of PyTorch's threads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

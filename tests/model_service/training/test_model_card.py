@@ -8,7 +8,7 @@ import pytest
 from model_service.artifact import Artifact, load_artifact
 from model_service.metadata import read_model_version
 from model_service.training.__main__ import _parser
-from model_service.training.card import card, command
+from model_service.training.model_card import card, command
 from tests.model_service.conftest import RECIPE, Trained
 
 PICTURES = ("curves.png", "calibration.png", "long_tail.png")
@@ -35,9 +35,9 @@ def test_the_card_tells_what_was_measured(trained: Trained) -> None:
 
 def test_the_command_on_the_card_is_the_recipe_that_trained(trained: Trained) -> None:
     options = _parser().parse_args(command(trained.metadata).split()[3:])
-    told = (options.factors, options.method, options.c_vector, options.c_bias, options.shrinkage, options.epochs)
+    told = (options.factors, options.method, options.reg_factors, options.reg_bias, options.shrinkage, options.epochs)
     fit = RECIPE.fit
-    assert told == (RECIPE.factors, fit.method, RECIPE.c_vector, RECIPE.c_bias, RECIPE.shrinkage, fit.epochs)
+    assert told == (RECIPE.factors, fit.method, RECIPE.reg_factors, RECIPE.reg_bias, RECIPE.shrinkage, fit.epochs)
 
 
 @pytest.mark.parametrize("name", ["MODEL_CARD.md", *PICTURES])

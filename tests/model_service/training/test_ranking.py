@@ -6,8 +6,8 @@ import pytest
 from model_service.catalogue import Item
 from model_service.data.ratings import Ratings
 from model_service.training.baseline import to_factors, trainset_of
-from model_service.training.evaluate import calibration, long_tail
-from model_service.training.ranking import RankingTask, chance, liked_from, popularity
+from model_service.training.metrics import calibration, long_tail
+from model_service.training.ranking import RankingTask, chance, popularity, relevance_threshold
 from model_service.training.report import is_worse, verdicts
 from tests.model_service.conftest import Trained
 
@@ -67,7 +67,7 @@ def test_popularity_counts_what_was_learned_and_chance_is_seeded() -> None:
 
 @pytest.mark.parametrize(("scale", "least"), [((1.0, 5.0), 4.0), ((0.5, 5.0), 4.0), ((1.0, 10.0), 8.0)])
 def test_liked_is_three_quarters_up_the_scale(scale: tuple[float, float], least: float) -> None:
-    assert liked_from(scale) == least
+    assert relevance_threshold(scale) == least
 
 
 def test_calibration_is_the_distance_between_what_is_told_and_what_is() -> None:

@@ -1,4 +1,4 @@
-"""Ratings as sparse matrices: sorted by user in one pass, without comparing."""
+"""Ratings as sparse matrices, sorted by user in linear time."""
 
 import numpy as np
 from numpy.typing import NDArray

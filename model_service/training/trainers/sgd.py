@@ -1,4 +1,4 @@
-"""Stochastic gradient descent: minibatches by index on tensors that stay where they are."""
+"""Stochastic gradient descent with Adam; minibatches are indices into tensors on the device."""
 
 from collections.abc import Iterator
 
@@ -9,14 +9,17 @@ from tqdm import tqdm
 
 from model_service.data.ratings import Ratings
 from model_service.training.config import FitConfig, ModelConfig
+from model_service.training.early_stopping import EarlyStopping, Fit, RatingTensors
 from model_service.training.model import MatrixFactorization
-from model_service.training.stopping import Fit, Triples, Watch
 from model_service.training.threads import one_thread_if
+
+DESCRIPTION = "stochastic gradient descent (Adam)"
+SETTINGS = ("batch_size", "learning_rate")
 
 _FEW = 1 << 20  # numbers in the vectors of a batch
 
 
-def fit_sgd(
+def fit(
     ratings: Ratings,
     *,
     train: NDArray[np.int64],
@@ -25,21 +28,17 @@ def fit_sgd(
     config: FitConfig,
     label: str,
 ) -> Fit:
-    """Train on the ratings at positions `train` with Adam, with a progress bar named `label`.
-
-    With `validation` positions, stops after `patience` epochs without improvement and returns the best epoch's
-    model; without, trains for exactly `epochs`. The same seed gives the same model on the same kind of machine.
-    """
+    """Train with Adam, as `model_service.training.fit.fit` describes."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     generator = torch.Generator().manual_seed(config.seed)
     mean = float(ratings.values[train].mean(dtype=np.float64))
     model = MatrixFactorization(model_config, global_mean=mean, generator=generator).to(device)
-    learned = Triples.of(ratings, train, device)
+    learned = RatingTensors.of(ratings, train, device)
     model.weigh_by_counts(
         torch.bincount(learned.users, minlength=model_config.users),
         torch.bincount(learned.items, minlength=model_config.items),
     )
-    watch = Watch(model, ratings, train=train, validation=validation, patience=config.patience)
+    stopping = EarlyStopping(model, ratings, train=train, validation=validation, patience=config.patience)
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     with (
         one_thread_if(config.batch_size * model_config.factors <= _FEW),
@@ -48,21 +47,21 @@ def fit_sgd(
         for _ in range(config.epochs):
             for count in _epoch(model, optimiser, learned, config.batch_size, generator):
                 bar.update(count)
-            done = watch.enough()
-            bar.set_postfix(watch.told())
+            done = stopping.should_stop()
+            bar.set_postfix(stopping.progress())
             if done:
                 break
-    return watch.fit()
+    return stopping.fit()
 
 
 def _epoch(
     model: MatrixFactorization,
     optimiser: torch.optim.Optimizer,
-    learned: Triples,
+    learned: RatingTensors,
     batch_size: int,
     generator: torch.Generator,
 ) -> Iterator[int]:
-    """One pass over the ratings in a random order; yields the size of each batch once it was learned."""
+    """One pass over the ratings in random order; yields the size of each batch after its step."""
     order = torch.randperm(len(learned.values), generator=generator).to(learned.values.device)
     for batch in torch.split(order, batch_size):
         optimiser.zero_grad(set_to_none=True)

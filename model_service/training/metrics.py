@@ -1,4 +1,4 @@
-"""How far predictions are from ratings, and where."""
+"""Error metrics: RMSE, MAE, calibration, and errors over the long tail."""
 
 from typing import Any
 
@@ -32,10 +32,10 @@ def calibration(predicted: NDArray[np.floating], actual: NDArray[np.floating]) -
     order = np.argsort(predicted, kind="stable")
     groups = [group for group in np.array_split(order, CALIBRATION_GROUPS) if len(group)]
     means = [(float(predicted[group].mean()), float(actual[group].mean()), len(group)) for group in groups]
-    error = sum(abs(told - true) * count for told, true, count in means) / len(predicted)
+    error = sum(abs(mean - true) * count for mean, true, count in means) / len(predicted)
     return {
         "error": round(error, 5),
-        "groups": [{"predicted": round(told, 5), "actual": round(true, 5), "ratings": n} for told, true, n in means],
+        "groups": [{"predicted": round(mean, 5), "actual": round(true, 5), "ratings": n} for mean, true, n in means],
     }
 
 

@@ -1,4 +1,4 @@
-"""What both ways of training share: the ratings as tensors, when to stop, and the epoch that is kept."""
+"""Early stopping on validation ratings, shared by the trainers, and the ratings as tensors."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model_service.data.ratings import Ratings
-from model_service.training.evaluate import rmse
+from model_service.training.metrics import rmse
 from model_service.training.model import MatrixFactorization
 
 
@@ -16,8 +16,8 @@ from model_service.training.model import MatrixFactorization
 class Fit:
     """A trained model (on the CPU), the epochs behind it, and the RMSE after each epoch in stars.
 
-    validation_rmse is empty without validation ratings; train_rmse is measured on as many of the learned ratings
-    as there are validation ratings, and is empty without them too.
+    validation_rmse and train_rmse are empty without validation ratings; train_rmse is measured on as many training
+    ratings as there are validation ratings.
     """
 
     model: MatrixFactorization
@@ -27,7 +27,7 @@ class Fit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Triples:
+class RatingTensors:
     """N ratings on a device."""
 
     users: Tensor  # (N,) int32 rows
@@ -35,13 +35,13 @@ class Triples:
     values: Tensor  # (N,) float32
 
     @classmethod
-    def of(cls, ratings: Ratings, chosen: NDArray[np.int64], device: torch.device) -> "Triples":
+    def of(cls, ratings: Ratings, chosen: NDArray[np.int64], device: torch.device) -> "RatingTensors":
         """The ratings at positions `chosen`."""
         columns = (ratings.user_rows, ratings.item_rows, ratings.values)
         users, items, values = (torch.from_numpy(column[chosen]).to(device) for column in columns)
         return cls(users=users, items=items, values=values)
 
-    def predicted(self, model: MatrixFactorization, scale: tuple[float, float]) -> NDArray[np.float32]:
+    def predict(self, model: MatrixFactorization, scale: tuple[float, float]) -> NDArray[np.float32]:
         """(N,) the model's predictions, clipped to `scale`."""
         with torch.no_grad():
             clipped: NDArray[np.float32] = model(self.users, self.items).clamp(*scale).cpu().numpy()
@@ -49,14 +49,11 @@ class Triples:
 
     def rmse(self, model: MatrixFactorization, scale: tuple[float, float]) -> float:
         """The model's error on these ratings, in stars."""
-        return rmse(self.predicted(model, scale), self.values.cpu().numpy())
+        return rmse(self.predict(model, scale), self.values.cpu().numpy())
 
 
-class Watch:
-    """Follows a model while it is trained: errors after each epoch, the best epoch, when it is enough.
-
-    Without validation ratings it only counts; the last epoch is then the one that is kept.
-    """
+class EarlyStopping:
+    """Measures a model after each epoch, and restores the best epoch; without validation ratings, the last one."""
 
     def __init__(
         self,
@@ -66,39 +63,39 @@ class Watch:
         train: NDArray[np.int64],
         validation: NDArray[np.int64] | None,
         patience: int,
-        least_gain: float = 0.0,
+        min_improvement: float = 0.0,
     ) -> None:
-        """An epoch is better when it gains more than `least_gain` stars on the best one before it."""
+        """min_improvement: in stars; an epoch that lowers the best error by less does not count as better."""
         self._model, self._scale = model, ratings.scale
-        self._patience, self._least_gain = patience, least_gain
+        self._patience, self._min_improvement = patience, min_improvement
         device = model.global_mean.device
-        self._held_out = None if validation is None else Triples.of(ratings, validation, device)
-        self._learned = None if validation is None else Triples.of(ratings, train[: len(validation)], device)
+        self._held_out = None if validation is None else RatingTensors.of(ratings, validation, device)
+        self._train_sample = None if validation is None else RatingTensors.of(ratings, train[: len(validation)], device)
         self._validation: list[float] = []
         self._train: list[float] = []
         self._best_epoch, self._best_error = 0, float("inf")
         self._best_state: dict[str, Tensor] = {}
         self._epochs = 0
 
-    def enough(self) -> bool:
-        """To be asked after each epoch: True when the last `patience` of them brought nothing better."""
+    def should_stop(self) -> bool:
+        """Call after each epoch: True when none of the last `patience` epochs was better."""
         self._epochs += 1
-        if self._held_out is None or self._learned is None:
+        if self._held_out is None or self._train_sample is None:
             return False
         error = self._held_out.rmse(self._model, self._scale)
         self._validation.append(error)
-        self._train.append(self._learned.rmse(self._model, self._scale))
-        if error < self._best_error - self._least_gain:
+        self._train.append(self._train_sample.rmse(self._model, self._scale))
+        if error < self._best_error - self._min_improvement:
             self._best_epoch, self._best_error = self._epochs, error
             self._best_state = {name: value.clone() for name, value in self._model.state_dict().items()}
         return self._epochs - self._best_epoch >= self._patience
 
-    def told(self) -> dict[str, str]:
-        """What a progress bar shows."""
+    def progress(self) -> dict[str, str]:
+        """The values for a progress bar."""
         return {"validation_rmse": f"{self._validation[-1]:.4f}"} if self._validation else {}
 
     def fit(self) -> Fit:
-        """The outcome; the model holds the best epoch's numbers afterwards."""
+        """The result; the model has the best epoch's parameters afterwards."""
         if self._best_state:
             self._model.load_state_dict(self._best_state)
         return Fit(

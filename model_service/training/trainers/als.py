@@ -1,9 +1,9 @@
-"""Alternating least squares: each half of a sweep solves one side of the model exactly, the other held still.
+"""Alternating least squares: each half of a sweep solves one side of the model exactly, with the other fixed.
 
 The objective is that of `MatrixFactorization.loss`, summed over the ratings. With the vector and the bias of a row
 taken together, x = [p, b], and the other side's rows as z = [q, 1], a row's best x is the ridge solution of
 
-    (Σ z zᵀ + (n + m) diag(c_vector, …, c_bias)) x = Σ z (r - μ - b_other),   over its n ratings, m the shrinkage.
+    (Σ z zᵀ + (n + m) diag(reg_factors, …, reg_bias)) x = Σ z (r - μ - b_other),   over its n ratings, m the shrinkage.
 
 Source: Zhou, Wilkinson, Schreiber, Pan, "Large-scale Parallel Collaborative Filtering for the Netflix Prize", 2008
 (alternating least squares with weighted-λ-regularisation), here with the biases in the same solve.
@@ -21,15 +21,18 @@ from tqdm import tqdm
 
 from model_service.data.ratings import Ratings
 from model_service.training.config import FitConfig, ModelConfig
-from model_service.training.grouped import by_user
+from model_service.training.early_stopping import EarlyStopping, Fit
 from model_service.training.model import MatrixFactorization
-from model_service.training.stopping import Fit, Watch
+from model_service.training.sparse import by_user
 from model_service.training.threads import one_thread_if
 
+DESCRIPTION = "alternating least squares"
+SETTINGS = ()
+
 _NUMBERS_AT_ONCE = 1 << 22  # float32 numbers gathered, or in systems to solve, at a time: 16 MiB
-_LEAST_FILLED = 0.7  # of what is gathered at a time; the rest is padding to the row with most ratings
+_MIN_FILL = 0.7  # of what is gathered at a time; the rest is padding to the longest row
 _FEW = 1 << 26  # multiplications in the sums of half a sweep
-_LEAST_GAIN = 1e-4  # stars; the error creeps on for many sweeps after what can be told apart
+_MIN_IMPROVEMENT = 1e-4  # stars; later sweeps improve the error by less than its uncertainty
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +47,7 @@ class _Side:
     pieces: tuple[tuple[int, int, int], ...]  # first, end and most ratings of rows that are solved together
 
 
-def fit_als(
+def fit(
     ratings: Ratings,
     *,
     train: NDArray[np.int64],
@@ -53,15 +56,14 @@ def fit_als(
     config: FitConfig,
     label: str,
 ) -> Fit:
-    """Train on the ratings at positions `train` in at most `config.epochs` sweeps, with a progress bar `label`.
-
-    Stopping, the returned model and determinism are as for `fit_sgd`. A row without ratings gets zeros.
-    """
+    """Train in sweeps, as `model_service.training.fit.fit` describes; a row without ratings gets zeros."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     generator = torch.Generator().manual_seed(config.seed)
     mean = float(ratings.values[train].mean(dtype=np.float64))
     model = MatrixFactorization(model_config, global_mean=mean, generator=generator).to(device)
-    watch = Watch(model, ratings, train=train, validation=validation, patience=config.patience, least_gain=_LEAST_GAIN)
+    stopping = EarlyStopping(
+        model, ratings, train=train, validation=validation, patience=config.patience, min_improvement=_MIN_IMPROVEMENT
+    )
     of_users, of_items = _sides(ratings, train, mean, model_config, device)
     users = (model.user_factors, model.user_bias)
     items = (model.item_factors, model.item_bias)
@@ -74,11 +76,11 @@ def fit_als(
             _solve(of_users, users, items, model_config)
             _solve(of_items, items, users, model_config)
             bar.update(len(train))
-            done = watch.enough()
-            bar.set_postfix(watch.told())
+            done = stopping.should_stop()
+            bar.set_postfix(stopping.progress())
             if done:
                 break
-    return watch.fit()
+    return stopping.fit()
 
 
 def _sides(
@@ -103,25 +105,25 @@ def _side(matrix: sparse.csr_array, factors: int, device: torch.device) -> _Side
 
 
 def _pieces(counts: NDArray[np.int64], width: int) -> Iterator[tuple[int, int, int]]:
-    """Cut decreasing `counts` into runs that are alike enough to be padded and small enough for the memory."""
+    """Cut decreasing `counts` into runs of similar counts, which are padded, each within the memory limit."""
     first = 0
     while first < len(counts):
         most = int(counts[first])
         fits = max(1, _NUMBERS_AT_ONCE // (width * max(most, width)))
-        alike = int(np.searchsorted(-counts, -_LEAST_FILLED * most, side="right"))
+        alike = int(np.searchsorted(-counts, -_MIN_FILL * most, side="right"))
         end = min(first + fits, max(alike, first + 1))
         yield first, end, most
         first = end
 
 
 def _solve(side: _Side, own: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor], config: ModelConfig) -> None:
-    """Set the vectors and biases of one side, `own`, to the best there are for those of the `other` side."""
+    """Set the vectors and biases of one side, `own`, to the optimum for those of the `other` side."""
     vectors, biases = own
     z = _with_ones(other[0])  # (J + 1, w), w > k
     other_bias = torch.nn.functional.pad(other[1], (0, 1))  # (J + 1,)
     penalty = z.new_ones(z.shape[1])  # (w,)
-    penalty[: config.factors] = config.c_vector
-    penalty[-1] = config.c_bias
+    penalty[: config.factors] = config.reg_factors
+    penalty[-1] = config.reg_bias
     vectors.zero_()
     biases.zero_()
     for first, end, most in side.pieces:
@@ -141,7 +143,7 @@ def _solve(side: _Side, own: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]
 
 
 def _rows(values: Tensor, at: Tensor) -> Tensor:
-    """values[at], for which PyTorch takes twice as long."""
+    """values[at], in half the time."""
     return values.index_select(0, at.flatten()).view(*at.shape, *values.shape[1:])
 
 

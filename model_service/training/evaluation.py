@@ -1,4 +1,4 @@
-"""Everything that is told about a model's quality, from models that never saw the test ratings."""
+"""The evaluation of a model that was trained without the test ratings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,28 +7,28 @@ import numpy as np
 
 from model_service.data.ratings import Ratings
 from model_service.training.baseline import Baselines
-from model_service.training.evaluate import calibration, errors, long_tail
 from model_service.training.factors import Factors
-from model_service.training.grouped import by_user
+from model_service.training.metrics import calibration, errors, long_tail
 from model_service.training.ranking import (
     LENGTH,
-    MOST_USERS,
+    MAX_USERS,
     RankingTask,
     chance,
-    liked_from,
     measure_all,
     popularity,
+    relevance_threshold,
     top,
 )
+from model_service.training.sparse import by_user
 from model_service.training.split import Split
 
 THIS = "this_model"
 
 
-def measure(model: Factors, baselines: Baselines, ratings: Ratings, split: Split, *, seed: int) -> dict[str, Any]:
+def evaluate(model: Factors, baselines: Baselines, ratings: Ratings, split: Split, *, seed: int) -> dict[str, Any]:
     """Test errors, ranking, calibration and long tail of `model`, the first two beside the baselines'."""
     actual, predicted = ratings.values[split.test], model.predict(ratings, split.test)
-    train = split.without_test
+    train = split.train_and_validation
     task = RankingTask.of(ratings, train=train, test=split.test, seed=seed)
     models: Mapping[str, Factors] = {THIS: model, **baselines.models}
     contenders = {name: factors.scores for name, factors in models.items()}
@@ -45,7 +45,7 @@ def measure(model: Factors, baselines: Baselines, ratings: Ratings, split: Split
         "tuned_svd": baselines.tuned,
         "ranking": {
             "length": LENGTH,
-            "liked_from": liked_from(ratings.scale),
+            "liked_from": relevance_threshold(ratings.scale),
             "users": len(task.users),
             **{
                 question: {name: result.metrics[question] for name, result in ranked.items()}
@@ -63,20 +63,20 @@ def measure(model: Factors, baselines: Baselines, ratings: Ratings, split: Split
 
 
 def served_scores(model: Factors, ratings: Ratings, *, seed: int) -> dict[str, Any]:
-    """Mean and deviation of the scores that the service tells: ten best unseen films, clipped, in stars.
+    """Mean and standard deviation of the scores of the ten best unseen items, clipped, in stars, of MAX_USERS users.
 
-    Of at most MOST_USERS users. What the service tells in production can be held against it.
+    The reference for score drift in production.
     """
     seen = by_user(ratings)
     users = np.arange(len(ratings.user_ids))
-    if len(users) > MOST_USERS:
-        users = np.sort(np.random.default_rng(seed).choice(users, MOST_USERS, replace=False))
-    told = []
+    if len(users) > MAX_USERS:
+        users = np.sort(np.random.default_rng(seed).choice(users, MAX_USERS, replace=False))
+    served = []
     for user in users:
         scores = model.scores(users=np.array([user]))[0].astype(np.float64)
         scores[seen.indices[seen.indptr[user] : seen.indptr[user + 1]]] = -np.inf
         best = scores[top(scores)]
-        told.append(np.clip(best[best > -np.inf], *ratings.scale))
-    all_told = np.concatenate(told)
-    mean, deviation = (float(all_told.mean()), float(all_told.std())) if len(all_told) else (0.0, 0.0)
+        served.append(np.clip(best[best > -np.inf], *ratings.scale))
+    all_scores = np.concatenate(served)
+    mean, deviation = (float(all_scores.mean()), float(all_scores.std())) if len(all_scores) else (0.0, 0.0)
     return {"length": LENGTH, "users": len(users), "mean": round(mean, 5), "std": round(deviation, 5)}

@@ -6,11 +6,11 @@ Source: Mitchell et al., "Model Cards for Model Reporting", 2019 (the sections).
 from pathlib import Path
 
 from model_service.metadata import Metadata
+from model_service.training.fit import description
 from model_service.training.plots import write_plots
 from model_service.training.report import markdown_table, verdicts
 
 CARD_FILE = "MODEL_CARD.md"
-_METHODS = {"als": "alternating least squares", "sgd": "stochastic gradient descent (Adam)"}
 
 
 def write_card(folder: Path, metadata: Metadata) -> None:
@@ -27,7 +27,7 @@ def card(metadata: Metadata) -> str:
     sections = [
         f"# Model card: film recommender {metadata.short_version}",
         "Matrix factorisation with biases, r̂(u, i) = μ + b_u + b_i + p_u · q_i with "
-        f"{settings['factors']} factors, trained by {_METHODS[settings['method']]}.",
+        f"{settings['factors']} factors, trained by {description(settings['method'])}.",
         "## Intended use",
         "Ten films, best first, for a person whose ratings were learned from, and rough predictions of single "
         "ratings. For people it does not know it has popular films, or what a few of their ratings tell. It is not "
@@ -46,7 +46,7 @@ def card(metadata: Metadata) -> str:
         "miss, however good; this favours popularity. Coverage: films that get onto anybody's list.",
         "\n".join(f"- {verdict}" for verdict in verdicts(metrics)),
         f"Calibration: predictions are off by {metrics['calibration']['error']:.3f} stars on average over tenths of "
-        f"the ratings. The ten scores told to a user are {served['mean']:.3f} ± {served['std']:.3f} stars "
+        f"the ratings. The ten scores served to a user are {served['mean']:.3f} ± {served['std']:.3f} stars "
         f"({served['users']:,} users); serving that differs much from this has drifted.",
         "![error while learning](curves.png)\n\n![calibration](calibration.png)\n\n![long tail](long_tail.png)",
         "## Limits",
