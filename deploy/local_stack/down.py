@@ -1,4 +1,4 @@
-"""`make down`: everything that `make up` made goes, and nothing else."""
+"""`make down`: removes everything that `make up` and `make example` created, and nothing else."""
 
 import shutil
 import subprocess
@@ -72,7 +72,7 @@ def _remove_from_docker(settings: LocalSettings) -> None:
 
 
 def _remove(client: docker.DockerClient, settings: LocalSettings) -> tuple[int, int]:
-    """Remove tasks' containers and images, and tell how many containers and image names there were."""
+    """Remove tasks' containers and images; returns the numbers of containers and image names."""
     containers = emulated_aws.remove_task_containers(client, settings)
     images = emulated_aws.remove_pushed_images(client, settings)
     remove_base_images(client)
