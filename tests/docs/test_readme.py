@@ -84,5 +84,5 @@ def test_every_output_that_it_names_is_exported_and_the_other_way_round() -> Non
     exported = {either for pair in exported for either in pair if either}
     listed = re.search(r"^Outputs: (.+?)\n\n", README, flags=re.MULTILINE | re.DOTALL)
     assert listed is not None
-    named = set(re.findall(r"`(\w+)`", listed[1])) - {"pusherPolicy", "tasks"}
+    named = set(re.findall(r"`(\w+)`", listed[1])) - {"createPushPolicy", "batchJobs"}
     assert named == exported

@@ -20,7 +20,7 @@ ACCOUNT = Aws(zones=ZONES, hosted_zones={"example.com": "ZEXAMPLE"})
 TASK = {"name": "score", "command": ["python3", "-m", "batch"], "schedule": "rate(1 day)", "s3Read": ["s3://films/in/"]}
 SHAPES = {
     **{name: variant for name, variant in VARIANTS.items() if name != "local"},
-    "machines of one's own, and a task": ("prod", {"launchType": "EC2", "tasks": [json.dumps(TASK)]}),
+    "machines of one's own, and a task": ("prod", {"launchType": "EC2", "batchJobs": [json.dumps(TASK)]}),
 }
 
 MANDATORY = [rule for rule in RULES if rule.mandatory]

@@ -142,11 +142,11 @@ def test_what_one_setting_asks_for_in_vain_is_told_once(tmp_path: Path) -> None:
     run = Run(tmp_path)
     with pytest.raises(ResourceFailedError):
         run.bring(type_="aws:sns/topic:Topic")
-    assert "the setting watching needs" in run.told[-1]["message"]
+    assert "the setting monitoring needs" in run.told[-1]["message"]
     run.again(type_="aws:cloudwatch/dashboard:Dashboard")
     assert run.told == []
     run.again(type_="aws:wafv2/webAcl:WebAcl")
-    assert ["firewallRate" in one["message"] for one in run.told] == [True]
+    assert ["wafRateLimit" in one["message"] for one in run.told] == [True]
 
 
 def test_a_component_that_a_provider_would_make_is_not_taken_for_made(tmp_path: Path) -> None:

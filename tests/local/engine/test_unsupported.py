@@ -20,13 +20,13 @@ CASES: dict[str, dict[str, Any]] = {
     "vpcEndpoints": {"network": "new", "natGateways": "none", "vpcEndpoints": True},
     "domain": {"domain": "films.example.com", "hostedZoneId": "Z0123456789ABCDEFGHIJ"},
     "accessLogDays": {"accessLogDays": 3},
-    "firewallRate": {"firewallRate": 200},
-    "pusherPolicy": {"pusherPolicy": True},
+    "wafRateLimit": {"wafRateLimit": 200},
+    "createPushPolicy": {"createPushPolicy": True},
     "maxCount": {"maxCount": 4},
     "workingHours": {"workingHours": "MON-FRI 07:00-20:00 Europe/Berlin"},
     "launchType": {"launchType": "EC2"},
-    "tasks": {"tasks": [json.dumps(TASK)]},
-    "watching": {"watching": True, "alarmEmail": "team@example.com"},
+    "batchJobs": {"batchJobs": [json.dumps(TASK)]},
+    "monitoring": {"monitoring": True, "alarmEmail": "team@example.com"},
     "monthlyBudgetUsd": {"monthlyBudgetUsd": 10, "budgetEmail": "team@example.com"},
 }
 

@@ -41,7 +41,7 @@ def test_every_answer_is_200_or_503_none_is_late_and_a_second_later_it_is_as_qui
 ) -> None:
     port = free_port()
     seen: list[tuple[int, float]] = []
-    with service(trained.folder, port, program=_SLOW, WORKERS="1", KEEP_MIB="0"):
+    with service(trained.folder, port, program=_SLOW, WORKERS="1", RESPONSE_CACHE_MIB="0"):
         until = time.monotonic() + SECONDS
         clients = [threading.Thread(target=_client, args=(port, number, until, seen)) for number in range(CLIENTS)]
         for client in clients:
