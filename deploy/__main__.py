@@ -53,7 +53,7 @@ def _overrides(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _orphans(stack: str) -> int:
-    """0 when nothing that costs money is left, 1 when something is, 2 when AWS could not be options."""
+    """0 when nothing that costs money is left, 1 when something is, 2 when AWS cannot be queried."""
     try:
         left = find_orphans(stack)
     except DeployError as error:

@@ -50,5 +50,5 @@ def test_every_named_setting_exists() -> None:
 
 def test_what_no_setting_explains_is_told_without_a_guess() -> None:
     message = str(UnsupportedError("resource type", "aws:moon/base:Base"))
-    assert message.startswith("the program asks for the resource type aws:moon/base:Base")
+    assert message.startswith("the program needs the resource type aws:moon/base:Base")
     assert "a real account can" in message
