@@ -149,7 +149,7 @@ def test_two_stacks_never_share_a_name() -> None:
 
 
 def test_taking_down_says_which_stack_first() -> None:
-    chapter = PAGE.partition("## 11. Taking it down")[2].partition("\n## ")[0]
+    chapter = PAGE.partition("## 11. Teardown")[2].partition("\n## ")[0]
     acts = re.findall(r"^\$ pulumi (stack select \w+|destroy|config set production)", chapter, flags=re.MULTILINE)
     assert acts == ["stack select dev", "destroy", "stack select prod", "config set production", "destroy"]
 
