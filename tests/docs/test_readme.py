@@ -128,12 +128,3 @@ def test_every_request_that_it_shows_is_answered_by_the_default_model(default_se
 def test_every_make_command_that_it_names_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE))
     assert set(re.findall(r"`make ([a-z-]+)", README)) <= targets
-
-
-def test_every_file_that_it_links_to_exists_with_the_section() -> None:
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)(?:#([^)]+))?\)", README)
-    assert [link for link, _ in links if not (PROJECT / link).exists()] == []
-    for link, section in links:
-        if section:
-            titles = re.findall(r"^#+ (.+)$", (PROJECT / link).read_text(encoding="utf-8"), flags=re.MULTILINE)
-            assert section in {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}
