@@ -2,7 +2,7 @@
 
     import deploy
 
-    print(deploy.check("dev"))  # the settings alone, without an account
+    print(deploy.validate("dev"))  # the settings alone, without an account
     deploy.preview("dev")
     result = deploy.up("dev", config={"desiredCount": 4})
     print(result.outputs["url"])
@@ -27,7 +27,6 @@ __all__ = [
     "DeployError",
     "Event",
     "Result",
-    "check",
     "destroy",
     "engine_name",
     "outputs",
@@ -35,10 +34,11 @@ __all__ = [
     "refresh",
     "show",
     "up",
+    "validate",
 ]
 
 
-def check(stack: str, *, config: Mapping[str, Any] | None = None) -> CheckResult:
+def validate(stack: str, *, config: Mapping[str, Any] | None = None) -> CheckResult:
     """Validate a stack's settings, with `config` over them, and plan its resources.
 
     Needs neither an account nor the Pulumi CLI nor Docker, and changes nothing. Raises `DeployError` with the

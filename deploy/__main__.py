@@ -16,22 +16,26 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m deploy", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    check = commands.add_parser("check", help="whether a stack's settings are valid, and what they would make and cost")
-    check.add_argument("stack", help="such as dev")
-    check.add_argument("--config", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="over the stack's")
-    check.add_argument("--resources", action="store_true", help="name every resource")
-    left = commands.add_parser("leftovers", help="what a destroyed stack left behind, and which of it costs money")
+    validate = commands.add_parser(
+        "validate", help="whether a stack's settings are valid, and what they would make and cost"
+    )
+    validate.add_argument("stack", help="such as dev")
+    validate.add_argument(
+        "--config", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="over the stack's"
+    )
+    validate.add_argument("--resources", action="store_true", help="name every resource")
+    left = commands.add_parser("orphans", help="resources that a destroyed stack left, and which of them cost money")
     left.add_argument("stack", help="such as dev")
     options = parser.parse_args(arguments)
-    if options.command == "check":
-        return _check(options.stack, options.config, resources=options.resources)
+    if options.command == "validate":
+        return _validate(options.stack, options.config, resources=options.resources)
     return _orphans(options.stack)
 
 
-def _check(stack: str, config: Sequence[str], *, resources: bool) -> int:
+def _validate(stack: str, config: Sequence[str], *, resources: bool) -> int:
     """0 when the settings are valid, 1 when they are not."""
     try:
-        print(deploy.check(stack, config=_overrides(config)).report(resources=resources))
+        print(deploy.validate(stack, config=_overrides(config)).report(resources=resources))
     except DeployError as error:
         print(error, file=sys.stderr)
         return 1
@@ -49,7 +53,7 @@ def _overrides(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _orphans(stack: str) -> int:
-    """0 when nothing that costs money is left, 1 when something is, 2 when AWS could not be options."""
+    """0 when nothing that costs money is left, 1 when something is, 2 when AWS cannot be queried."""
     try:
         left = find_orphans(stack)
     except DeployError as error:

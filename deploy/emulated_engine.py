@@ -64,7 +64,7 @@ class EmulatedEngine:
         arguments += ["--docker-cli", str(docker_cli)]
         with tempfile.TemporaryFile("w+") as stderr:
             process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=stderr, text=True, cwd=PROJECT_DIR)
-            assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+            assert process.stdout is not None  # noqa: S101 - stdout is a pipe
             try:
                 result, errors = _read(process.stdout, on_event, planning=command == "preview")
                 process.wait()

@@ -103,7 +103,7 @@ def format_orphans(stack: str, left: list[Orphan]) -> str:
     lines = [f"Of the stack {stack!r}, {len(costly)} resources that cost money and {len(free)} that do not are left."]
     lines += [f"  {one.billing:26} {one.arn}" for one in costly]
     lines += [f"  {'free':26} {one.arn}" for one in free]
-    return "\n".join([*lines, f"Not looked for: {UNSEEN}."])
+    return "\n".join([*lines, f"Not checked: {UNSEEN}."])
 
 
 def kind_of(arn: str) -> str:

@@ -67,7 +67,7 @@ def ensure_emulator(settings: LocalSettings, step: Step) -> None:
 
 
 def stop_emulator(settings: LocalSettings) -> bool:
-    """Stop the emulated AWS; True if it ran. Its task containers go with it (`remove_task_containers` makes sure)."""
+    """Stop the emulated AWS; True if it ran. Containers of tasks that it does not remove: `remove_task_containers`."""
     return daemon(settings.state_dir).stop()
 
 
@@ -107,7 +107,7 @@ def remove_pushed_images(client: docker.DockerClient, settings: LocalSettings) -
 
 
 def _hostname(aws_port: int) -> str:
-    """By which MiniStack tells its containers from those of another emulator on this machine."""
+    """The label value by which MiniStack distinguishes its containers from another emulator's."""
     return f"recommender-{aws_port}"
 
 

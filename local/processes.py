@@ -44,7 +44,7 @@ class Daemon:
                 env={**os.environ, **(environment or {})},
             )
         _children.append(process)
-        record = {"pid": process.pid, "created": process.create_time(), "command": command}
+        record = {"pid": process.pid, "created": _created(process), "command": command}
         self._record.write_text(json.dumps(record))
 
     def running(self) -> psutil.Process | None:
@@ -52,7 +52,7 @@ class Daemon:
         try:
             record = json.loads(self._record.read_text())
             process = psutil.Process(int(record["pid"]))
-            same = process.create_time() == record["created"] and process.status() != psutil.STATUS_ZOMBIE
+            same = _created(process) == record["created"] and process.status() != psutil.STATUS_ZOMBIE
         except (OSError, ValueError, KeyError, psutil.Error):
             return None
         return process if same else None
@@ -75,3 +75,8 @@ class Daemon:
         with contextlib.suppress(OSError):
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
         return ""
+
+
+def _created(process: psutil.Process) -> float:
+    """When a process was created, in seconds after boot: its creation time moves when the system clock is set."""
+    return round(process.create_time() - psutil.boot_time(), 2)

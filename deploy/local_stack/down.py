@@ -1,4 +1,4 @@
-"""`make down`: everything that `make up` made goes, and nothing else."""
+"""`make down`: removes everything that `make up` and `make example` created, and nothing else."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ import docker
 from docker.errors import DockerException
 
 import deploy
-from deploy.local_stack.example import EXAMPLE_DIR, EXAMPLE_STATE_DIR, remove_state
+from deploy.local_stack import example
 from local import docker_engine, emulated_aws
 from local.base_image import remove_base_images
 from local.console import echo, step
@@ -25,7 +25,7 @@ def down(settings: LocalSettings) -> None:
     """
     runs = emulated_aws.daemon(settings.state_dir).running() is not None
     started = runs or load_record(settings.state_dir) is not None
-    projects = [EXAMPLE_DIR] if EXAMPLE_STATE_DIR.exists() else []
+    projects = [example.EXAMPLE_DIR] if example.is_deployed() else []
     destroyed = [_destroy(project) for project in [*projects, PROJECT_DIR]] if runs else []
     with step("Emulated AWS") as now:
         now.set_outcome("stopped" if emulated_aws.stop_emulator(settings) else "did not run")
@@ -37,7 +37,7 @@ def down(settings: LocalSettings) -> None:
             subprocess.run([docker_engine.buildkit_cli(), "builder", "prune", "-af"], check=False, capture_output=True)
             engine.stop()
             now.set_outcome("stopped")
-    remove_state()
+    example.remove_state()
     for folder in (settings.state_dir, PROJECT_DIR / ".build"):
         shutil.rmtree(folder, ignore_errors=True)
     if not all(destroyed):
@@ -72,7 +72,7 @@ def _remove_from_docker(settings: LocalSettings) -> None:
 
 
 def _remove(client: docker.DockerClient, settings: LocalSettings) -> tuple[int, int]:
-    """Remove tasks' containers and images, and tell how many containers and image names there were."""
+    """Remove tasks' containers and images; returns the numbers of containers and image names."""
     containers = emulated_aws.remove_task_containers(client, settings)
     images = emulated_aws.remove_pushed_images(client, settings)
     remove_base_images(client)

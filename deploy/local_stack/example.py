@@ -11,7 +11,6 @@ from local.engine.aws import client
 from local.settings import PROJECT_DIR, REGION, LocalSettings
 
 EXAMPLE_DIR = PROJECT_DIR / "examples" / "any_container"
-EXAMPLE_STATE_DIR = EXAMPLE_DIR / ".local"
 
 
 def example(settings: LocalSettings) -> None:
@@ -30,7 +29,7 @@ def example(settings: LocalSettings) -> None:
 
 def example_down(settings: LocalSettings) -> None:
     """Destroy the example; the emulated AWS and everything else on it stay."""
-    if not EXAMPLE_STATE_DIR.exists() or not emulated_aws.daemon(settings.state_dir).running():
+    if not is_deployed() or not emulated_aws.daemon(settings.state_dir).running():
         echo("The example is not deployed.")
         return
     with step("Destroying the example") as now:
@@ -38,10 +37,15 @@ def example_down(settings: LocalSettings) -> None:
     remove_state()
 
 
+def is_deployed() -> bool:
+    """Whether the example has a state: it is deployed, or a deployment of it failed."""
+    return (EXAMPLE_DIR / ".local").exists()
+
+
 def remove_state() -> None:
     """Remove the example's state and build context."""
-    for folder in (EXAMPLE_STATE_DIR, EXAMPLE_DIR / ".build"):
-        shutil.rmtree(folder, ignore_errors=True)
+    for folder in (".local", ".build"):
+        shutil.rmtree(EXAMPLE_DIR / folder, ignore_errors=True)
 
 
 def _url(settings: LocalSettings, endpoint: str) -> str:

@@ -1,4 +1,4 @@
-"""`make status`: what runs, and how it is."""
+"""`make status`: the state of the stack `local`."""
 
 from collections.abc import Callable
 from functools import cache
@@ -17,13 +17,13 @@ from local.settings import REGION, LocalSettings
 from local.stack_record import load_record
 
 VERSION_VARIABLE = "MODEL_VERSION"
-"""By which the program tells a task the version of its model."""
+"""The environment variable of a task with the version of its model."""
 
 
 def status(settings: LocalSettings) -> None:
     """Print the endpoint, the service's counts, its tasks with their models, and its latest events.
 
-    Of a stack that is down, print what is left of it. Raises `LocalError` when the emulated AWS cannot be asked.
+    Of a stack that is down, print what remains of it. Raises `LocalError` when the emulated AWS cannot be queried.
     """
     if not emulated_aws.daemon(settings.state_dir).running():
         for line in _left(settings):
@@ -53,7 +53,7 @@ def _format_unreachable(settings: LocalSettings, reason: str) -> str:
 
 
 def _left(settings: LocalSettings) -> list[str]:
-    """What is still there of a stack that is down, and what to do about it."""
+    """What remains of a stack that is down, and how to remove it."""
     lines = ["The local stack is down. `make up` brings it up."]
     if load_record(settings.state_dir) is not None:
         still = _containers(settings) or "its images and state are left"
@@ -63,20 +63,20 @@ def _left(settings: LocalSettings) -> list[str]:
 
 
 def orphaned_engine_hint(state_dir: Path) -> str:
-    """What to do about the Docker engine that `make up` started when nothing else runs; empty when it does not."""
+    """A hint on stopping the Docker engine that `make up` started, when nothing else runs; else empty."""
     runs = docker_engine.daemon(state_dir).running() and not emulated_aws.daemon(state_dir).running()
     return "The Docker engine that `make up` started still runs; `make down` stops it." if runs else ""
 
 
 def _containers(settings: LocalSettings) -> str:
-    """How many containers of tasks still run, and how many are only left; empty when there are none to be found."""
+    """The numbers of running and of stopped containers of tasks; empty when none are found."""
     try:
         states = [one.status for one in emulated_aws.task_containers(docker_engine.connect(), settings)]
     except (LocalError, DockerException):
         return ""
     run = states.count("running")
-    told = {"still running": run, "stopped": len(states) - run}
-    found = [f"{count} {what}" for what, count in told.items() if count]
+    numbers = {"still running": run, "stopped": len(states) - run}
+    found = [f"{count} {what}" for what, count in numbers.items() if count]
     return f"containers of its tasks are left ({', '.join(found)})" if found else ""
 
 
@@ -96,7 +96,7 @@ def _service(ecs: Any, outputs: dict[str, Any]) -> list[str]:
 
 
 def format_task_counts(service: dict[str, Any]) -> str:
-    """How many of the wanted tasks run, and during a replacement how many are new and how many leave."""
+    """The number of running tasks of those desired; during a replacement, of new and of leaving ones."""
     new = sum(one["runningCount"] for one in service["deployments"] if one["status"] == "PRIMARY")
     leaving = sum(one["runningCount"] for one in service["deployments"] if one["status"] != "PRIMARY")
     if leaving:

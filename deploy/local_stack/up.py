@@ -1,4 +1,4 @@
-"""`make up`: from whatever is there to ten recommendations through the load balancer."""
+"""`make up`: brings up the stack `local`, up to ten recommendations through the load balancer."""
 
 import json
 import os
@@ -28,7 +28,7 @@ SYSTEM_CA = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def prepare(settings: LocalSettings | None = None) -> dict[str, Any]:
-    """Bring up what the stack `local` needs: Docker engine, emulated AWS, base image; what is there is left alone.
+    """Start what the stack `local` needs and does not find: Docker engine, emulated AWS, base image.
 
     Returns what this machine adds to the stack's configuration. `deploy` uses it for the stack `local` from then on,
     under the `config` of a call. Raises `LocalError` with what is in the way.
@@ -47,7 +47,7 @@ def prepare(settings: LocalSettings | None = None) -> dict[str, Any]:
 
 
 def up(settings: LocalSettings) -> None:
-    """Do every step that is not done yet; raises `LocalError` or `DeployError` with what stopped it."""
+    """Deploy the stack `local`, without the steps already done; raises `LocalError` or `DeployError`."""
     config = prepare(settings)
     with step("Trained model") as now:
         ensure_model(now)
@@ -62,7 +62,7 @@ def up(settings: LocalSettings) -> None:
 
 
 def machine_config(settings: LocalSettings, base_image: str) -> dict[str, Any]:
-    """What this machine adds to `Pulumi.local.yaml`: base image, CA bundle, and ports that are not the usual."""
+    """This machine's additions to `Pulumi.local.yaml`: base image, CA bundle, ports other than the defaults."""
     config: dict[str, Any] = {"baseImage": base_image}
     bundle = find_ca_bundle()
     if bundle is not None:
@@ -81,7 +81,7 @@ def _endpoints(aws_url: str) -> list[dict[str, str]]:
 
 
 def find_ca_bundle() -> Path | None:
-    """The machine's CA bundle when its owner added to it or names one: the image build then needs it too."""
+    """The CA bundle that the image build needs: one named in the environment, or the system's with additions."""
     for key in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT"):
         named = os.environ.get(key)
         if named and Path(named).is_file():
@@ -91,7 +91,7 @@ def find_ca_bundle() -> Path | None:
 
 
 def ensure_model(now: Step) -> None:
-    """Train the default model unless an artifact is there and whole; a broken one is an error, never overwritten."""
+    """Train the default model unless there is a valid artifact; a broken one is an error, and not overwritten."""
     if not ARTIFACT_DIR.exists():
         training = [sys.executable, "-m", "model_service.training"]
         if subprocess.run(training, cwd=PROJECT_DIR, check=False).returncode:
@@ -105,19 +105,19 @@ def ensure_model(now: Step) -> None:
 
 
 def first_recommendations(url: str) -> tuple[int, dict[str, Any]]:
-    """The ten best films for user 20, or for the model's first user where it does not know that one; and for whom."""
+    """A user and the ten best films for them: user 20, or the model's first user where that one is unknown."""
     answer = fetch(url, f"/?uid={SAMPLE_USER}")
     if not answer.get("cold_start"):
         return SAMPLE_USER, answer
     try:
         uid = int(fetch(url, "/users?n=1", seconds=0.0)["users"][0])
-    except (LocalError, LookupError, ValueError):  # an image of somebody else need not tell its users
+    except (LocalError, LookupError, ValueError):  # another image need not have the route /users
         return SAMPLE_USER, answer
     return uid, fetch(url, f"/?uid={uid}")
 
 
 def fetch(url: str, path: str, *, seconds: float = 30.0) -> dict[str, Any]:
-    """Ask the endpoint, waiting up to `seconds` for it to answer; raises `LocalError` when it does not."""
+    """The JSON object at a path of the endpoint, retried for up to `seconds`; raises `LocalError` without one."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -130,7 +130,7 @@ def fetch(url: str, path: str, *, seconds: float = 30.0) -> dict[str, Any]:
 
 
 def print_summary(outputs: dict[str, Any], uid: int, answer: dict[str, Any]) -> None:
-    """The URL, what runs behind it, and the recommendations."""
+    """Print the URL, model, image and recommendations."""
     echo("")
     echo(f"Endpoint: {outputs['url']}")
     echo(f"Model:    {outputs['modelVersion']}")

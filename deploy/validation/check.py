@@ -86,14 +86,14 @@ def _warnings(project: str, values: Mapping[str, str], document: Mapping[str, An
     """What the program itself cannot check: the provider's region, and keys that nothing reads."""
     region = values.get("aws:region", "")
     if not region:
-        yield "aws:region is not set; it will be that of the environment or the profile of whoever deploys"
+        yield "aws:region is not set; the deployment takes it from its environment or profile"
     elif region not in _regions():
         yield f"aws:region is {region}, which is no region of AWS that is known here"
     for key in values:
         if key.partition(":")[0] not in (project, *NAMESPACES):
             yield f"{key} is read by nothing; settings of this program begin with {project}:"
     if "environment" in document:
-        yield "what the environment named in the stack's file (Pulumi ESC) adds is not looked at"
+        yield "what the environment named in the stack's file (Pulumi ESC) adds is not checked"
 
 
 def _regions() -> set[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 UNSEEN: Final = (
-    "Not looked at, since only the account knows: quotas, names that are taken, permissions, and whether the domain's "
+    "Not checked, since it takes the account: quotas, names that are taken, permissions, and whether the domain's "
     "zone, certificates, networks, keys, secrets and images that are named exist."
 )
 _LINE: Final = 118

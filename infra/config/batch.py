@@ -56,7 +56,7 @@ class BatchSettings(Settings):
         tuple[BatchJob, ...],
         AfterValidator(check_distinct_names),
         Field(
-            alias="tasks",
+            alias="batchJobs",
             description="Batch jobs of the image, each as JSON: "
             '{"name", "command", "schedule", "timezone", "s3Read", "s3Write", "cpu", "memoryMib"}',
         ),

@@ -1,4 +1,4 @@
-"""Clients for the emulated AWS APIs, and what the handlers share."""
+"""Clients of the emulated AWS APIs, and helpers of the handlers."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 @dataclass(frozen=True, kw_only=True)
 class Aws:
-    """Where the emulated AWS is, and how images are built and pushed to it."""
+    """Access to the emulated AWS: its APIs, its registry, and the docker client that pushes to it."""
 
     endpoint_url: str
     region: str
@@ -23,14 +23,14 @@ class Aws:
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def client(self, service: str) -> Any:
-        """A boto3 client of a service, made once."""
+        """A boto3 client of a service, created once."""
         if service not in self._clients:
             self._clients[service] = client(service, endpoint_url=self.endpoint_url, region=self.region)
         return self._clients[service]
 
 
 def client(service: str, *, endpoint_url: str, region: str) -> Any:
-    """A boto3 client of a service of the emulated AWS, which takes any credentials."""
+    """A boto3 client of a service of the emulated AWS, which accepts any credentials."""
     session: Any = boto3.session.Session()
     return session.client(
         service,

@@ -57,7 +57,7 @@ class Engine(mocks.Mocks):
         return record.id, record.outputs
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-        """Answer a provider function."""
+        """Call a provider function."""
         try:
             if args.token not in INVOKES:
                 raise UnsupportedError("function", args.token)
@@ -154,7 +154,7 @@ def _operation(handler: Handler, prior: Record | None, inputs: dict[str, Any]) -
 
 
 def _format_error(error: BaseException) -> str:
-    """The text of an error, with its type where the text alone says little, as a KeyError's."""
+    """The text of an error, with its type where the text alone is unclear, as a KeyError's."""
     if isinstance(error, KeyError | IndexError | AttributeError | TypeError):
         return f"{type(error).__name__}: {error}"
     return str(error) or type(error).__name__

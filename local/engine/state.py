@@ -22,7 +22,7 @@ class Record:
 
 @dataclass
 class State:
-    """The records of one stack, saved after every change so that an interrupted run can be taken up again."""
+    """The records of one stack, saved after every change so that an interrupted run can continue."""
 
     path: Path
     records: dict[str, Record] = field(default_factory=dict)

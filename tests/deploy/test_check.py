@@ -1,4 +1,4 @@
-"""Settings are checked by the program itself, in an account that is made up: `python -m deploy check STACK`."""
+"""Settings are checked by the program itself, in an account that is made up: `python -m deploy validate STACK`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REFUSED = 'recommender:memoryMib is "9999"'
 def checked() -> Mapping[str, CheckResult]:
     """Every variant of the settings, checked."""
     with ThreadPoolExecutor(os.cpu_count()) as several:
-        found = several.map(lambda variant: deploy.check(variant[0], config=variant[1]), VARIANTS.values())
+        found = several.map(lambda variant: deploy.validate(variant[0], config=variant[1]), VARIANTS.values())
         return dict(zip(VARIANTS, found, strict=True))
 
 
@@ -53,7 +53,7 @@ def ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a copy of the project, with no Pulumi on the PATH."""
     environment = {**os.environ, "PATH": "/nowhere", "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
-        [sys.executable, "-m", "deploy", "check", *arguments],
+        [sys.executable, "-m", "deploy", "validate", *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -77,7 +77,7 @@ class Staging:
 
     def check(self, **config: object) -> CheckResult:
         write_stack(self.folder, **config)
-        return deploy.check("staging")
+        return deploy.validate("staging")
 
     def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
         self.asked = request
@@ -139,7 +139,7 @@ def test_plain_http_is_warned_of_and_https_is_not(checked: Mapping[str, CheckRes
 
 
 def test_a_refused_setting_is_told_in_the_programs_words(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["check", "dev", "--config", "memoryMib=9999"]) == 1
+    assert command.main(["validate", "dev", "--config", "memoryMib=9999"]) == 1
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.startswith(REFUSED)
@@ -149,7 +149,7 @@ def test_a_refused_setting_is_told_in_the_programs_words(capsys: pytest.CaptureF
 
 def test_overrides_are_settings_like_the_files(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--config", "desiredCount=4", 'tags=["team=a"]', "--config", "aws:region=eu-west-1"]
-    assert command.main(["check", "dev", *arguments]) == 0
+    assert command.main(["validate", "dev", *arguments]) == 0
     told = capsys.readouterr().out
     assert "4 Fargate tasks" in told
     assert '["team=a"]' in told
@@ -162,7 +162,7 @@ def test_overrides_are_settings_like_the_files(capsys: pytest.CaptureFixture[str
     [(["nowhere"], "There is no stack 'nowhere'"), (["dev", "--config", "desiredCount"], "is not KEY=VALUE")],
 )
 def test_what_cannot_be_asked_is_refused(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["check", *arguments]) == 1
+    assert command.main(["validate", *arguments]) == 1
     assert told in capsys.readouterr().err
 
 
@@ -214,7 +214,7 @@ def test_what_is_stored_as_a_secret_is_told_as_one_and_not_shown(staging: Stagin
     assert staging.asked["secret_keys"] == ["aws:profile", "recommender:environment"]
     hidden = {key for key, value in checked.settings.items() if value == "(not shown)"}
     assert hidden == {"aws:profile", "aws:token", "environment"}
-    deploy.check("staging", config={"aws:profile": "films", "environment": []})
+    deploy.validate("staging", config={"aws:profile": "films", "environment": []})
     assert staging.asked["secret_keys"] == []
 
 
@@ -242,17 +242,17 @@ def test_a_date_in_a_file_is_a_text_for_the_program_to_refuse(staging: Staging) 
 
 def test_variables_of_pulumi_do_not_change_what_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULUMI_CONFIG", '{"recommender:desiredCount": "many"}')
-    assert deploy.check("dev").settings["desiredCount"] == "1"
+    assert deploy.validate("dev").settings["desiredCount"] == "1"
 
 
 def test_the_help_lists_every_command_and_the_way_to_deploy(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         command.main(["--help"])
     told = capsys.readouterr().out
-    assert all(word in told for word in ("check", "leftovers", "deploy.up()", "deploy.preview()", "deploy.destroy()"))
+    assert all(word in told for word in ("validate", "orphans", "deploy.up()", "deploy.preview()", "deploy.destroy()"))
 
 
-@pytest.mark.parametrize("target", ["check", "leftovers"])
+@pytest.mark.parametrize("target", ["validate", "orphans"])
 def test_make_without_a_stack_says_how_to_name_one(target: str) -> None:
     installed = ["-o", ".venv/.installed"]
     environment = {key: value for key, value in os.environ.items() if key not in ("STACK", "MAKEFLAGS", "MAKELEVEL")}

@@ -133,7 +133,7 @@ def test_the_status_says_whether_money_is_lost(
     costly = Orphan(arn=BALANCER, kind="elasticloadbalancing:loadbalancer", billing="by the hour")
     for left, status in (([], 0), ([free], 0), ([costly, free], 1)):
         monkeypatch.setattr(command, "find_orphans", lambda stack, left=left: left)
-        assert command.main(["leftovers", "dev"]) == status
+        assert command.main(["orphans", "dev"]) == status
     assert BALANCER in capsys.readouterr().out
 
 
@@ -141,7 +141,7 @@ def test_an_account_that_refuses_is_no_clean_account(capsys: pytest.CaptureFixtu
     refused = account([], cloudwatch=("list_dashboards", {"ErrorCode": "AccessDenied"}, None))
     with pytest.raises(DeployError, match=r"AccessDenied(?s:.*)tag:GetResources"):
         find_orphans("dev", clients=refused)
-    assert command.main(["leftovers", "nowhere"]) == 2
+    assert command.main(["orphans", "nowhere"]) == 2
     assert "There are: dev, local, prod" in capsys.readouterr().err
 
 

@@ -128,3 +128,14 @@ def test_every_request_that_it_shows_is_answered_by_the_default_model(default_se
 def test_every_make_command_that_it_names_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE))
     assert set(re.findall(r"`make ([a-z-]+)", README)) <= targets
+
+
+def test_every_output_that_it_names_is_exported_and_the_other_way_round() -> None:
+    source = (PROJECT / "infra" / "outputs.py").read_text()
+    exported = set(re.findall(r'^ +"(\w+)": |pulumi\.export\("(\w+)"', source, flags=re.MULTILINE))
+    exported = {either for pair in exported for either in pair if either}
+    page = (PROJECT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    listed = re.search(r"^Outputs: (.+?)\n\n", page, flags=re.MULTILINE | re.DOTALL)
+    assert listed is not None
+    named = set(re.findall(r"`(\w+)`", listed[1])) - {"createPushPolicy", "batchJobs"}
+    assert named == exported

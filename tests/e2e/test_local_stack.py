@@ -89,7 +89,7 @@ def test_a_setting_beyond_the_emulated_aws_is_refused_by_its_name(project: Proje
         "except deploy.DeployError as error:\n    sys.exit(str(error))\n"
     )
     refused = project.deploy(code, check=False)
-    assert refused.stderr.startswith("the setting domain asks for the function aws:route53/getZone:getZone")
+    assert refused.stderr.startswith("the setting domain needs the function aws:route53/getZone:getZone")
     assert "Traceback" not in refused.stderr
 
 

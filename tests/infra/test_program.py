@@ -43,13 +43,13 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, object]]] = {
             "natGateways": "none",
             "domain": "films.example.com",
             "accessLogDays": 90,
-            "firewallRate": 2000,
-            "pusherPolicy": True,
-            "execCommand": True,
+            "wafRateLimit": 2000,
+            "createPushPolicy": True,
+            "enableExecuteCommand": True,
             "memoryTargetPercent": 70,
             "requestsPerTarget": 500,
-            "scheduledFloors": ['{"name": "morning", "schedule": "cron(0 7 ? * MON-FRI *)", "fewest": 4}'],
-            "tasks": [
+            "scheduledMinimums": ['{"name": "morning", "schedule": "cron(0 7 ? * MON-FRI *)", "minCount": 4}'],
+            "batchJobs": [
                 '{"name": "score", "command": ["true"], "schedule": "rate(1 day)", "s3Read": ["s3://films/in/"]}'
             ],
             "registryPullAccounts": ["444455556666"],
@@ -274,8 +274,10 @@ def test_the_exports_say_where_and_what_it_is(dev: Recording) -> None:
 
 
 def test_what_was_not_asked_for_is_not_told_of(project: Path) -> None:
-    assert "pusherPolicyArn" not in run_main("dev").exports
-    assert run_main("dev", config={"pusherPolicy": True}).exports["pusherPolicyArn"] == "arn:of:recommender-dev-pusher"
+    assert "pushPolicyArn" not in run_main("dev").exports
+    assert (
+        run_main("dev", config={"createPushPolicy": True}).exports["pushPolicyArn"] == "arn:of:recommender-dev-pusher"
+    )
 
 
 def test_local_hands_out_the_url_and_registry_of_this_machine(project: Path) -> None:

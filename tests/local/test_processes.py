@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from local.processes import Daemon
@@ -44,6 +45,14 @@ def test_a_reused_process_id_is_not_taken_for_ours(daemon: Daemon) -> None:
     record_file.write_text(json.dumps({**record, "created": 1.0}))
     assert daemon.running() is None
     record_file.write_text(json.dumps(record))
+    assert daemon.stop() is True
+
+
+def test_a_clock_that_was_set_makes_no_stranger_of_a_process(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon.start(SLEEP)
+    an_hour_later = psutil.boot_time() + 3600
+    monkeypatch.setattr("psutil._psplatform.boot_time", lambda: an_hour_later)
+    assert daemon.running() is not None
     assert daemon.stop() is True
 
 

@@ -1,4 +1,4 @@
-"""ECS: cluster and task definition. The service, which has to be waited for, has a file of its own."""
+"""ECS: cluster and task definition."""
 
 import json
 from typing import Any, ClassVar
@@ -121,13 +121,12 @@ class TaskDefinition(Handler):
         return {**outputs, **new}
 
     def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
-        def ask() -> Any:
-            return aws.client("ecs").describe_task_definition(taskDefinition=outputs["arn"])
-
+        ecs = aws.client("ecs")
         try:
-            return bool(ask()["taskDefinition"]["status"] == "ACTIVE")
-        except aws.client("ecs").exceptions.ClientException:
+            found = ecs.describe_task_definition(taskDefinition=outputs["arn"])["taskDefinition"]
+        except ecs.exceptions.ClientException:
             return False
+        return bool(found["status"] == "ACTIVE")
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
         if not outputs.get("skipDestroy"):

@@ -1,4 +1,4 @@
-"""ECS service: made or changed, then waited for until its new tasks carry all of the traffic."""
+"""ECS service: created or updated, then waited for until it is steady."""
 
 import time
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ STEADY_SECONDS = 300.0
 
 
 class DeploymentFailedError(Exception):
-    """ECS did not bring the new version up, or rolled it back; the text says why."""
+    """ECS rolled a deployment back or did not complete it; the text has the reason."""
 
 
 @handles("aws:ecs/service:Service")
@@ -58,17 +58,17 @@ class Service(Handler):
 
     @staticmethod
     def _wait(aws: Aws, inputs: Inputs, name: str) -> None:
-        """Until the deployment of the wanted task definition is complete; `DeploymentFailedError` if it never is."""
+        """Wait until the deployment of the task definition is complete; raises `DeploymentFailedError` if it is not."""
         if not inputs.get("waitForSteadyState"):
             return
         deadline = time.monotonic() + STEADY_SECONDS
         shown = ""
         while True:
             service = _describe(aws, inputs["cluster"], name)
-            wanted = inputs["taskDefinition"]
+            target = inputs["taskDefinition"]
             primary = next(one for one in service["deployments"] if one["status"] == "PRIMARY")
-            failed = [d for d in service["deployments"] if d["taskDefinition"] == wanted and _rollout(d) == "FAILED"]
-            if failed or primary["taskDefinition"] != wanted:
+            failed = [d for d in service["deployments"] if d["taskDefinition"] == target and _rollout(d) == "FAILED"]
+            if failed or primary["taskDefinition"] != target:
                 raise DeploymentFailedError(_diagnose_deployment(aws, inputs, name, "was rolled back"))
             others = [d for d in service["deployments"] if d is not primary and d["runningCount"] + d["pendingCount"]]
             settled = not others and primary["runningCount"] == service["desiredCount"]

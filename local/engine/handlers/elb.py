@@ -20,7 +20,7 @@ TARGET_GROUP_ATTRIBUTES = {
     "loadBalancingAlgorithmType": "load_balancing.algorithm.type",
     "slowStart": "slow_start.duration_seconds",
 }
-NAME_BUDGET = 32
+MAX_NAME_LENGTH = 32
 
 
 @handles("aws:lb/loadBalancer:LoadBalancer")
@@ -31,7 +31,7 @@ class LoadBalancer(Handler):
 
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         elb = aws.client("elbv2")
-        name = _checked(inputs.get("name") or name)
+        name = _validate_name(inputs.get("name") or name)
         found = _first(lambda: elb.describe_load_balancers(Names=[name])["LoadBalancers"])
         if found is None:
             found = elb.create_load_balancer(
@@ -80,7 +80,7 @@ class TargetGroup(Handler):
 
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         elb = aws.client("elbv2")
-        name = _checked(inputs.get("name") or name)
+        name = _validate_name(inputs.get("name") or name)
         found = _first(lambda: elb.describe_target_groups(Names=[name])["TargetGroups"])
         if found is None:
             found = elb.create_target_group(
@@ -122,20 +122,22 @@ class Listener(Handler):
 
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         elb = aws.client("elbv2")
-        balancer = inputs["loadBalancerArn"]
+        load_balancer = inputs["loadBalancerArn"]
         on_port = [
             listener
-            for listener in elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"]
+            for listener in elb.describe_listeners(LoadBalancerArn=load_balancer)["Listeners"]
             if listener["Port"] == inputs["port"]
         ]
         if on_port:
             arn = on_port[0]["ListenerArn"]
             return arn, self.update(aws, arn, inputs, inputs, {})
-        arn = elb.create_listener(LoadBalancerArn=balancer, **_listening(inputs))["Listeners"][0]["ListenerArn"]
+        arn = elb.create_listener(LoadBalancerArn=load_balancer, **_listener_arguments(inputs))["Listeners"][0][
+            "ListenerArn"
+        ]
         return arn, {**inputs, "arn": arn}
 
     def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
-        aws.client("elbv2").modify_listener(ListenerArn=id_, **_listening(new))
+        aws.client("elbv2").modify_listener(ListenerArn=id_, **_listener_arguments(new))
         return {**new, "arn": id_}
 
     def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
@@ -145,7 +147,7 @@ class Listener(Handler):
         ignore_not_found(aws.client("elbv2").delete_listener, ListenerArn=id_)
 
 
-def _listening(inputs: Inputs) -> dict[str, Any]:
+def _listener_arguments(inputs: Inputs) -> dict[str, Any]:
     return {
         "Port": inputs["port"],
         "Protocol": inputs.get("protocol") or "HTTP",
@@ -202,8 +204,11 @@ def _first(describe: Callable[[], list[dict[str, Any]]]) -> dict[str, Any] | Non
         raise
 
 
-def _checked(name: str) -> str:
-    """AWS's limit, which the emulator does not enforce. Source: CreateLoadBalancer (Elastic Load Balancing API)."""
-    if len(name) > NAME_BUDGET:
+def _validate_name(name: str) -> str:
+    """`name`, if it is within AWS's limit, which the emulator does not enforce; else `ValueError`.
+
+    Source: CreateLoadBalancer (Elastic Load Balancing API).
+    """
+    if len(name) > MAX_NAME_LENGTH:
         raise ValueError(f"the name {name!r} has {len(name)} characters; load balancers and target groups allow 32")
     return name

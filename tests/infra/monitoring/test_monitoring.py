@@ -83,21 +83,21 @@ def evaluate(expression: str, **values: float) -> float:
 
 
 def test_nobody_who_does_not_ask_gets_an_alarm(project: Path) -> None:
-    recorded = run_main("prod", config={"watching": False})
+    recorded = run_main("prod", config={"monitoring": False})
     assert not [resource for resource in recorded if resource.type.startswith(("aws:cloudwatch/m", "aws:sns/"))]
     assert "alarms" not in recorded.one("aws:ecs/service:Service").inputs
     assert "METRICS_NAMESPACE" not in told_to_the_task(recorded)
 
 
 def test_a_deployment_is_rolled_back_when_users_feel_it(project: Path) -> None:
-    recorded = run_main("dev", config={"watching": True})
+    recorded = run_main("dev", config={"monitoring": True})
     alarms = recorded.one("aws:ecs/service:Service").inputs["alarms"]
     assert (alarms["enable"], alarms["rollback"]) == (True, True)
     assert set(alarms["alarmNames"]) == {"recommender-dev-errors", "recommender-dev-latency"}
 
 
 def test_the_model_writes_under_the_name_that_the_alarms_look_for(project: Path) -> None:
-    recorded = run_main("dev", config={"watching": True})
+    recorded = run_main("dev", config={"monitoring": True})
     told = told_to_the_task(recorded)
     (metric,) = series(recorded.one(ALARM, "-score-drift").inputs).values()
     assert metric["namespace"] == told["METRICS_NAMESPACE"]

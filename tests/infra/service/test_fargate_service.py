@@ -19,7 +19,7 @@ from tests.infra.settings import replace
 
 SERVICE = ServiceSettings(
     health_check_grace_seconds=77,
-    container_start_seconds=55,
+    health_check_start_period_seconds=55,
     environment={"GREETING": "hello"},
 )
 
@@ -134,7 +134,7 @@ def test_the_container_may_write_nothing_and_be_nobody() -> None:
 
 def test_the_time_to_start_is_granted_twice_over() -> None:
     recorded = service()
-    assert container(recorded)["healthCheck"]["startPeriod"] == SERVICE.container_start_seconds
+    assert container(recorded)["healthCheck"]["startPeriod"] == SERVICE.health_check_start_period_seconds
     assert (
         recorded.one("aws:ecs/service:Service").inputs["healthCheckGracePeriodSeconds"]
         == SERVICE.health_check_grace_seconds
@@ -190,7 +190,10 @@ def test_a_secret_among_the_plain_variables_is_refused_by_name() -> None:
     [
         ({"memory_mib": 4096}, "Fargate has no task with 256 CPU units and 4096 MiB; with 256: 512, 1024, 2048"),
         ({"max_count": 1}, r'maxCount is "1"; allowed: 0 \(no autoscaling\) or at least desiredCount, 2'),
-        ({"container_start_seconds": 301}, r"container_start_seconds\n  Input should be less than or equal to 300"),
+        (
+            {"health_check_start_period_seconds": 301},
+            r"health_check_start_period_seconds\n  Input should be less than or equal to 300",
+        ),
         (
             {"secrets": {"GREETING": "arn:aws:ssm:eu-central-1:111122223333:parameter/token"}},
             "names GREETING, which environment names too",

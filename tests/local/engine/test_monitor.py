@@ -135,23 +135,23 @@ def test_a_type_without_a_handler_stops_the_run_with_its_name(tmp_path: Path) ->
     run = Run(tmp_path)
     with pytest.raises(ResourceFailedError, match="aws:moon/base:Base"):
         run.bring(type_="aws:moon/base:Base")
-    assert "asks for the resource type aws:moon/base:Base" in run.told[-1]["message"]
+    assert "the program needs the resource type aws:moon/base:Base" in run.told[-1]["message"]
 
 
 def test_what_one_setting_asks_for_in_vain_is_told_once(tmp_path: Path) -> None:
     run = Run(tmp_path)
     with pytest.raises(ResourceFailedError):
         run.bring(type_="aws:sns/topic:Topic")
-    assert "the setting watching asks" in run.told[-1]["message"]
+    assert "the setting monitoring needs" in run.told[-1]["message"]
     run.again(type_="aws:cloudwatch/dashboard:Dashboard")
     assert run.told == []
     run.again(type_="aws:wafv2/webAcl:WebAcl")
-    assert ["firewallRate" in one["message"] for one in run.told] == [True]
+    assert ["wafRateLimit" in one["message"] for one in run.told] == [True]
 
 
 def test_a_component_that_a_provider_would_make_is_not_taken_for_made(tmp_path: Path) -> None:
     run = Run(tmp_path)
-    with pytest.raises(ResourceFailedError, match="the setting network asks for the resource type awsx:ec2:Vpc"):
+    with pytest.raises(ResourceFailedError, match="the setting network needs the resource type awsx:ec2:Vpc"):
         run.bring(type_="awsx:ec2:Vpc", remote=True)
     assert run.bring(type_="recommender:infra:Network", custom=False) == {}
 
@@ -159,7 +159,7 @@ def test_a_component_that_a_provider_would_make_is_not_taken_for_made(tmp_path: 
 def test_a_function_without_an_answer_is_told_as_an_event_and_not_as_a_stack_trace(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.bring(type_="recommender:infra:Network", custom=False)
-    with pytest.raises(UnsupportedError, match="the setting domain asks for the function aws:route53/getZone"):
+    with pytest.raises(UnsupportedError, match="the setting domain needs the function aws:route53/getZone"):
         run.engine.call(MockCallArgs("aws:route53/getZone:getZone", {}, ""))
     assert run.engine.failed
 
