@@ -130,15 +130,6 @@ def test_every_make_command_that_it_names_exists() -> None:
     assert set(re.findall(r"`make ([a-z-]+)", README)) <= targets
 
 
-def test_every_file_that_it_links_to_exists_with_the_section() -> None:
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)(?:#([^)]+))?\)", README)
-    assert [link for link, _ in links if not (PROJECT / link).exists()] == []
-    for link, section in links:
-        if section:
-            titles = re.findall(r"^#+ (.+)$", (PROJECT / link).read_text(encoding="utf-8"), flags=re.MULTILINE)
-            assert section in {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}
-
-
 def test_every_output_that_it_names_is_exported_and_the_other_way_round() -> None:
     source = (PROJECT / "infra" / "outputs.py").read_text()
     exported = set(re.findall(r'^ +"(\w+)": |pulumi\.export\("(\w+)"', source, flags=re.MULTILINE))
