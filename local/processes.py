@@ -12,7 +12,7 @@ import psutil
 STOP_SECONDS = 30.0
 
 _children: list[psutil.Popen] = []
-"""Processes started here: a garbage-collected `Popen` of a running process is a warning."""
+"""Processes started here: a `Popen` that is deleted before its end was read is a warning."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +67,7 @@ class Daemon:
                 for survivor in alive:
                     survivor.kill()
                     survivor.wait()
+        _children[:] = [child for child in _children if child.poll() is None]
         self._record.unlink(missing_ok=True)
         return process is not None
 

@@ -81,8 +81,8 @@ def test_its_curl_client_gets_a_successful_response(command: str, url: str) -> N
 
 def test_its_tables_and_those_of_the_account_page_are_those_of_the_code() -> None:
     """In a process of its own: to estimate costs, the script puts settings where Pulumi looks for them."""
-    check = [sys.executable, str(PROJECT / "docs" / "render.py"), "--check"]
-    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    check = [sys.executable, "-m", "docs.render", "--check"]
+    done = subprocess.run(check, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
