@@ -79,6 +79,18 @@ def _closing_event_loops() -> Iterator[None]:
             yield
         finally:
             own.run_until_complete(own.shutdown_default_executor())  # after a failure other resources are in progress
-            asyncio.set_event_loop(None)
             for loop in loops:
+                _cancel_tasks(loop)
                 loop.close()
+            asyncio.set_event_loop(None)
+
+
+def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what a failure left unfinished; a coroutine that never started would warn when it is collected."""
+    if loop.is_closed() or loop.is_running():
+        return
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))

@@ -360,4 +360,4 @@ def test_every_former_key_has_a_name_that_exists_and_a_row_in_the_changelog() ->
     assert set(RENAMED.values()) <= set(FIELDS)
     assert not set(RENAMED) & set(FIELDS)
     for old, new in RENAMED.items():
-        assert f"| `{old}` | `{new}` |" in changelog
+        assert f"| `{old}` | `{new}`" in changelog
