@@ -11,7 +11,7 @@ from model_service.data.movielens import read_movielens
 from model_service.data.ratings import DataError, Ratings
 from model_service.data.synthetic import generate_ratings
 from model_service.metadata import ArtifactError, Metadata
-from model_service.training.config import METHODS, FitConfig, Recipe
+from model_service.training.config import METHODS, FitConfig, TrainConfig
 
 DEFAULT_OUT = Path(__file__).parents[1] / "artifact"
 
@@ -37,10 +37,10 @@ def _train(options: argparse.Namespace) -> int:
     from model_service.training.train import train
 
     check_replaceable(options.out)
-    recipe = Recipe(
+    config = TrainConfig(
         factors=options.factors,
-        c_vector=options.c_vector,
-        c_bias=options.c_bias,
+        reg_factors=options.reg_factors,
+        reg_bias=options.reg_bias,
         shrinkage=options.shrinkage,
         fit=FitConfig(
             method=options.method,
@@ -54,7 +54,7 @@ def _train(options: argparse.Namespace) -> int:
     started = time.monotonic()
     ratings = read_movielens(options.data) if options.data else generate_ratings(seed=options.seed)
     print(_describe(ratings))
-    metadata = train(ratings, recipe=recipe, out=options.out)
+    metadata = train(ratings, config=config, out=options.out)
     print(_report(metadata, options.out))
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(
@@ -95,14 +95,22 @@ def _parser() -> argparse.ArgumentParser:
         default=FitConfig.seed,
         help="decides invented data, split and first weights",
     )
-    add("--factors", type=_number(int, 1), default=Recipe.factors, help="length k of the vectors")
+    add("--factors", type=_number(int, 1), default=TrainConfig.factors, help="length k of the vectors")
     add("--method", choices=METHODS, default=FitConfig.method, help="least squares in turn, or minibatches with Adam")
-    add("--c-vector", type=_number(float, 0.0), default=Recipe.c_vector, help="L2 weight of the vectors")
-    add("--c-bias", type=_number(float, 0.0), default=Recipe.c_bias, help="L2 weight of the biases")
+    add(
+        "--reg-factors",
+        "--c-vector",
+        type=_number(float, 0.0),
+        default=TrainConfig.reg_factors,
+        help="L2 weight of the vectors",
+    )
+    add(
+        "--reg-bias", "--c-bias", type=_number(float, 0.0), default=TrainConfig.reg_bias, help="L2 weight of the biases"
+    )
     add(
         "--shrinkage",
         type=_number(float, 0.0),
-        default=Recipe.shrinkage,
+        default=TrainConfig.shrinkage,
         help="how many ratings more a user or film is held to zero for",
     )
     add("--epochs", type=_number(int, 1), default=FitConfig.epochs, help="passes over the ratings, at most")

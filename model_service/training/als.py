@@ -3,7 +3,7 @@
 The objective is that of `MatrixFactorization.loss`, summed over the ratings. With the vector and the bias of a row
 taken together, x = [p, b], and the other side's rows as z = [q, 1], a row's best x is the ridge solution of
 
-    (Σ z zᵀ + (n + m) diag(c_vector, …, c_bias)) x = Σ z (r - μ - b_other),   over its n ratings, m the shrinkage.
+    (Σ z zᵀ + (n + m) diag(reg_factors, …, reg_bias)) x = Σ z (r - μ - b_other),   over its n ratings, m the shrinkage.
 
 Source: Zhou, Wilkinson, Schreiber, Pan, "Large-scale Parallel Collaborative Filtering for the Netflix Prize", 2008
 (alternating least squares with weighted-λ-regularisation), here with the biases in the same solve.
@@ -21,15 +21,15 @@ from tqdm import tqdm
 
 from model_service.data.ratings import Ratings
 from model_service.training.config import FitConfig, ModelConfig
-from model_service.training.grouped import by_user
+from model_service.training.early_stopping import EarlyStopping, FitResult
 from model_service.training.model import MatrixFactorization
-from model_service.training.stopping import Fit, Watch
-from model_service.training.threads import one_thread_if
+from model_service.training.sparse import user_item_matrix
+from model_service.training.threads import single_thread_if
 
-_NUMBERS_AT_ONCE = 1 << 22  # float32 numbers gathered, or in systems to solve, at a time: 16 MiB
-_LEAST_FILLED = 0.7  # of what is gathered at a time; the rest is padding to the row with most ratings
+_MAX_BATCH_ELEMENTS = 1 << 22  # float32 numbers gathered, or in systems to solve, at a time: 16 MiB
+_MIN_FILL = 0.7  # of what is gathered at a time; the rest is padding to the row with most ratings
 _FEW = 1 << 26  # multiplications in the sums of half a sweep
-_LEAST_GAIN = 1e-4  # stars; the error creeps on for many sweeps after what can be told apart
+_MIN_DELTA = 1e-4  # stars; the error creeps on for many sweeps after what can be told apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ def fit_als(
     model_config: ModelConfig,
     config: FitConfig,
     label: str,
-) -> Fit:
+) -> FitResult:
     """Train on the ratings at positions `train` in at most `config.epochs` sweeps, with a progress bar `label`.
 
     Stopping, the returned model and determinism are as for `fit_sgd`. A row without ratings gets zeros.
@@ -61,12 +61,14 @@ def fit_als(
     generator = torch.Generator().manual_seed(config.seed)
     mean = float(ratings.values[train].mean(dtype=np.float64))
     model = MatrixFactorization(model_config, global_mean=mean, generator=generator).to(device)
-    watch = Watch(model, ratings, train=train, validation=validation, patience=config.patience, least_gain=_LEAST_GAIN)
+    stopping = EarlyStopping(
+        model, ratings, train=train, validation=validation, patience=config.patience, min_delta=_MIN_DELTA
+    )
     of_users, of_items = _sides(ratings, train, mean, model_config, device)
     users = (model.user_factors, model.user_bias)
     items = (model.item_factors, model.item_bias)
     with (
-        one_thread_if(len(train) * model_config.factors**2 <= _FEW),
+        single_thread_if(len(train) * model_config.factors**2 <= _FEW),
         tqdm(total=config.epochs * len(train), desc=label, unit=" ratings", unit_scale=True) as bar,
         torch.no_grad(),
     ):
@@ -74,17 +76,17 @@ def fit_als(
             _solve(of_users, users, items, model_config)
             _solve(of_items, items, users, model_config)
             bar.update(len(train))
-            done = watch.enough()
-            bar.set_postfix(watch.told())
+            done = stopping.should_stop()
+            bar.set_postfix(stopping.progress())
             if done:
                 break
-    return watch.fit()
+    return stopping.result()
 
 
 def _sides(
     ratings: Ratings, train: NDArray[np.int64], mean: float, config: ModelConfig, device: torch.device
 ) -> tuple[_Side, _Side]:
-    matrix = by_user(ratings, train)
+    matrix = user_item_matrix(ratings, train)
     matrix.data -= np.float32(mean)
     return _side(matrix, config.factors, device), _side(matrix.T.tocsr(), config.factors, device)
 
@@ -107,8 +109,8 @@ def _pieces(counts: NDArray[np.int64], width: int) -> Iterator[tuple[int, int, i
     first = 0
     while first < len(counts):
         most = int(counts[first])
-        fits = max(1, _NUMBERS_AT_ONCE // (width * max(most, width)))
-        alike = int(np.searchsorted(-counts, -_LEAST_FILLED * most, side="right"))
+        fits = max(1, _MAX_BATCH_ELEMENTS // (width * max(most, width)))
+        alike = int(np.searchsorted(-counts, -_MIN_FILL * most, side="right"))
         end = min(first + fits, max(alike, first + 1))
         yield first, end, most
         first = end
@@ -120,8 +122,8 @@ def _solve(side: _Side, own: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]
     z = _with_ones(other[0])  # (J + 1, w), w > k
     other_bias = torch.nn.functional.pad(other[1], (0, 1))  # (J + 1,)
     penalty = z.new_ones(z.shape[1])  # (w,)
-    penalty[: config.factors] = config.c_vector
-    penalty[-1] = config.c_bias
+    penalty[: config.factors] = config.reg_factors
+    penalty[-1] = config.reg_bias
     vectors.zero_()
     biases.zero_()
     for first, end, most in side.pieces:

@@ -10,12 +10,12 @@ from surprise import SVD, AlgoBase, BaselineOnly, Dataset, Reader, Trainset
 from tqdm import tqdm
 
 from model_service.data.ratings import Ratings
-from model_service.training.evaluate import rmse
 from model_service.training.factors import Factors
+from model_service.training.metrics import rmse
 from model_service.training.split import Split
 
-MOST_RATINGS = 2_000_000  # Surprise keeps every rating as Python objects, about 300 bytes each
-MOST_TUNED = 300_000  # above, trying the settings takes longer than everything else together
+MAX_RATINGS = 2_000_000  # Surprise keeps every rating as Python objects, about 300 bytes each
+MAX_TUNED_RATINGS = 300_000  # above, trying the settings takes longer than everything else together
 SETTINGS: tuple[Mapping[str, Any], ...] = (
     {"n_factors": 10, "n_epochs": 80, "lr_all": 0.01, "reg_all": 0.1},
     {"n_factors": 10, "n_epochs": 80, "lr_all": 0.01, "reg_all": 0.12},
@@ -52,13 +52,13 @@ def trainset_of(ratings: Ratings, chosen: NDArray[np.int64]) -> Trainset:
 def train_baselines(ratings: Ratings, split: Split, *, seed: int) -> Baselines:
     """Surprise's SVD at its defaults, tuned on the validation ratings, and biases only.
 
-    None of them above MOST_RATINGS ratings, no tuned one above MOST_TUNED.
+    None of them above MAX_RATINGS ratings, no tuned one above MAX_TUNED_RATINGS.
     """
-    if len(ratings) > MOST_RATINGS:
+    if len(ratings) > MAX_RATINGS:
         return Baselines(models={}, tuned=None)
-    trainset = trainset_of(ratings, split.without_test)
+    trainset = trainset_of(ratings, split.train_and_validation)
     algorithms = {"surprise_svd": SVD(random_state=seed), "biases_only": BaselineOnly(verbose=False)}
-    tuned = tune_svd(ratings, split, seed=seed) if len(ratings) <= MOST_TUNED else None
+    tuned = tune_svd(ratings, split, seed=seed) if len(ratings) <= MAX_TUNED_RATINGS else None
     if tuned is not None:
         algorithms = {"surprise_svd_tuned": SVD(random_state=seed, **tuned), **algorithms}
     models = {name: to_factors(algorithm.fit(trainset), ratings) for name, algorithm in algorithms.items()}

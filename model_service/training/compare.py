@@ -16,10 +16,10 @@ from pathlib import Path
 from model_service.data.movielens import read_movielens
 from model_service.data.ratings import DataError, Ratings
 from model_service.data.synthetic import generate_ratings
-from model_service.training.baseline import MOST_TUNED
-from model_service.training.config import FitConfig, Recipe
-from model_service.training.evaluate import errors
+from model_service.training.baseline import MAX_TUNED_RATINGS
+from model_service.training.config import FitConfig, TrainConfig
 from model_service.training.factors import Factors
+from model_service.training.metrics import errors
 from model_service.training.split import Split, split_ratings
 
 Learn = Callable[[], Factors]
@@ -30,8 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         ratings = read_movielens(options.data) if options.data else generate_ratings(seed=options.seed)
-        if len(ratings) > MOST_TUNED:
-            raise DataError(f"{len(ratings)} ratings are too many to tune Surprise's SVD; at most {MOST_TUNED} can be")
+        if len(ratings) > MAX_TUNED_RATINGS:
+            raise DataError(
+                f"{len(ratings)} ratings are too many to tune Surprise's SVD; at most {MAX_TUNED_RATINGS} can be"
+            )
         print(f"{ratings.source}: {len(ratings):,} ratings; median of {options.runs} runs, seed {options.seed}\n")
         print(compare(ratings, runs=options.runs, seed=options.seed))
     except DataError as error:
@@ -70,7 +72,7 @@ def _contenders(ratings: Ratings, split: Split, seed: int) -> Mapping[str, Learn
     from model_service.training.baseline import to_factors, trainset_of, tune_svd
 
     tuned = tune_svd(ratings, split, seed=seed)
-    trainset = trainset_of(ratings, split.without_test)  # made before the clock starts: its best case
+    trainset = trainset_of(ratings, split.train_and_validation)  # made before the clock starts: its best case
     told = ", ".join(f"{name} {value}" for name, value in tuned.items())
     return {
         "Surprise SVD, defaults": lambda: to_factors(SVD(random_state=seed).fit(trainset), ratings),
@@ -85,7 +87,7 @@ def _ours(method: str, ratings: Ratings, split: Split, seed: int) -> Learn:
     from model_service.training.fit import fit
 
     config = FitConfig(method=method, seed=seed)
-    sizes = Recipe(fit=config).model_config(ratings)
+    sizes = TrainConfig(fit=config).model_config(ratings)
     search = fit(
         ratings,
         train=split.train,
@@ -97,7 +99,9 @@ def _ours(method: str, ratings: Ratings, split: Split, seed: int) -> Learn:
     settled = replace(config, epochs=search.epochs)
 
     def learn() -> Factors:
-        done = fit(ratings, train=split.without_test, validation=None, model_config=sizes, config=settled, label=method)
+        done = fit(
+            ratings, train=split.train_and_validation, validation=None, model_config=sizes, config=settled, label=method
+        )
         return Factors.of(done.model)
 
     return learn

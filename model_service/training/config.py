@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from model_service.data.ratings import Ratings
 
 METHODS = ("als", "sgd")
-LEAST_ALS_WEIGHT = 1e-4
+MIN_ALS_REG = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +13,7 @@ class ModelConfig:
     """Size and regularisation of the model; raises ValueError for numbers that make no model.
 
     factors: length k of a user's and of a film's vector.
-    c_vector, c_bias: weights of the squared vectors and of the squared biases in the loss, for each rating.
+    reg_factors, reg_bias: weights of the squared vectors and of the squared biases in the loss, for each rating.
     shrinkage: a row is held to zero as if it had this many more ratings than it has. Without it, the one film that
         a single person loved gets a bias of more than a star and leads the lists of all.
     """
@@ -21,15 +21,15 @@ class ModelConfig:
     users: int
     items: int
     factors: int = 10
-    c_vector: float = 0.06
-    c_bias: float = 0.05
+    reg_factors: float = 0.06
+    reg_bias: float = 0.05
     shrinkage: float = 50.0
 
     def __post_init__(self) -> None:
         if min(self.users, self.items, self.factors) < 1:
             raise ValueError("users, items and factors have to be at least 1")
-        if min(self.c_vector, self.c_bias, self.shrinkage) < 0:
-            raise ValueError("c_vector, c_bias and shrinkage cannot be negative")
+        if min(self.reg_factors, self.reg_bias, self.shrinkage) < 0:
+            raise ValueError("reg_factors, reg_bias and shrinkage cannot be negative")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,20 +59,20 @@ class FitConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class TrainConfig:
     """Everything that decides which model the ratings give; see ModelConfig and FitConfig for the meaning."""
 
     factors: int = ModelConfig.factors
-    c_vector: float = ModelConfig.c_vector
-    c_bias: float = ModelConfig.c_bias
+    reg_factors: float = ModelConfig.reg_factors
+    reg_bias: float = ModelConfig.reg_bias
     shrinkage: float = ModelConfig.shrinkage
     fit: FitConfig = field(default_factory=FitConfig)
 
     def __post_init__(self) -> None:
-        if self.fit.method == "als" and min(self.c_vector, self.c_bias) < LEAST_ALS_WEIGHT:
+        if self.fit.method == "als" and min(self.reg_factors, self.reg_bias) < MIN_ALS_REG:
             raise ValueError(
-                f"c_vector is {self.c_vector:g} and c_bias {self.c_bias:g}; method als needs at least "
-                f"{LEAST_ALS_WEIGHT:g} for each, or a user with few ratings has no single best vector. "
+                f"reg_factors is {self.reg_factors:g} and reg_bias {self.reg_bias:g}; method als needs at least "
+                f"{MIN_ALS_REG:g} for each, or a user with few ratings has no single best vector. "
                 "Use --method sgd for less"
             )
 
@@ -82,7 +82,7 @@ class Recipe:
             users=len(ratings.user_ids),
             items=len(ratings.item_ids),
             factors=self.factors,
-            c_vector=self.c_vector,
-            c_bias=self.c_bias,
+            reg_factors=self.reg_factors,
+            reg_bias=self.reg_bias,
             shrinkage=self.shrinkage,
         )

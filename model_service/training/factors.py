@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from model_service.data.ratings import Ratings
 from model_service.training.model import MatrixFactorization
 
-_PAIRS_AT_ONCE = 1 << 20
+_PAIRS_PER_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +35,8 @@ class Factors:
     def predict(self, ratings: Ratings, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
         """(len(chosen),) predictions for the pairs at positions `chosen`, clipped to the rating scale."""
         parts = [np.zeros(0)]
-        for start in range(0, len(chosen), _PAIRS_AT_ONCE):
-            at = chosen[start : start + _PAIRS_AT_ONCE]
+        for start in range(0, len(chosen), _PAIRS_PER_BLOCK):
+            at = chosen[start : start + _PAIRS_PER_BLOCK]
             users, items = ratings.user_rows[at], ratings.item_rows[at]
             dot = np.einsum("nk,nk->n", self.users[users], self.items[items])
             parts.append(np.clip(self.mean + self.user_bias[users] + self.item_bias[items] + dot, *ratings.scale))

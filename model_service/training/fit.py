@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 from model_service.data.ratings import Ratings
 from model_service.training.als import fit_als
 from model_service.training.config import FitConfig, ModelConfig
+from model_service.training.early_stopping import FitResult
 from model_service.training.sgd import fit_sgd
-from model_service.training.stopping import Fit
 
-__all__ = ["Fit", "fit"]
+__all__ = ["FitResult", "fit"]
 
 
 def fit(
@@ -20,7 +20,7 @@ def fit(
     model_config: ModelConfig,
     config: FitConfig,
     label: str,
-) -> Fit:
+) -> FitResult:
     """Train by `config.method`; see `fit_als` and `fit_sgd`, which minimise the same objective."""
     train_by = fit_als if config.method == "als" else fit_sgd
     return train_by(ratings, train=train, validation=validation, model_config=model_config, config=config, label=label)

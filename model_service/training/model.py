@@ -46,9 +46,9 @@ class MatrixFactorization(nn.Module):
         return self.global_mean + self.user_bias[users] + self.item_bias[items] + dot
 
     def loss(self, users: Tensor, items: Tensor, values: Tensor) -> Tensor:
-        """Mean over the batch of (r - r̂)² + w_u (c_vector |p_u|² + c_bias b_u²) + w_i (c_vector |q_i|² + c_bias b_i²).
+        """Mean over the batch of (r - r̂)² + w_u (λ_f |p_u|² + λ_b b_u²) + w_i (λ_f |q_i|² + λ_b b_i²).
 
-        The weights w are 1 until `weigh_by_counts` was called.
+        λ_f is `reg_factors`, λ_b `reg_bias`; the weights w are 1 until `weigh_by_counts` is called.
         """
         p, q = self.user_factors[users], self.item_factors[items]  # (B, k)
         b_u, b_i = self.user_bias[users], self.item_bias[items]  # (B,)
@@ -58,4 +58,4 @@ class MatrixFactorization(nn.Module):
         return (error.square() + of_users + of_items).mean()
 
     def _penalty(self, vectors: Tensor, biases: Tensor) -> Tensor:
-        return self.config.c_vector * vectors.square().sum(dim=1) + self.config.c_bias * biases.square()
+        return self.config.reg_factors * vectors.square().sum(dim=1) + self.config.reg_bias * biases.square()

@@ -14,21 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_service.data.ratings import Ratings
-from model_service.training.grouped import by_user
+from model_service.training.sparse import user_item_matrix
 
-LENGTH = 10
-MOST_USERS = 2000  # a sample of these is enough for the digits that are told
+K = 10
+MAX_USERS = 2000  # a sample of these is enough for the digits that are told
 _BLOCK = 256  # users at a time
-_DISCOUNTS = 1 / np.log2(np.arange(2, LENGTH + 2))
+_DISCOUNTS = 1 / np.log2(np.arange(2, K + 2))
 
 Scorer = Callable[[NDArray[np.int64]], NDArray[np.floating]]  # (B,) user rows -> (B, I) scores, more is better
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ranked:
+class RankingResult:
     """What one contender's lists came to.
 
-    metrics: precision, recall and ndcg for each question, and coverage, the share of the films on any `unseen` list.
+    metrics: precision, recall and ndcg for each strategy, and coverage, the share of the films on any `unseen` list.
     listed: (I,) on how many of the `unseen` lists each film is.
     """
 
@@ -38,32 +38,32 @@ class Ranked:
 
 @dataclass(frozen=True, kw_only=True)
 class RankingTask:
-    """The users to make lists for, what they have seen, and what they liked among the held-out ratings."""
+    """The users to make lists for, what they have seen, and what they relevant among the held-out ratings."""
 
-    users: NDArray[np.int64]  # (T,) rows of users with at least one liked film held out
+    users: NDArray[np.int64]  # (T,) rows of users with at least one relevant film held out
     items: int
     seen: tuple[NDArray[np.int32], ...]  # T times item rows that were learned from
     held_out: tuple[NDArray[np.int32], ...]  # T times item rows
-    liked: tuple[NDArray[np.bool_], ...]  # T times, for each of `held_out`
+    relevant: tuple[NDArray[np.bool_], ...]  # T times, for each of `held_out`
 
     @classmethod
     def of(cls, ratings: Ratings, *, train: NDArray[np.int64], test: NDArray[np.int64], seed: int) -> "RankingTask":
-        """The task that the ratings at positions `test` set; liked is `liked_from` and above."""
-        learned, asked = by_user(ratings, train), by_user(ratings, test)
-        liked = asked.data >= liked_from(ratings.scale)
-        some = np.flatnonzero(np.diff(np.concatenate(([0], np.cumsum(liked)))[asked.indptr]))
-        if len(some) > MOST_USERS:
-            some = np.sort(np.random.default_rng(seed).choice(some, MOST_USERS, replace=False))
+        """The task that the ratings at positions `test` set; relevant is `relevance_threshold` and above."""
+        learned, asked = user_item_matrix(ratings, train), user_item_matrix(ratings, test)
+        relevant = asked.data >= relevance_threshold(ratings.scale)
+        some = np.flatnonzero(np.diff(np.concatenate(([0], np.cumsum(relevant)))[asked.indptr]))
+        if len(some) > MAX_USERS:
+            some = np.sort(np.random.default_rng(seed).choice(some, MAX_USERS, replace=False))
         spans = [slice(asked.indptr[user], asked.indptr[user + 1]) for user in some]
         return cls(
             users=some,
             items=len(ratings.item_ids),
             seen=tuple(learned.indices[learned.indptr[user] : learned.indptr[user + 1]] for user in some),
             held_out=tuple(asked.indices[span] for span in spans),
-            liked=tuple(liked[span] for span in spans),
+            relevant=tuple(relevant[span] for span in spans),
         )
 
-    def measure(self, scorer: Scorer) -> Ranked:
+    def evaluate(self, scorer: Scorer) -> RankingResult:
         """The contender that `scorer` is; equal scores are ordered by row."""
         listed = np.zeros(self.items, dtype=np.int64)
         sums = {"held_out": np.zeros(3), "unseen": np.zeros(3)}
@@ -71,21 +71,21 @@ class RankingTask:
             scores = scorer(self.users[start : start + _BLOCK])
             for row, place in enumerate(range(start, start + len(scores))):
                 own, candidates = scores[row], self.held_out[place]
-                wanted = candidates[self.liked[place]]
-                sums["held_out"] += _quality(candidates[top(own[candidates])], wanted)
+                wanted = candidates[self.relevant[place]]
+                sums["held_out"] += _list_metrics(candidates[top_k(own[candidates])], wanted)
                 unseen = own.astype(np.float64)
                 unseen[self.seen[place]] = -np.inf
-                best = top(unseen)
+                best = top_k(unseen)
                 best = best[unseen[best] > -np.inf]
-                sums["unseen"] += _quality(best, wanted)
+                sums["unseen"] += _list_metrics(best, wanted)
                 listed[best] += 1
-        metrics = {question: _named(total / max(len(self.users), 1)) for question, total in sums.items()}
+        metrics = {strategy: _named(total / max(len(self.users), 1)) for strategy, total in sums.items()}
         metrics["unseen"]["coverage"] = round(float(np.mean(listed > 0)), 5)
-        return Ranked(metrics=metrics, listed=listed)
+        return RankingResult(metrics=metrics, listed=listed)
 
 
-def liked_from(scale: tuple[float, float]) -> float:
-    """The least rating that says a film was liked: three quarters up the scale, 4 of 5 stars."""
+def relevance_threshold(scale: tuple[float, float]) -> float:
+    """The least rating that says a film was relevant: three quarters up the scale, 4 of 5 stars."""
     low, high = scale
     return float(np.ceil(low + 0.75 * (high - low)))
 
@@ -96,32 +96,32 @@ def popularity(ratings: Ratings, train: NDArray[np.int64]) -> Scorer:
     return lambda users: np.broadcast_to(counts, (len(users), len(counts)))
 
 
-def chance(items: int, seed: int) -> Scorer:
+def random_scores(items: int, seed: int) -> Scorer:
     """Everybody gets films drawn at random."""
     generator = np.random.default_rng(seed)
     return lambda users: generator.random((len(users), items))
 
 
-def measure_all(task: RankingTask, contenders: Mapping[str, Scorer]) -> dict[str, Ranked]:
+def evaluate_all(task: RankingTask, contenders: Mapping[str, Scorer]) -> dict[str, RankingResult]:
     """Every contender on the same task."""
-    return {name: task.measure(scorer) for name, scorer in contenders.items()}
+    return {name: task.evaluate(scorer) for name, scorer in contenders.items()}
 
 
-def top(scores: NDArray[np.floating]) -> NDArray[np.intp]:
-    """Positions of the LENGTH greatest, greatest first, equal ones by position."""
-    if len(scores) > LENGTH:
-        threshold = np.partition(scores, len(scores) - LENGTH)[len(scores) - LENGTH]
+def top_k(scores: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Positions of the K greatest, greatest first, equal ones by position."""
+    if len(scores) > K:
+        threshold = np.partition(scores, len(scores) - K)[len(scores) - K]
         candidates = np.flatnonzero(scores >= threshold)
     else:
         candidates = np.arange(len(scores))
-    return candidates[np.argsort(-scores[candidates], kind="stable")[:LENGTH]]
+    return candidates[np.argsort(-scores[candidates], kind="stable")[:K]]
 
 
-def _quality(listed: NDArray[np.integer], wanted: NDArray[np.integer]) -> NDArray[np.float64]:
+def _list_metrics(listed: NDArray[np.integer], wanted: NDArray[np.integer]) -> NDArray[np.float64]:
     """(3,) precision, recall and NDCG of a list against the films that are `wanted`, at least one."""
     hits = np.isin(listed, wanted)
-    ideal = _DISCOUNTS[: min(len(wanted), LENGTH)].sum()
-    return np.array([hits.sum() / LENGTH, hits.sum() / len(wanted), _DISCOUNTS[: len(hits)][hits].sum() / ideal])
+    ideal = _DISCOUNTS[: min(len(wanted), K)].sum()
+    return np.array([hits.sum() / K, hits.sum() / len(wanted), _DISCOUNTS[: len(hits)][hits].sum() / ideal])
 
 
 def _named(means: NDArray[np.float64]) -> dict[str, float]:

@@ -9,9 +9,9 @@ from tqdm import tqdm
 
 from model_service.data.ratings import Ratings
 from model_service.training.config import FitConfig, ModelConfig
+from model_service.training.early_stopping import EarlyStopping, FitResult, RatingTensors
 from model_service.training.model import MatrixFactorization
-from model_service.training.stopping import Fit, Triples, Watch
-from model_service.training.threads import one_thread_if
+from model_service.training.threads import single_thread_if
 
 _FEW = 1 << 20  # numbers in the vectors of a batch
 
@@ -24,7 +24,7 @@ def fit_sgd(
     model_config: ModelConfig,
     config: FitConfig,
     label: str,
-) -> Fit:
+) -> FitResult:
     """Train on the ratings at positions `train` with Adam, with a progress bar named `label`.
 
     With `validation` positions, stops after `patience` epochs without improvement and returns the best epoch's
@@ -34,31 +34,31 @@ def fit_sgd(
     generator = torch.Generator().manual_seed(config.seed)
     mean = float(ratings.values[train].mean(dtype=np.float64))
     model = MatrixFactorization(model_config, global_mean=mean, generator=generator).to(device)
-    learned = Triples.of(ratings, train, device)
+    learned = RatingTensors.of(ratings, train, device)
     model.weigh_by_counts(
         torch.bincount(learned.users, minlength=model_config.users),
         torch.bincount(learned.items, minlength=model_config.items),
     )
-    watch = Watch(model, ratings, train=train, validation=validation, patience=config.patience)
+    stopping = EarlyStopping(model, ratings, train=train, validation=validation, patience=config.patience)
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     with (
-        one_thread_if(config.batch_size * model_config.factors <= _FEW),
+        single_thread_if(config.batch_size * model_config.factors <= _FEW),
         tqdm(total=config.epochs * len(train), desc=label, unit=" ratings", unit_scale=True) as bar,
     ):
         for _ in range(config.epochs):
             for count in _epoch(model, optimiser, learned, config.batch_size, generator):
                 bar.update(count)
-            done = watch.enough()
-            bar.set_postfix(watch.told())
+            done = stopping.should_stop()
+            bar.set_postfix(stopping.progress())
             if done:
                 break
-    return watch.fit()
+    return stopping.result()
 
 
 def _epoch(
     model: MatrixFactorization,
     optimiser: torch.optim.Optimizer,
-    learned: Triples,
+    learned: RatingTensors,
     batch_size: int,
     generator: torch.Generator,
 ) -> Iterator[int]:

@@ -20,7 +20,7 @@ class Split:
     test: NDArray[np.int64]
 
     @property
-    def without_test(self) -> NDArray[np.int64]:
+    def train_and_validation(self) -> NDArray[np.int64]:
         """What a model may learn from before it is measured on the test ratings."""
         return np.concatenate((self.train, self.validation))
 

@@ -7,7 +7,7 @@ import torch
 
 
 @contextmanager
-def one_thread_if(small: bool) -> Iterator[None]:
+def single_thread_if(small: bool) -> Iterator[None]:
     """One thread for steps on few numbers: they end before the other threads have begun, and the sums of one thread
     are the same on every machine."""
     before = torch.get_num_threads()

@@ -13,40 +13,41 @@ from model_service.artifact import Weights, write_artifact
 from model_service.data.ratings import Ratings
 from model_service.metadata import Metadata
 from model_service.training.baseline import train_baselines
-from model_service.training.card import write_card
-from model_service.training.config import Recipe
+from model_service.training.config import TrainConfig
+from model_service.training.evaluation import evaluate, served_scores
 from model_service.training.factors import Factors
 from model_service.training.fit import fit
-from model_service.training.grouped import by_user
-from model_service.training.measure import measure, served_scores
 from model_service.training.model import MatrixFactorization
+from model_service.training.model_card import write_model_card
+from model_service.training.sparse import user_item_matrix
 from model_service.training.split import split_ratings
 
 _LIBRARIES = ("torch", "scikit-surprise", "scipy", "numpy", "safetensors", "pyarrow")
-_OF_SGD_ALONE = ("batch_size", "learning_rate")
+_SGD_ONLY = ("batch_size", "learning_rate")
+_METADATA_KEYS = {"reg_factors": "c_vector", "reg_bias": "c_bias"}  # the names that artifacts of format 1 have
 
 
-def train(ratings: Ratings, *, recipe: Recipe, out: Path) -> Metadata:
+def train(ratings: Ratings, *, config: TrainConfig, out: Path) -> Metadata:
     """Train and write the artifact to `out`; returns its metadata, figures beside the baselines' included.
 
     The number of epochs is found on validation ratings; the reported figures are those of a model trained without
-    the test ratings; the model that is written learned from all of them, with the same recipe.
+    the test ratings; the model that is written learned from all of them, with the same config.
     """
-    seed = recipe.fit.seed
+    seed = config.fit.seed
     split = split_ratings(len(ratings), seed=seed)
-    sizes = recipe.model_config(ratings)
+    sizes = config.model_config(ratings)
     search = fit(
         ratings,
         train=split.train,
         validation=split.validation,
         model_config=sizes,
-        config=recipe.fit,
+        config=config.fit,
         label="finding epochs",
     )
-    settled = replace(recipe.fit, epochs=search.epochs)
+    settled = replace(config.fit, epochs=search.epochs)
     measured = fit(
         ratings,
-        train=split.without_test,
+        train=split.train_and_validation,
         validation=None,
         model_config=sizes,
         config=settled,
@@ -56,7 +57,7 @@ def train(ratings: Ratings, *, recipe: Recipe, out: Path) -> Metadata:
         "best_epoch": search.epochs,
         "validation_rmse": [round(value, 5) for value in search.validation_rmse],
         "train_rmse": [round(value, 5) for value in search.train_rmse],
-        **measure(Factors.of(measured.model), train_baselines(ratings, split, seed=seed), ratings, split, seed=seed),
+        **evaluate(Factors.of(measured.model), train_baselines(ratings, split, seed=seed), ratings, split, seed=seed),
     }
     final = fit(
         ratings,
@@ -72,17 +73,17 @@ def train(ratings: Ratings, *, recipe: Recipe, out: Path) -> Metadata:
         weights=to_weights(final.model, ratings),
         items=ratings.catalogue,
         data=ratings.describe(),
-        hyperparameters=_hyperparameters(recipe),
+        hyperparameters=_hyperparameters(config),
         metrics=metrics,
         libraries={"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
-        attach=write_card,
+        attach=write_model_card,
     )
 
 
 def to_weights(model: MatrixFactorization, ratings: Ratings) -> Weights:
     """The model's arrays with the ids of their rows and the films that each user rated."""
     arrays = {name: value.detach().numpy() for name, value in model.state_dict().items()}
-    seen = by_user(ratings)
+    seen = user_item_matrix(ratings)
     return Weights(
         **arrays,
         user_ids=ratings.user_ids,
@@ -93,7 +94,7 @@ def to_weights(model: MatrixFactorization, ratings: Ratings) -> Weights:
     )
 
 
-def _hyperparameters(recipe: Recipe) -> Mapping[str, Any]:
-    told = {name: value for name, value in vars(recipe).items() if name != "fit"} | vars(recipe.fit)
-    unused = _OF_SGD_ALONE if recipe.fit.method == "als" else ()
-    return {name: value for name, value in told.items() if name not in unused}
+def _hyperparameters(config: TrainConfig) -> Mapping[str, Any]:
+    values = {name: value for name, value in vars(config).items() if name != "fit"} | vars(config.fit)
+    unused = _SGD_ONLY if config.fit.method == "als" else ()
+    return {_METADATA_KEYS.get(name, name): value for name, value in values.items() if name not in unused}

@@ -10,11 +10,11 @@ from model_service.artifact import Artifact, load_artifact
 from model_service.data.ratings import Ratings
 from model_service.data.synthetic import Shape, generate_ratings
 from model_service.metadata import Metadata
-from model_service.training.config import FitConfig, Recipe
+from model_service.training.config import FitConfig, TrainConfig
 from model_service.training.train import train
 
 SHAPE = Shape(users=120, items=150, ratings=5000)
-RECIPE = Recipe(factors=4, fit=FitConfig(epochs=8, batch_size=256))
+CONFIG = TrainConfig(factors=4, fit=FitConfig(epochs=8, batch_size=256))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Trained:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("trained") / "artifact"
     ratings = generate_ratings(seed=3, shape=SHAPE)
-    return Trained(ratings=ratings, folder=folder, metadata=train(ratings, recipe=RECIPE, out=folder))
+    return Trained(ratings=ratings, folder=folder, metadata=train(ratings, config=CONFIG, out=folder))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from model_service.data.ratings import Ratings
 from model_service.data.synthetic import Shape, generate_ratings
 from model_service.training import als
-from model_service.training.config import FitConfig, ModelConfig, Recipe
+from model_service.training.config import FitConfig, ModelConfig, TrainConfig
 from model_service.training.factors import Factors
 from model_service.training.fit import fit
 from model_service.training.model import MatrixFactorization
@@ -20,7 +20,7 @@ def ratings() -> Ratings:
 
 
 def _learned(ratings: Ratings, method: str, chosen: NDArray[np.int64], epochs: int) -> MatrixFactorization:
-    sizes = Recipe(factors=3).model_config(ratings)
+    sizes = TrainConfig(factors=3).model_config(ratings)
     config = FitConfig(method=method, epochs=epochs, batch_size=len(ratings), learning_rate=0.02)
     return fit(ratings, train=chosen, validation=None, model_config=sizes, config=config, label=method).model
 
@@ -44,13 +44,15 @@ def test_the_last_half_sweep_is_the_ridge_solution_written_out(ratings: Ratings)
     chosen = np.arange(0, len(ratings), 2)
     model = _learned(ratings, "als", chosen, 4)
     arrays = Factors.of(model)
-    c_vector, c_bias, shrinkage = (getattr(model.config, name) for name in ("c_vector", "c_bias", "shrinkage"))
+    reg_factors, reg_bias, shrinkage = (
+        getattr(model.config, name) for name in ("reg_factors", "reg_bias", "shrinkage")
+    )
     for item in (0, 7, 79):
         own = chosen[ratings.item_rows[chosen] == item]
         users = ratings.user_rows[own]
         z = np.column_stack((arrays.users[users], np.ones(len(own)))).astype(np.float64)
         target = ratings.values[own].astype(np.float64) - arrays.mean - arrays.user_bias[users]
-        penalty = (len(own) + shrinkage) * np.diag([c_vector] * 3 + [c_bias])
+        penalty = (len(own) + shrinkage) * np.diag([reg_factors] * 3 + [reg_bias])
         solution = np.linalg.solve(z.T @ z + penalty, z.T @ target)
         np.testing.assert_allclose([*arrays.items[item], arrays.item_bias[item]], solution, atol=2e-5)
 
@@ -77,7 +79,7 @@ def test_pieces_of_any_size_give_the_same_model(
     numbers: int, ratings: Ratings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = Factors.of(_learned(ratings, "als", np.arange(len(ratings)), 3))
-    monkeypatch.setattr(als, "_NUMBERS_AT_ONCE", numbers)
+    monkeypatch.setattr(als, "_MAX_BATCH_ELEMENTS", numbers)
     found = Factors.of(_learned(ratings, "als", np.arange(len(ratings)), 3))
     np.testing.assert_allclose(found.users, expected.users, atol=1e-5)
     np.testing.assert_allclose(found.item_bias, expected.item_bias, atol=1e-5)
@@ -101,7 +103,7 @@ def test_a_film_with_one_rating_is_held_near_the_average() -> None:
     item = int(np.flatnonzero(once.item_ids == 3)[0])
     biases = {}
     for shrinkage in (0.0, 50.0):
-        sizes = Recipe(factors=3, shrinkage=shrinkage).model_config(once)
+        sizes = TrainConfig(factors=3, shrinkage=shrinkage).model_config(once)
         config = FitConfig(epochs=5)
         model = fit(once, train=everything, validation=None, model_config=sizes, config=config, label="one").model
         biases[shrinkage] = float(Factors.of(model).item_bias[item])
@@ -109,9 +111,9 @@ def test_a_film_with_one_rating_is_held_near_the_average() -> None:
 
 
 def test_weights_too_small_for_a_single_best_vector_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"c_vector is 0 .* method als needs at least 0\.0001 .* --method sgd"):
-        Recipe(c_vector=0.0)
-    assert Recipe(c_vector=0.0, fit=FitConfig(method="sgd")).c_vector == 0.0
+    with pytest.raises(ValueError, match=r"reg_factors is 0 .* method als needs at least 0\.0001 .* --method sgd"):
+        TrainConfig(reg_factors=0.0)
+    assert TrainConfig(reg_factors=0.0, fit=FitConfig(method="sgd")).reg_factors == 0.0
 
 
 def test_a_method_that_is_not_there_is_refused_with_those_that_are() -> None:

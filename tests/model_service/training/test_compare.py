@@ -24,6 +24,6 @@ def test_every_contender_has_a_row_with_its_times_and_errors(trained: Trained) -
 def test_too_many_ratings_to_tune_are_refused_with_how_many_can_be(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(compare, "MOST_TUNED", 1000)
+    monkeypatch.setattr(compare, "MAX_TUNED_RATINGS", 1000)
     assert compare.main([]) == 2
     assert "100000 ratings are too many to tune Surprise's SVD; at most 1000 can be" in capsys.readouterr().err

@@ -8,22 +8,22 @@ import pytest
 from model_service.artifact import Artifact, load_artifact
 from model_service.metadata import read_model_version
 from model_service.training.__main__ import _parser
-from model_service.training.card import card, command
-from tests.model_service.conftest import RECIPE, Trained
+from model_service.training.model_card import command, model_card
+from tests.model_service.conftest import CONFIG, Trained
 
 PICTURES = ("curves.png", "calibration.png", "long_tail.png")
 
 
 def test_the_card_and_its_pictures_lie_beside_the_model(trained: Trained) -> None:
     text = (trained.folder / "MODEL_CARD.md").read_text()
-    assert text == card(trained.metadata)
+    assert text == model_card(trained.metadata)
     for name in PICTURES:
         assert f"]({name})" in text
         assert (trained.folder / name).read_bytes().startswith(b"\x89PNG\r\n")
 
 
 def test_the_card_tells_what_was_measured(trained: Trained) -> None:
-    text, metrics = card(trained.metadata), trained.metadata.metrics
+    text, metrics = model_card(trained.metadata), trained.metadata.metrics
     errors = {"this model": metrics["test"], "Surprise SVD, defaults": metrics["baselines"]["surprise_svd"]}
     for label, error in errors.items():
         row = next(line for line in text.splitlines() if line.startswith(f"| {label} |"))
@@ -35,9 +35,9 @@ def test_the_card_tells_what_was_measured(trained: Trained) -> None:
 
 def test_the_command_on_the_card_is_the_recipe_that_trained(trained: Trained) -> None:
     options = _parser().parse_args(command(trained.metadata).split()[3:])
-    told = (options.factors, options.method, options.c_vector, options.c_bias, options.shrinkage, options.epochs)
-    fit = RECIPE.fit
-    assert told == (RECIPE.factors, fit.method, RECIPE.c_vector, RECIPE.c_bias, RECIPE.shrinkage, fit.epochs)
+    told = (options.factors, options.method, options.reg_factors, options.reg_bias, options.shrinkage, options.epochs)
+    fit = CONFIG.fit
+    assert told == (CONFIG.factors, fit.method, CONFIG.reg_factors, CONFIG.reg_bias, CONFIG.shrinkage, fit.epochs)
 
 
 @pytest.mark.parametrize("name", ["MODEL_CARD.md", *PICTURES])

@@ -6,8 +6,8 @@ import pytest
 from model_service.catalogue import Item
 from model_service.data.ratings import Ratings
 from model_service.training.baseline import to_factors, trainset_of
-from model_service.training.evaluate import calibration, long_tail
-from model_service.training.ranking import RankingTask, chance, liked_from, popularity
+from model_service.training.metrics import calibration, long_tail
+from model_service.training.ranking import RankingTask, popularity, random_scores, relevance_threshold
 from model_service.training.report import is_worse, verdicts
 from tests.model_service.conftest import Trained
 
@@ -38,12 +38,12 @@ def test_only_users_with_a_liked_film_held_out_are_asked() -> None:
     task = _task()
     assert task.users.tolist() == [0]
     assert task.held_out[0].tolist() == [2, 3, 4]
-    assert task.liked[0].tolist() == [True, False, True]
+    assert task.relevant[0].tolist() == [True, False, True]
     assert task.seen[0].tolist() == [0, 1]
 
 
 def test_lists_are_measured_as_by_hand() -> None:
-    found = _task().measure(lambda users: _scores(9.0, 8.0, 0.5, 0.9, 0.1))
+    found = _task().evaluate(lambda users: _scores(9.0, 8.0, 0.5, 0.9, 0.1))
     order = (1 / np.log2(3) + 1 / np.log2(4)) / (1 + 1 / np.log2(3))  # liked films in places 2 and 3 of three
     for question in ("held_out", "unseen"):
         assert found.metrics[question]["ndcg"] == pytest.approx(order, abs=1e-5)
@@ -54,20 +54,20 @@ def test_lists_are_measured_as_by_hand() -> None:
 
 
 def test_the_best_order_has_an_ndcg_of_one_and_ties_go_by_row() -> None:
-    assert _task().measure(lambda users: _scores(0, 0, 5, 1, 4)).metrics["held_out"]["ndcg"] == 1.0
-    tied = _task().measure(lambda users: _scores(0, 0, 1, 1, 1)).metrics["held_out"]["ndcg"]
+    assert _task().evaluate(lambda users: _scores(0, 0, 5, 1, 4)).metrics["held_out"]["ndcg"] == 1.0
+    tied = _task().evaluate(lambda users: _scores(0, 0, 1, 1, 1)).metrics["held_out"]["ndcg"]
     assert tied == pytest.approx((1 + 1 / np.log2(4)) / (1 + 1 / np.log2(3)), abs=1e-5)
 
 
 def test_popularity_counts_what_was_learned_and_chance_is_seeded() -> None:
     assert popularity(_ratings(), np.arange(4))(np.array([0, 1])).tolist() == [[2, 1, 1, 0, 0]] * 2
-    first, again = (chance(5, seed=3)(np.array([0])) for _ in range(2))
-    assert first.tolist() == again.tolist() != chance(5, seed=4)(np.array([0])).tolist()
+    first, again = (random_scores(5, seed=3)(np.array([0])) for _ in range(2))
+    assert first.tolist() == again.tolist() != random_scores(5, seed=4)(np.array([0])).tolist()
 
 
 @pytest.mark.parametrize(("scale", "least"), [((1.0, 5.0), 4.0), ((0.5, 5.0), 4.0), ((1.0, 10.0), 8.0)])
 def test_liked_is_three_quarters_up_the_scale(scale: tuple[float, float], least: float) -> None:
-    assert liked_from(scale) == least
+    assert relevance_threshold(scale) == least
 
 
 def test_calibration_is_the_distance_between_what_is_told_and_what_is() -> None:

@@ -11,17 +11,17 @@ from model_service.data.synthetic import generate_ratings
 from model_service.metadata import read_metadata
 from model_service.training.__main__ import main
 from model_service.training.config import FitConfig, ModelConfig
-from model_service.training.evaluate import mae, rmse
 from model_service.training.factors import Factors
 from model_service.training.fit import fit
+from model_service.training.metrics import mae, rmse
 from model_service.training.model import MatrixFactorization
 from model_service.training.split import split_ratings
 from model_service.training.train import train
-from tests.model_service.conftest import RECIPE, Trained
+from tests.model_service.conftest import CONFIG, Trained
 
 
-def _random_model(c_vector: float = 0.3, c_bias: float = 0.7) -> MatrixFactorization:
-    config = ModelConfig(users=5, items=6, factors=3, c_vector=c_vector, c_bias=c_bias)
+def _random_model(reg_factors: float = 0.3, reg_bias: float = 0.7) -> MatrixFactorization:
+    config = ModelConfig(users=5, items=6, factors=3, reg_factors=reg_factors, reg_bias=reg_bias)
     model = MatrixFactorization(config, global_mean=3.5, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         for parameter in model.parameters():
@@ -76,7 +76,7 @@ def test_the_split_is_a_partition_that_the_seed_decides() -> None:
 
 
 def test_the_same_seed_trains_the_same_model(trained: Trained, tmp_path: Path) -> None:
-    again = train(trained.ratings, recipe=RECIPE, out=tmp_path / "again")
+    again = train(trained.ratings, config=CONFIG, out=tmp_path / "again")
     assert again.model_version == trained.metadata.model_version
     assert again.to_bytes() == trained.metadata.to_bytes()
     names = {path.name for path in trained.folder.iterdir()}
@@ -103,7 +103,7 @@ def test_the_model_is_better_than_biases_and_surprise_at_its_defaults(tmp_path: 
 def test_training_stops_early_and_returns_the_best_epoch(trained: Trained) -> None:
     ratings = trained.ratings
     split = split_ratings(len(ratings), seed=0)
-    sizes = ModelConfig(users=120, items=150, factors=16, c_vector=0.0, c_bias=0.0, shrinkage=0.0)
+    sizes = ModelConfig(users=120, items=150, factors=16, reg_factors=0.0, reg_bias=0.0, shrinkage=0.0)
     config = FitConfig(method="sgd", epochs=200, patience=2, batch_size=128, learning_rate=0.05)
     found = fit(
         ratings,

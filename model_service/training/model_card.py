@@ -13,13 +13,13 @@ CARD_FILE = "MODEL_CARD.md"
 _METHODS = {"als": "alternating least squares", "sgd": "stochastic gradient descent (Adam)"}
 
 
-def write_card(folder: Path, metadata: Metadata) -> None:
+def write_model_card(folder: Path, metadata: Metadata) -> None:
     """Write MODEL_CARD.md and its pictures to `folder`; they follow from the metadata and nothing else."""
     write_plots(folder, metadata.metrics)
-    (folder / CARD_FILE).write_text(card(metadata), encoding="utf-8")
+    (folder / CARD_FILE).write_text(model_card(metadata), encoding="utf-8")
 
 
-def card(metadata: Metadata) -> str:
+def model_card(metadata: Metadata) -> str:
     """The card as Markdown."""
     data, metrics, settings = metadata.data, metadata.metrics, metadata.hyperparameters
     low, high = data["scale"]
@@ -70,7 +70,7 @@ def command(metadata: Metadata) -> str:
 
 def _limits(metadata: Metadata) -> str:
     limits = [
-        "It learned from ratings that people chose to give; what they would never watch is not in them.",
+        "It learned from ratings that people chose to give; what they would never early_stopping is not in them.",
         "It knows nothing of time: old ratings count as much as new ones, and new films do not occur until the next "
         "training.",
         "Films with few ratings are held near the average, so that they are seldom recommended; see the long tail.",

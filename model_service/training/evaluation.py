@@ -7,34 +7,34 @@ import numpy as np
 
 from model_service.data.ratings import Ratings
 from model_service.training.baseline import Baselines
-from model_service.training.evaluate import calibration, errors, long_tail
 from model_service.training.factors import Factors
-from model_service.training.grouped import by_user
+from model_service.training.metrics import calibration, errors, long_tail
 from model_service.training.ranking import (
-    LENGTH,
-    MOST_USERS,
+    MAX_USERS,
+    K,
     RankingTask,
-    chance,
-    liked_from,
-    measure_all,
+    evaluate_all,
     popularity,
-    top,
+    random_scores,
+    relevance_threshold,
+    top_k,
 )
+from model_service.training.sparse import user_item_matrix
 from model_service.training.split import Split
 
 THIS = "this_model"
 
 
-def measure(model: Factors, baselines: Baselines, ratings: Ratings, split: Split, *, seed: int) -> dict[str, Any]:
+def evaluate(model: Factors, baselines: Baselines, ratings: Ratings, split: Split, *, seed: int) -> dict[str, Any]:
     """Test errors, ranking, calibration and long tail of `model`, the first two beside the baselines'."""
     actual, predicted = ratings.values[split.test], model.predict(ratings, split.test)
-    train = split.without_test
+    train = split.train_and_validation
     task = RankingTask.of(ratings, train=train, test=split.test, seed=seed)
     models: Mapping[str, Factors] = {THIS: model, **baselines.models}
     contenders = {name: factors.scores for name, factors in models.items()}
-    ranked = measure_all(
+    ranked = evaluate_all(
         task,
-        {**contenders, "popularity": popularity(ratings, train), "random": chance(len(ratings.item_ids), seed)},
+        {**contenders, "popularity": popularity(ratings, train), "random": random_scores(len(ratings.item_ids), seed)},
     )
     return {
         "test": errors(predicted, actual),
@@ -44,12 +44,12 @@ def measure(model: Factors, baselines: Baselines, ratings: Ratings, split: Split
         },
         "tuned_svd": baselines.tuned,
         "ranking": {
-            "length": LENGTH,
-            "liked_from": liked_from(ratings.scale),
+            "length": K,
+            "liked_from": relevance_threshold(ratings.scale),
             "users": len(task.users),
             **{
-                question: {name: result.metrics[question] for name, result in ranked.items()}
-                for question in ("held_out", "unseen")
+                strategy: {name: result.metrics[strategy] for name, result in ranked.items()}
+                for strategy in ("held_out", "unseen")
             },
         },
         "calibration": calibration(predicted, actual),
@@ -65,18 +65,18 @@ def measure(model: Factors, baselines: Baselines, ratings: Ratings, split: Split
 def served_scores(model: Factors, ratings: Ratings, *, seed: int) -> dict[str, Any]:
     """Mean and deviation of the scores that the service tells: ten best unseen films, clipped, in stars.
 
-    Of at most MOST_USERS users. What the service tells in production can be held against it.
+    Of at most MAX_USERS users. What the service tells in production can be held against it.
     """
-    seen = by_user(ratings)
+    seen = user_item_matrix(ratings)
     users = np.arange(len(ratings.user_ids))
-    if len(users) > MOST_USERS:
-        users = np.sort(np.random.default_rng(seed).choice(users, MOST_USERS, replace=False))
+    if len(users) > MAX_USERS:
+        users = np.sort(np.random.default_rng(seed).choice(users, MAX_USERS, replace=False))
     told = []
     for user in users:
         scores = model.scores(users=np.array([user]))[0].astype(np.float64)
         scores[seen.indices[seen.indptr[user] : seen.indptr[user + 1]]] = -np.inf
-        best = scores[top(scores)]
+        best = scores[top_k(scores)]
         told.append(np.clip(best[best > -np.inf], *ratings.scale))
     all_told = np.concatenate(told)
     mean, deviation = (float(all_told.mean()), float(all_told.std())) if len(all_told) else (0.0, 0.0)
-    return {"length": LENGTH, "users": len(users), "mean": round(mean, 5), "std": round(deviation, 5)}
+    return {"length": K, "users": len(users), "mean": round(mean, 5), "std": round(deviation, 5)}

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model_service.data.ratings import Ratings
-from model_service.training.evaluate import rmse
+from model_service.training.metrics import rmse
 from model_service.training.model import MatrixFactorization
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fit:
+class FitResult:
     """A trained model (on the CPU), the epochs behind it, and the RMSE after each epoch in stars.
 
     validation_rmse is empty without validation ratings; train_rmse is measured on as many of the learned ratings
@@ -27,7 +27,7 @@ class Fit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Triples:
+class RatingTensors:
     """N ratings on a device."""
 
     users: Tensor  # (N,) int32 rows
@@ -35,7 +35,7 @@ class Triples:
     values: Tensor  # (N,) float32
 
     @classmethod
-    def of(cls, ratings: Ratings, chosen: NDArray[np.int64], device: torch.device) -> "Triples":
+    def of(cls, ratings: Ratings, chosen: NDArray[np.int64], device: torch.device) -> "RatingTensors":
         """The ratings at positions `chosen`."""
         columns = (ratings.user_rows, ratings.item_rows, ratings.values)
         users, items, values = (torch.from_numpy(column[chosen]).to(device) for column in columns)
@@ -52,7 +52,7 @@ class Triples:
         return rmse(self.predicted(model, scale), self.values.cpu().numpy())
 
 
-class Watch:
+class EarlyStopping:
     """Follows a model while it is trained: errors after each epoch, the best epoch, when it is enough.
 
     Without validation ratings it only counts; the last epoch is then the one that is kept.
@@ -66,21 +66,21 @@ class Watch:
         train: NDArray[np.int64],
         validation: NDArray[np.int64] | None,
         patience: int,
-        least_gain: float = 0.0,
+        min_delta: float = 0.0,
     ) -> None:
-        """An epoch is better when it gains more than `least_gain` stars on the best one before it."""
+        """An epoch is better when it gains more than `min_delta` stars on the best one before it."""
         self._model, self._scale = model, ratings.scale
-        self._patience, self._least_gain = patience, least_gain
+        self._patience, self._min_delta = patience, min_delta
         device = model.global_mean.device
-        self._held_out = None if validation is None else Triples.of(ratings, validation, device)
-        self._learned = None if validation is None else Triples.of(ratings, train[: len(validation)], device)
+        self._held_out = None if validation is None else RatingTensors.of(ratings, validation, device)
+        self._learned = None if validation is None else RatingTensors.of(ratings, train[: len(validation)], device)
         self._validation: list[float] = []
         self._train: list[float] = []
         self._best_epoch, self._best_error = 0, float("inf")
         self._best_state: dict[str, Tensor] = {}
         self._epochs = 0
 
-    def enough(self) -> bool:
+    def should_stop(self) -> bool:
         """To be asked after each epoch: True when the last `patience` of them brought nothing better."""
         self._epochs += 1
         if self._held_out is None or self._learned is None:
@@ -88,20 +88,20 @@ class Watch:
         error = self._held_out.rmse(self._model, self._scale)
         self._validation.append(error)
         self._train.append(self._learned.rmse(self._model, self._scale))
-        if error < self._best_error - self._least_gain:
+        if error < self._best_error - self._min_delta:
             self._best_epoch, self._best_error = self._epochs, error
             self._best_state = {name: value.clone() for name, value in self._model.state_dict().items()}
         return self._epochs - self._best_epoch >= self._patience
 
-    def told(self) -> dict[str, str]:
+    def progress(self) -> dict[str, str]:
         """What a progress bar shows."""
         return {"validation_rmse": f"{self._validation[-1]:.4f}"} if self._validation else {}
 
-    def fit(self) -> Fit:
+    def result(self) -> FitResult:
         """The outcome; the model holds the best epoch's numbers afterwards."""
         if self._best_state:
             self._model.load_state_dict(self._best_state)
-        return Fit(
+        return FitResult(
             model=self._model.cpu(),
             epochs=self._best_epoch or self._epochs,
             validation_rmse=tuple(self._validation),
