@@ -1,4 +1,4 @@
-"""MovieLens releases as they are unpacked: 100k, 1M, 10M and the CSV ones (20M, 25M, 32M, latest).
+"""Readers for unpacked MovieLens releases: 100k, 1M, 10M and the CSV ones (20M, 25M, 32M, latest).
 
 Source: the README of each release, https://grouplens.org/datasets/movielens/.
 """
@@ -21,9 +21,9 @@ _STARS, _HALF_STARS = (1.0, 5.0), (0.5, 5.0)
 
 
 def read_movielens(folder: Path | str) -> Ratings:
-    """The ratings of the MovieLens release in `folder`, whichever of the three formats it has, with progress bars.
+    """The ratings of the MovieLens release in `folder`; the format is detected, large files show a progress bar.
 
-    Raises DataError when the files are not there or a line cannot be read.
+    Raises DataError when the files are missing or a line cannot be parsed.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -31,9 +31,9 @@ def read_movielens(folder: Path | str) -> Ratings:
     for rating_file, item_file, read in _FORMATS:
         if (folder / rating_file).is_file() and (folder / item_file).is_file():
             return read(folder / rating_file, folder / item_file)
-    looked_for = "; ".join(f"{ratings} and {items}" for ratings, items, _ in _FORMATS)
-    there = ", ".join(sorted(path.name for path in folder.iterdir())[:10]) or "nothing"
-    raise DataError(f"no MovieLens release in {folder}: looked for {looked_for}; there is {there}")
+    expected = "; ".join(f"{ratings} and {items}" for ratings, items, _ in _FORMATS)
+    found = ", ".join(sorted(path.name for path in folder.iterdir())[:10]) or "nothing"
+    raise DataError(f"no MovieLens release in {folder}: expected {expected}; there is {found}")
 
 
 def _read_100k(rating_file: Path, item_file: Path) -> Ratings:
@@ -52,7 +52,7 @@ def _read_100k(rating_file: Path, item_file: Path) -> Ratings:
 
 
 def _read_dat(rating_file: Path, item_file: Path) -> Ratings:
-    """1M has whole stars and latin-1 titles, 10M half stars and UTF-8 titles, under the same names."""
+    """1M (whole stars, latin-1 titles) or 10M (half stars, UTF-8 titles): the file names are the same."""
     raw = item_file.read_bytes()
     try:
         text = raw.decode("utf-8")
@@ -82,7 +82,7 @@ _FORMATS: tuple[tuple[str, str, Callable[[Path, Path], Ratings]], ...] = (
 
 
 def _lines(text: str) -> Iterator[str]:
-    """The lines that hold something; only line ends divide them, not the other characters that `splitlines` knows."""
+    """Non-blank lines, split at line feeds only: `str.splitlines` also splits at other characters."""
     return (line.rstrip("\r") for line in text.split("\n") if line.strip())
 
 
@@ -94,15 +94,15 @@ def _items(file: Path, lines: Iterable[list[str]], item: Callable[[list[str]], I
         except (ValueError, IndexError) as error:
             raise DataError(f"{file}: film {number} cannot be read: {error}") from None
         if film.id in items:
-            raise DataError(f"{file}: film {number} has the id {film.id}, which an earlier one has; leave one of them")
+            raise DataError(f"{file}: film {number} has the id {film.id}, as an earlier one does; remove one of them")
         items[film.id] = film
     return tuple(items.values())
 
 
-def _check_count(fields: list[str], wanted: int, separator: str) -> None:
-    if len(fields) != wanted:
+def _check_count(fields: list[str], expected: int, separator: str) -> None:
+    if len(fields) != expected:
         found = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
-        raise ValueError(f"{found}, where {wanted} are wanted, separated by {separator}")
+        raise ValueError(f"{found}, expected {expected}, separated by {separator}")
 
 
 def _item_with_genres(fields: list[str], separator: str) -> Item:

@@ -1,4 +1,4 @@
-"""What training starts from: who rated what how, and which films there are."""
+"""Training data: ratings and the catalogue of rated films, validated."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 
 from model_service.catalogue import Item, encode_items
 
-_SMALL_TABLE = 1 << 20  # entries that are always affordable
+_MIN_TABLE_SIZE = 1 << 20  # entries; a lookup table of this size is allowed for any number of ratings
 
 
 class DataError(Exception):
-    """The ratings are missing or unusable; the message names the file, what was wrong and what is wanted."""
+    """The ratings are missing or invalid; the message names the file, what was wrong and what is expected."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ratings:
-    """N ratings, at most one for each user and film, and the films that occur in them.
+    """N explicit ratings, at most one per user and film, and the catalogue of the rated films.
 
-    `catalogue` may hold more films than were rated; the rest is dropped, for a model knows nothing of them.
-    Raises DataError when a value is outside `scale`, a pair occurs twice or a rated film has no title.
+    Films of `catalogue` without a rating are dropped. Raises DataError when a value is outside `scale`, a pair of
+    user and film occurs twice or a rated film has no title.
     """
 
     users: NDArray[np.int64]  # (N,) ids as in the data
@@ -30,7 +30,7 @@ class Ratings:
     values: NDArray[np.float32]  # (N,)
     catalogue: tuple[Item, ...]  # after construction: the rated films by increasing id
     scale: tuple[float, float]  # lowest and highest rating
-    source: str  # what people call the data, as in "MovieLens 100k"
+    source: str  # display name of the data, such as "MovieLens 100k"
 
     def __post_init__(self) -> None:
         if not len(self.users) == len(self.items) == len(self.values) or not len(self.values):
@@ -88,7 +88,7 @@ class Ratings:
         return self._items[1]
 
     def fingerprint(self) -> str:
-        """SHA-256 over ratings, films and scale, 64 hex digits: the same data in the same order, the same text."""
+        """SHA-256 over ratings, films and scale, 64 hex digits; depends on the order of the ratings."""
         digest = hashlib.sha256(repr(self.scale).encode())
         for array in (self.users, self.items, self.values):
             digest.update(np.ascontiguousarray(array).data)
@@ -96,7 +96,7 @@ class Ratings:
         return digest.hexdigest()
 
     def describe(self) -> dict[str, Any]:
-        """What the artifact's metadata tells about the data."""
+        """The `data` section of the artifact's metadata."""
         return {
             "source": self.source,
             "fingerprint": self.fingerprint(),
@@ -108,12 +108,12 @@ class Ratings:
 
 
 def _rows(ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """The distinct ids, increasing, and the position of each of `ids` among them."""
+    """The distinct ids in increasing order, and the position of each of `ids` among them."""
     lowest, span = int(ids.min()), int(ids.max()) - int(ids.min()) + 1
-    if span > 4 * len(ids) + _SMALL_TABLE:
+    if span > 4 * len(ids) + _MIN_TABLE_SIZE:
         distinct, rows = np.unique(ids, return_inverse=True)
         return distinct, rows.astype(np.int32)
-    there = np.zeros(span, dtype=np.bool_)  # a table in place of sorting: ids are numbered with few gaps
-    there[ids - lowest] = True
-    position = np.cumsum(there, dtype=np.int32) - np.int32(1)
-    return np.flatnonzero(there).astype(np.int64) + lowest, position[ids - lowest]
+    present = np.zeros(span, dtype=np.bool_)  # a lookup table is faster than sorting where ids have few gaps
+    present[ids - lowest] = True
+    position = np.cumsum(present, dtype=np.int32) - np.int32(1)
+    return np.flatnonzero(present).astype(np.int64) + lowest, position[ids - lowest]

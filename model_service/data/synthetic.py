@@ -1,8 +1,8 @@
-"""Seeded ratings with the shape of MovieLens 100k, so that nothing ever has to be downloaded.
+"""Synthetic ratings generator with the shape of MovieLens 100k, so that no download is needed.
 
-Users and films have biases, tastes are low-rank and follow the genres, popularity has a long tail, people see
-what is popular and what they like, and their ratings are noisy. The amplitudes are chosen so that the errors come
-out near those on MovieLens 100k: biases only about 0.98, a good factor model about 0.91 (RMSE, 90/10 split).
+Users and films have biases; tastes are low-rank and correlate with genres; popularity has a long tail; users rate
+what is popular and what they like, with noise. The amplitudes are tuned to the errors on MovieLens 100k: about 0.98
+for biases only, about 0.91 for a good factor model (RMSE, 90/10 split).
 """
 
 from dataclasses import dataclass
@@ -19,33 +19,33 @@ _GENRES = (
     "Thriller War Western"
 )
 _GENRE_COUNT = _GENRES.count(" ") + 1
-_TASTES = 8  # rank of the structure that a factor model can find
-_FEWEST_PER_USER = 20  # as in MovieLens 100k
-_MEAN, _REACH = 3.2, 1.75  # in stars; likings stay within `_REACH` of the mean
+_TASTES = 8  # rank of the low-rank structure
+_MIN_RATINGS_PER_USER = 20  # as in MovieLens 100k
+_MEAN, _MAX_DEVIATION = 3.2, 1.75  # in stars; noise-free ratings stay within `_MAX_DEVIATION` of the mean
 _USER_BIAS, _ITEM_BIAS, _TASTE, _NOISE = 0.5, 0.52, 0.83, 0.81  # in stars; standard deviations
 _BLOCK = 256  # users at a time
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """How many users, films and ratings to make; raises DataError when they cannot be had together."""
+    """Numbers of users, films and ratings to generate; raises DataError for an impossible combination."""
 
     users: int = 943
     items: int = 1682
     ratings: int = 100_000
 
     def __post_init__(self) -> None:
-        fewest = max(self.users * min(_FEWEST_PER_USER, self.items), self.items)
-        most = self.users * self.items // 2
-        if self.users < 1 or self.items < 2 or not fewest <= self.ratings <= most:
+        minimum = max(self.users * min(_MIN_RATINGS_PER_USER, self.items), self.items)
+        maximum = self.users * self.items // 2
+        if self.users < 1 or self.items < 2 or not minimum <= self.ratings <= maximum:
             raise DataError(
-                f"{self.ratings} ratings of {self.items} films by {self.users} users cannot be made; "
-                f"for these users and films {fewest} to {most} ratings can"
+                f"{self.ratings} ratings of {self.items} films by {self.users} users cannot be generated; "
+                f"allowed for these users and films: {minimum} to {maximum} ratings"
             )
 
 
 def generate_ratings(*, seed: int = 0, shape: Shape | None = None) -> Ratings:
-    """Invented ratings 1 to 5, exactly `shape.ratings` distinct pairs, the same for the same seed and shape."""
+    """Exactly `shape.ratings` synthetic ratings from 1 to 5, one per pair; deterministic for a seed and a shape."""
     shape = shape or Shape()
     generator = np.random.default_rng(seed)
     genres = _genres(shape.items, generator)  # (I, genres) 0/1
@@ -57,23 +57,23 @@ def generate_ratings(*, seed: int = 0, shape: Shape | None = None) -> Ratings:
     quality = generator.normal(size=shape.items)
     popularity = 1.3 * generator.normal(size=shape.items) + 0.5 * quality
     counts = _counts(shape, generator)
-    wanted = generator.integers(shape.users, size=shape.items)  # a user for each film: no film without a rating
-    chosen: list[NDArray[np.int64]] = []
+    first_rater = generator.integers(shape.users, size=shape.items)  # guarantees each film a rating
+    rated: list[NDArray[np.int64]] = []
     for start in range(0, shape.users, _BLOCK):
         users = np.arange(start, min(start + _BLOCK, shape.users))
         attraction = popularity + 0.4 * user_taste[users] @ item_taste.T
-        attraction += generator.gumbel(size=attraction.shape)  # the best m of these: a draw without replacement
-        attraction[wanted == users[:, None]] = np.inf
+        attraction += generator.gumbel(size=attraction.shape)  # Gumbel top-k trick: sampling without replacement
+        attraction[first_rater == users[:, None]] = np.inf
         order = np.argsort(-attraction, axis=1)
-        chosen += [np.sort(order[i, : counts[user]]) for i, user in enumerate(users)]
-    user_rows = np.repeat(np.arange(shape.users), [len(items) for items in chosen])
-    item_rows = np.concatenate(chosen)
-    liking = (
+        rated += [np.sort(order[i, : counts[user]]) for i, user in enumerate(users)]
+    user_rows = np.repeat(np.arange(shape.users), [len(items) for items in rated])
+    item_rows = np.concatenate(rated)
+    affinity = (
         _USER_BIAS * generator.normal(size=shape.users)[user_rows]
         + _ITEM_BIAS * quality[item_rows]
         + _TASTE * np.einsum("nk,nk->n", user_taste[user_rows], item_taste[item_rows])
     )
-    stars = _MEAN + _REACH * np.tanh(liking / _REACH) + _NOISE * generator.normal(size=len(user_rows))
+    stars = _MEAN + _MAX_DEVIATION * np.tanh(affinity / _MAX_DEVIATION) + _NOISE * generator.normal(size=len(user_rows))
     return Ratings(
         users=user_rows + 1,
         items=item_rows + 1,
@@ -85,20 +85,20 @@ def generate_ratings(*, seed: int = 0, shape: Shape | None = None) -> Ratings:
 
 
 def _counts(shape: Shape, generator: np.random.Generator) -> NDArray[np.int64]:
-    """(U,) ratings of each user: at least 20, many with few and few with many, exactly `shape.ratings` in all."""
-    fewest = min(_FEWEST_PER_USER, shape.items)
-    most = max(fewest, int(0.45 * shape.items), -(-shape.ratings // shape.users))
+    """(U,) ratings per user: at least 20, log-normally distributed, `shape.ratings` in total."""
+    minimum = min(_MIN_RATINGS_PER_USER, shape.items)
+    maximum = max(minimum, int(0.45 * shape.items), -(-shape.ratings // shape.users))
     share = generator.lognormal(sigma=1.0, size=shape.users)
-    counts = np.full(shape.users, fewest, dtype=np.int64)
+    counts = np.full(shape.users, minimum, dtype=np.int64)
     while (missing := shape.ratings - int(counts.sum())) > 0:
-        open_share = np.where(counts < most, share, 0.0)
+        open_share = np.where(counts < maximum, share, 0.0)
         extra = generator.multinomial(missing, open_share / open_share.sum())
-        counts = np.minimum(counts + extra, most)
+        counts = np.minimum(counts + extra, maximum)
     return counts
 
 
 def _genres(items: int, generator: np.random.Generator) -> NDArray[np.float64]:
-    """(I, genres) 0/1: one to three genres for each film."""
+    """(I, genres) 0/1: one to three genres per film."""
     taken = generator.integers(1, 4, size=items)
     order = np.argsort(generator.random((items, _GENRE_COUNT)), axis=1)
     ranks = np.argsort(order, axis=1)

@@ -1,4 +1,4 @@
-"""Invented film titles: as many distinct ones as are asked for."""
+"""Generator of distinct synthetic film titles."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ _PLACES = (
 
 
 def invent_titles(count: int, generator: np.random.Generator) -> list[str]:
-    """`count` distinct titles without a year, in an order that `generator` decides; sequels once words run out."""
+    """`count` distinct titles without a year, in random order; numbered sequels once all combinations are used."""
     nouns, places = _NOUNS.split(), _PLACES.split()
     plain = [f"The {adjective} {noun}" for adjective in _ADJECTIVES.split() for noun in nouns]
     placed = [f"{noun} of {place}" for noun in nouns for place in places]

@@ -1,1 +1,1 @@
-"""The compiled part of scoring, and how it is built; see topn.c."""
+"""The native scoring kernel (topn.c) and its build."""

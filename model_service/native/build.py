@@ -1,8 +1,7 @@
-"""Compile topn.c: `python -m model_service.native.build`, or this file alone with `ziglang` installed.
+"""Compile topn.c: `python -m model_service.native.build`; also runs as a single file, without this package.
 
-The compiler is $CC, the one that the PyPI package `ziglang` brings along (a clang, whose code was a fifth faster than
-gcc 12's), or `cc`. No library is linked, so that the result runs on every processor of its architecture and beside
-every C library.
+The compiler is $CC, else clang from the PyPI package `ziglang` (its code was 20 % faster than gcc 12's), else `cc`.
+No library is linked: the result runs on every processor of its architecture and with every C library.
 """
 
 import importlib.util
@@ -16,17 +15,17 @@ from pathlib import Path
 _SOURCE = Path(__file__).with_name("topn.c")
 LIBRARY = Path(__file__).with_name("topn.so")
 _WARNINGS = ("-Wall", "-Wextra", "-Werror")
-_NUMBERS = ("-ffp-contract=off", "-fno-math-errno")  # the second: a square root is an instruction, not a call
+_NUMBERS = ("-ffp-contract=off", "-fno-math-errno")  # the second: sqrt compiles to an instruction, not a call
 _LIBRARY = ("-shared", "-fPIC", "-s", "-fvisibility=hidden", "-nostdlib", "-ffreestanding")
 _FLAGS = ("-std=c11", "-O3", *_WARNINGS, *_NUMBERS, *_LIBRARY)
 
 
 class BuildError(Exception):
-    """There is no compiler, or it failed; the message says what mends it."""
+    """No compiler was found, or it failed; the message names the fix."""
 
 
 def build(library: Path = LIBRARY) -> Path:
-    """Compile to `library`, replaced as a whole; raises BuildError."""
+    """Compile to `library`, replaced atomically; raises BuildError."""
     library.parent.mkdir(parents=True, exist_ok=True)
     fresh = library.with_suffix(".new")
     command = [*_compiler(), *_FLAGS, "-o", str(fresh), str(_SOURCE)]

@@ -70,7 +70,7 @@ def command(metadata: Metadata) -> str:
 
 def _limits(metadata: Metadata) -> str:
     limits = [
-        "It learned from ratings that people chose to give; what they would never early_stopping is not in them.",
+        "It learned from ratings that people chose to give; what they would never watch is not in them.",
         "It knows nothing of time: old ratings count as much as new ones, and new films do not occur until the next "
         "training.",
         "Films with few ratings are held near the average, so that they are seldom recommended; see the long tail.",

@@ -22,8 +22,8 @@ def test_a_file_read_in_many_pieces_is_the_file(
     rows = [(user, user * 7 % 90 + 1, user % 9 / 2 + 0.5, 10**9 + user) for user in range(1, 2000)]
     file = tmp_path / "ratings"
     file.write_text("".join(separator.join(map(str, row)) + "\n" for row in rows))
-    monkeypatch.setattr(columns, "_PIECE_BYTES", 1024)
-    monkeypatch.setattr(columns, "_SILENT_BELOW", 0)
+    monkeypatch.setattr(columns, "_BLOCK_BYTES", 1024)
+    monkeypatch.setattr(columns, "_PROGRESS_MIN_BYTES", 0)
     users, items, values = read_columns(file, separator=separator, header=False)
     assert list(zip(users.tolist(), items.tolist(), values.tolist(), strict=True)) == [row[:3] for row in rows]
     assert (users.dtype, items.dtype, values.dtype) == (np.int64, np.int64, np.float32)
@@ -63,7 +63,7 @@ def test_movielens_10m_has_half_stars_and_utf8_titles_in_files_named_as_those_of
 
 @pytest.mark.parametrize("table", [0, 1 << 20])
 def test_rows_follow_increasing_ids_with_gaps_of_any_size(table: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ratings, "_SMALL_TABLE", table)
+    monkeypatch.setattr(ratings, "_MIN_TABLE_SIZE", table)
     users = np.array([900_000, -4, 900_000, 12], dtype=np.int64)
     found = Ratings(
         users=users,

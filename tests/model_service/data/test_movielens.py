@@ -96,8 +96,8 @@ def _spoilt(folder: Path, name: str, text: str) -> Ratings:
         ("ratings.dat", "1::2::3::1\n1::9::3::1\n1::2::4::1\n", r"user 1 rated film 2 more than once"),
         ("ratings.dat", "1::2::3::1\n1::9\n", r"ratings\.dat: line 2 has 2 of the 4 fields user, film, .* by ::"),
         ("ratings.dat", "1::2::3::1\nx::9::3::1\n", r"line 2: the user is 'x', which is not a whole number"),
-        ("movies.dat", "2::Fine (1990)::Drama\n9\n", r"film 2 cannot be read: 1 field, where 3 are wanted, separated"),
-        ("movies.dat", "2::Fine (1990)::Drama\n2::Same (1990)::Drama\n", r"film 2 has the id 2, which an earlier one"),
+        ("movies.dat", "2::Fine (1990)::Drama\n9\n", r"film 2 cannot be read: 1 field, expected 3, separated"),
+        ("movies.dat", "2::Fine (1990)::Drama\n2::Same (1990)::Drama\n", r"film 2 has the id 2, as an earlier one"),
         ("movies.dat", "two::Fine (1990)::Drama\n", r"movies\.dat: film 1 cannot be read: .*two"),
     ],
 )

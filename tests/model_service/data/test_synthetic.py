@@ -32,7 +32,9 @@ def test_the_seed_decides_everything() -> None:
 
 
 def test_a_shape_that_cannot_be_had_is_refused_with_what_can() -> None:
-    with pytest.raises(DataError, match=r"10 ratings of 50 films by 40 users cannot be made; .* 800 to 1000 ratings"):
+    with pytest.raises(
+        DataError, match=r"10 ratings of 50 films by 40 users cannot be generated; .* 800 to 1000 ratings"
+    ):
         Shape(users=40, items=50, ratings=10)
 
 
