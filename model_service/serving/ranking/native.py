@@ -55,9 +55,9 @@ class NativeEngine:
         self._packed = self._pack()
         self._queries_since_release = 0
         self._scratch_bytes = int(self._library.topn_scratch_bytes(self._k))
-        fast = not portable and bool(self._library.topn_has_avx2())
+        use_avx2 = not portable and bool(self._library.topn_has_avx2())
         arrays = [_address(array) for array in (self._packed, self._factors, self._bias, self._bounds)]
-        self._static = (fast, *arrays, self._items, self._k)
+        self._static = (use_avx2, *arrays, self._items, self._k)
 
     def top_k(self, queries: list[Query]) -> list[TopK]:
         """One result for each query; raises ValueError for one that does not fit or has a vector that is not finite."""

@@ -1,5 +1,5 @@
-/* `reach_plain` with AVX2, for processors and systems that have it. Asked by hand: the helper behind
- * __builtin_cpu_supports is not in every compiler's runtime. */
+/* `bound_filter_portable` with AVX2, and its run-time detection: __builtin_cpu_supports needs a compiler runtime,
+ * which is not linked. */
 #include <cpuid.h>
 #include <immintrin.h>
 
@@ -18,14 +18,14 @@ static inline int32_t word_at(const int8_t *codes, int64_t word) {
     return value;
 }
 
-/* Adds the products of 4 factors of 8 films with those of one user. */
-__attribute__((target("avx2"))) static inline __m256i step(__m256i sums, __m256i films, __m256i user) {
-    __m256i pairs = _mm256_maddubs_epi16(films, user);
+/* Add the dot products of 4 factors of 8 items with those of one query. */
+__attribute__((target("avx2"))) static inline __m256i step(__m256i sums, __m256i items, __m256i user) {
+    __m256i pairs = _mm256_maddubs_epi16(items, user);
     return _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
-__attribute__((target("avx2"))) static inline uint32_t bits_of(const uint8_t *block, const Search *search,
-                                                               const __m256i *sums) {
+__attribute__((target("avx2"))) static inline uint32_t passed_bits(const uint8_t *block, const Search *search,
+                                                                   const __m256i *sums) {
     const float *scale = (const float *)block, *bias = scale + LANES;
     __m256i offset = _mm256_set1_epi32(search->offset);
     uint32_t bits = 0;
@@ -33,14 +33,15 @@ __attribute__((target("avx2"))) static inline uint32_t bits_of(const uint8_t *bl
         __m256 bound = _mm256_cvtepi32_ps(_mm256_sub_epi32(sums[v], offset));
         bound = _mm256_add_ps(_mm256_mul_ps(_mm256_set1_ps(search->scale), bound), _mm256_set1_ps(search->slack));
         bound = _mm256_add_ps(_mm256_mul_ps(_mm256_loadu_ps(scale + v * 8), bound), _mm256_loadu_ps(bias + v * 8));
-        __m256 reached = _mm256_cmp_ps(bound, _mm256_set1_ps(search->floor), _CMP_NLT_UQ);
-        bits |= (uint32_t)_mm256_movemask_ps(reached) << (v * 8);
+        __m256 passed = _mm256_cmp_ps(bound, _mm256_set1_ps(search->floor), _CMP_NLT_UQ);
+        bits |= (uint32_t)_mm256_movemask_ps(passed) << (v * 8);
     }
     return bits;
 }
 
-__attribute__((target("avx2"))) static void reach_avx2(const uint8_t *block, int64_t words, const Search *searches,
-                                                       int users, uint32_t *reached) {
+__attribute__((target("avx2"))) static void bound_filter_avx2(const uint8_t *block, int64_t words,
+                                                              const Search *searches, int users,
+                                                              uint32_t *passed) {
     const __m256i *codes = (const __m256i *)(block + LANES * 2 * sizeof(float));
     const int8_t *a = searches[0].codes, *b = searches[users - 1].codes;
     __m256i first[VECTORS] = {0}, second[VECTORS] = {0};
@@ -53,12 +54,12 @@ __attribute__((target("avx2"))) static void reach_avx2(const uint8_t *block, int
         for (int64_t w = 0; w < words; w++, codes += VECTORS) {
             __m256i user = _mm256_set1_epi32(word_at(a, w)), other = _mm256_set1_epi32(word_at(b, w));
             for (int v = 0; v < VECTORS; v++) {
-                __m256i films = _mm256_loadu_si256(codes + v);
-                first[v] = step(first[v], films, user);
-                second[v] = step(second[v], films, other);
+                __m256i items = _mm256_loadu_si256(codes + v);
+                first[v] = step(first[v], items, user);
+                second[v] = step(second[v], items, other);
             }
         }
-        reached[1] = bits_of(block, searches + 1, second);
+        passed[1] = passed_bits(block, searches + 1, second);
     }
-    reached[0] = bits_of(block, searches, first);
+    passed[0] = passed_bits(block, searches, first);
 }
