@@ -1,4 +1,4 @@
-"""What both ways of training share: the ratings as tensors, when to stop, and the epoch that is kept."""
+"""Early stopping on the validation RMSE; keeps the parameters of the best epoch."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,10 @@ from model_service.training.model import MatrixFactorization
 
 @dataclass(frozen=True, kw_only=True)
 class FitResult:
-    """A trained model (on the CPU), the epochs behind it, and the RMSE after each epoch in stars.
+    """A trained model (on the CPU), its number of epochs, and the RMSE after each epoch in stars.
 
-    validation_rmse is empty without validation ratings; train_rmse is measured on as many of the learned ratings
-    as there are validation ratings, and is empty without them too.
+    train_rmse is computed on as many training ratings as there are validation ratings. Without validation ratings
+    both are empty.
     """
 
     model: MatrixFactorization
@@ -35,27 +35,23 @@ class RatingTensors:
     values: Tensor  # (N,) float32
 
     @classmethod
-    def of(cls, ratings: Ratings, chosen: NDArray[np.int64], device: torch.device) -> "RatingTensors":
-        """The ratings at positions `chosen`."""
+    def of(cls, ratings: Ratings, positions: NDArray[np.int64], device: torch.device) -> "RatingTensors":
+        """The ratings at `positions`."""
         columns = (ratings.user_rows, ratings.item_rows, ratings.values)
-        users, items, values = (torch.from_numpy(column[chosen]).to(device) for column in columns)
+        users, items, values = (torch.from_numpy(column[positions]).to(device) for column in columns)
         return cls(users=users, items=items, values=values)
 
-    def predicted(self, model: MatrixFactorization, scale: tuple[float, float]) -> NDArray[np.float32]:
-        """(N,) the model's predictions, clipped to `scale`."""
-        with torch.no_grad():
-            clipped: NDArray[np.float32] = model(self.users, self.items).clamp(*scale).cpu().numpy()
-        return clipped
-
     def rmse(self, model: MatrixFactorization, scale: tuple[float, float]) -> float:
-        """The model's error on these ratings, in stars."""
-        return rmse(self.predicted(model, scale), self.values.cpu().numpy())
+        """RMSE of the model's predictions, clipped to `scale`, in stars."""
+        with torch.no_grad():
+            predicted = model(self.users, self.items).clamp(*scale).cpu().numpy()
+        return rmse(predicted, self.values.cpu().numpy())
 
 
 class EarlyStopping:
-    """Follows a model while it is trained: errors after each epoch, the best epoch, when it is enough.
+    """Records the errors after each epoch and the parameters of the best one.
 
-    Without validation ratings it only counts; the last epoch is then the one that is kept.
+    Without validation ratings it never stops, and the last epoch counts as the best.
     """
 
     def __init__(
@@ -68,7 +64,7 @@ class EarlyStopping:
         patience: int,
         min_delta: float = 0.0,
     ) -> None:
-        """An epoch is better when it gains more than `min_delta` stars on the best one before it."""
+        """An epoch is an improvement when its RMSE is more than `min_delta` stars below the best one's."""
         self._model, self._scale = model, ratings.scale
         self._patience, self._min_delta = patience, min_delta
         device = model.global_mean.device
@@ -81,7 +77,7 @@ class EarlyStopping:
         self._epochs = 0
 
     def should_stop(self) -> bool:
-        """To be asked after each epoch: True when the last `patience` of them brought nothing better."""
+        """Record an epoch; true after `patience` epochs without improvement."""
         self._epochs += 1
         if self._held_out is None or self._learned is None:
             return False
@@ -94,11 +90,11 @@ class EarlyStopping:
         return self._epochs - self._best_epoch >= self._patience
 
     def progress(self) -> dict[str, str]:
-        """What a progress bar shows."""
+        """The figures for a progress bar."""
         return {"validation_rmse": f"{self._validation[-1]:.4f}"} if self._validation else {}
 
     def result(self) -> FitResult:
-        """The outcome; the model holds the best epoch's numbers afterwards."""
+        """The outcome, with the model restored to its best epoch."""
         if self._best_state:
             self._model.load_state_dict(self._best_state)
         return FitResult(

@@ -1,4 +1,4 @@
-"""Everything that is told about a model's quality, from models that never saw the test ratings."""
+"""All metrics of the artifact and the model card, from models trained without the test ratings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,19 +22,19 @@ from model_service.training.ranking import (
 from model_service.training.sparse import user_item_matrix
 from model_service.training.split import Split
 
-THIS = "this_model"
+_THIS = "this_model"
 
 
 def evaluate(model: Factors, baselines: Baselines, ratings: Ratings, split: Split, *, seed: int) -> dict[str, Any]:
-    """Test errors, ranking, calibration and long tail of `model`, the first two beside the baselines'."""
+    """Test errors and ranking metrics of `model` and the baselines, calibration and long tail of `model`."""
     actual, predicted = ratings.values[split.test], model.predict(ratings, split.test)
     train = split.train_and_validation
     task = RankingTask.of(ratings, train=train, test=split.test, seed=seed)
-    models: Mapping[str, Factors] = {THIS: model, **baselines.models}
-    contenders = {name: factors.scores for name, factors in models.items()}
+    models: Mapping[str, Factors] = {_THIS: model, **baselines.models}
+    scorers = {name: factors.scores for name, factors in models.items()}
     ranked = evaluate_all(
         task,
-        {**contenders, "popularity": popularity(ratings, train), "random": random_scores(len(ratings.item_ids), seed)},
+        {**scorers, "popularity": popularity(ratings, train), "random": random_scores(len(ratings.item_ids), seed)},
     )
     return {
         "test": errors(predicted, actual),
@@ -55,7 +55,7 @@ def evaluate(model: Factors, baselines: Baselines, ratings: Ratings, split: Spli
         "calibration": calibration(predicted, actual),
         "long_tail": long_tail(
             np.bincount(ratings.item_rows[train], minlength=len(ratings.item_ids)),
-            ranked[THIS].listed,
+            ranked[_THIS].listed,
             ratings.item_rows[split.test],
             np.square(predicted - actual),
         ),
@@ -63,20 +63,20 @@ def evaluate(model: Factors, baselines: Baselines, ratings: Ratings, split: Spli
 
 
 def served_scores(model: Factors, ratings: Ratings, *, seed: int) -> dict[str, Any]:
-    """Mean and deviation of the scores that the service tells: ten best unseen films, clipped, in stars.
+    """Mean and standard deviation of the scores that the service returns: ten best unseen items, clipped, in stars.
 
-    Of at most MAX_USERS users. What the service tells in production can be held against it.
+    The reference for drift monitoring; over a sample of at most MAX_USERS users.
     """
     seen = user_item_matrix(ratings)
     users = np.arange(len(ratings.user_ids))
     if len(users) > MAX_USERS:
         users = np.sort(np.random.default_rng(seed).choice(users, MAX_USERS, replace=False))
-    told = []
+    lists = []
     for user in users:
         scores = model.scores(users=np.array([user]))[0].astype(np.float64)
         scores[seen.indices[seen.indptr[user] : seen.indptr[user + 1]]] = -np.inf
         best = scores[top_k(scores)]
-        told.append(np.clip(best[best > -np.inf], *ratings.scale))
-    all_told = np.concatenate(told)
-    mean, deviation = (float(all_told.mean()), float(all_told.std())) if len(all_told) else (0.0, 0.0)
+        lists.append(np.clip(best[best > -np.inf], *ratings.scale))
+    served = np.concatenate(lists)
+    mean, deviation = (float(served.mean()), float(served.std())) if len(served) else (0.0, 0.0)
     return {"length": K, "users": len(users), "mean": round(mean, 5), "std": round(deviation, 5)}

@@ -10,11 +10,11 @@ from model_service.artifact import Artifact, load_artifact
 from model_service.data.ratings import Ratings
 from model_service.data.synthetic import Shape, generate_ratings
 from model_service.metadata import Metadata
-from model_service.training.config import FitConfig, TrainConfig
+from model_service.training.config import TrainConfig
 from model_service.training.train import train
 
 SHAPE = Shape(users=120, items=150, ratings=5000)
-CONFIG = TrainConfig(factors=4, fit=FitConfig(epochs=8, batch_size=256))
+CONFIG = TrainConfig(factors=4, epochs=8, batch_size=256)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,7 @@
 """Alternating least squares: the optimum that it claims, the objective that it shares with gradient descent."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,10 +10,10 @@ from numpy.typing import NDArray
 from model_service.data.ratings import Ratings
 from model_service.data.synthetic import Shape, generate_ratings
 from model_service.training import als
-from model_service.training.config import FitConfig, ModelConfig, TrainConfig
+from model_service.training.config import TrainConfig
 from model_service.training.factors import Factors
-from model_service.training.fit import fit
 from model_service.training.model import MatrixFactorization
+from model_service.training.trainers import fit
 
 
 @pytest.fixture(scope="module")
@@ -20,14 +22,13 @@ def ratings() -> Ratings:
 
 
 def _learned(ratings: Ratings, method: str, chosen: NDArray[np.int64], epochs: int) -> MatrixFactorization:
-    sizes = TrainConfig(factors=3).model_config(ratings)
-    config = FitConfig(method=method, epochs=epochs, batch_size=len(ratings), learning_rate=0.02)
-    return fit(ratings, train=chosen, validation=None, model_config=sizes, config=config, label=method).model
+    config = TrainConfig(factors=3, method=method, epochs=epochs, batch_size=len(ratings), learning_rate=0.02)
+    return fit(ratings, train=chosen, validation=None, config=config, label=method).model
 
 
 def _objective(model: MatrixFactorization, ratings: Ratings) -> torch.Tensor:
     users, items = torch.from_numpy(ratings.user_rows), torch.from_numpy(ratings.item_rows)
-    model.weigh_by_counts(torch.bincount(users), torch.bincount(items))
+    model.set_weights(torch.bincount(users), torch.bincount(items))
     return model.loss(users, items, torch.from_numpy(ratings.values))
 
 
@@ -103,9 +104,8 @@ def test_a_film_with_one_rating_is_held_near_the_average() -> None:
     item = int(np.flatnonzero(once.item_ids == 3)[0])
     biases = {}
     for shrinkage in (0.0, 50.0):
-        sizes = TrainConfig(factors=3, shrinkage=shrinkage).model_config(once)
-        config = FitConfig(epochs=5)
-        model = fit(once, train=everything, validation=None, model_config=sizes, config=config, label="one").model
+        config = TrainConfig(factors=3, shrinkage=shrinkage, epochs=5)
+        model = fit(once, train=everything, validation=None, config=config, label="one").model
         biases[shrinkage] = float(Factors.of(model).item_bias[item])
     assert 0 < biases[50.0] < 0.5 * biases[0.0]
 
@@ -113,11 +113,18 @@ def test_a_film_with_one_rating_is_held_near_the_average() -> None:
 def test_weights_too_small_for_a_single_best_vector_are_refused() -> None:
     with pytest.raises(ValueError, match=r"reg_factors is 0 .* method als needs at least 0\.0001 .* --method sgd"):
         TrainConfig(reg_factors=0.0)
-    assert TrainConfig(reg_factors=0.0, fit=FitConfig(method="sgd")).reg_factors == 0.0
+    assert TrainConfig(reg_factors=0.0, method="sgd").reg_factors == 0.0
 
 
 def test_a_method_that_is_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(ValueError, match="method is 'bayes'; it has to be one of als, sgd"):
-        FitConfig(method="bayes")
-    with pytest.raises(ValueError, match="cannot be negative"):
-        ModelConfig(users=1, items=1, shrinkage=-1.0)
+    with pytest.raises(ValueError, match="method is 'bayes'; allowed: als, sgd"):
+        TrainConfig(method="bayes")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "minimum"),
+    [("shrinkage", -1.0, "0"), ("factors", 0, "1"), ("epochs", 0, "1"), ("learning_rate", 0.0, "1e-06")],
+)
+def test_a_number_below_its_minimum_is_refused_with_the_minimum(name: str, value: float, minimum: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is {value:g}; allowed: at least {minimum}"):
+        replace(TrainConfig(), **{name: value})
