@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--data", type=Path, metavar="FOLDER", help="an unpacked MovieLens release; default: synthetic ratings")
+    add("--data", type=Path, metavar="FOLDER", help="an unpacked MovieLens release; synthetic ratings if omitted")
     add("--out", type=Path, default=DEFAULT_OUT, metavar="FOLDER", help="the artifact folder to replace")
     methods = "; ".join(f"{name}: {trainer.description}" for name, trainer in TRAINERS.items())
     add("--method", choices=TRAINERS, default=TrainConfig.method, help=methods)

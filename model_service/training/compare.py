@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Training times and test errors of this model and the baselines.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="a MovieLens release; default: synthetic ratings")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="a MovieLens release; synthetic ratings if omitted")
     parser.add_argument(
         "--runs",
         type=int,

@@ -28,7 +28,7 @@ def fit_means(
     config: TrainConfig,
     label: str,
 ) -> FitResult:
-    """An item's mean rating, with no user taste: the smallest trainer that there can be."""
+    """An item's mean rating for every user: a minimal trainer."""
     generator = torch.Generator().manual_seed(config.seed)
     model = MatrixFactorization.initialise(ratings, train=train, config=config, generator=generator)
 
@@ -52,9 +52,7 @@ def small_data(monkeypatch: pytest.MonkeyPatch, trained: Trained) -> None:
 
 @pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = Trainer(
-        fit=f"{__name__}:fit_means", description="means of the items", options=("patience",), min_reg=0.01
-    )
+    trainer = Trainer(fit=f"{__name__}:fit_means", description="item means", options=("patience",), min_reg=0.01)
     monkeypatch.setitem(TRAINERS, "means", trainer)
 
 
