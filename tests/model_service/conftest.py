@@ -1,4 +1,4 @@
-"""One small model, trained once; copies of its artifact for the tests that spoil one."""
+"""Session fixtures: one small trained model, and copies of its artifact for tests that modify it."""
 
 import shutil
 from dataclasses import dataclass

@@ -157,12 +157,12 @@ def test_modes_do_not_depend_on_the_umask(trained: Trained) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("user_bias", np.zeros(3, np.float32), r"user_bias is float32\[3\], expected is float32\[120\]"),
-        ("item_bias", np.zeros(150, np.float64), r"item_bias is float64\[150\], expected is float32\[150\]"),
+        ("user_bias", np.zeros(3, np.float32), r"user_bias is float32\[3\], expected float32\[120\]"),
+        ("item_bias", np.zeros(150, np.float64), r"item_bias is float64\[150\], expected float32\[150\]"),
         ("global_mean", np.array([np.nan], np.float32), "global_mean holds a number that is not finite"),
         ("user_ids", np.zeros(120, np.int64), "strictly increasing"),
-        ("seen_indptr", np.zeros(121, np.int64), "seen_indptr does not divide"),
-        ("seen_indices", np.full(5000, 150, np.int32), "seen_indices names a film that is not in the catalogue"),
+        ("seen_indptr", np.zeros(121, np.int64), "seen_indptr is not a CSR row pointer"),
+        ("seen_indices", np.full(5000, 150, np.int32), "seen_indices has an item row outside the catalogue"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(
@@ -173,7 +173,7 @@ def test_arrays_that_do_not_fit_are_refused(
 
 
 def test_films_in_another_order_are_not_written(artifact: Artifact, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="in that order"):
+    with pytest.raises(ValueError, match="in the same order"):
         write_artifact(
             tmp_path / "artifact",
             weights=artifact.weights,

@@ -36,7 +36,7 @@ def test_windows_line_ends_and_a_missing_last_line_end_are_read(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("1,2,3,4\n1,2\n", "line 2 has 2 of the 4 fields"),
         ("1,2,3,4\n1,2,,4\n", "line 2: the rating is '', which is not a number"),
@@ -45,12 +45,12 @@ def test_windows_line_ends_and_a_missing_last_line_end_are_read(tmp_path: Path) 
         ("", "holds no ratings"),
     ],
 )
-def test_a_line_that_cannot_be_read_is_told(text: str, told: str, tmp_path: Path) -> None:
+def test_an_unparsable_line_is_named(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "ratings").write_text(text)
     with pytest.raises(DataError) as refused:
         read_columns(tmp_path / "ratings", separator=",", header=False)
     assert str(tmp_path / "ratings") in str(refused.value)
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_movielens_10m_has_half_stars_and_utf8_titles_in_files_named_as_those_of_1m(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Alternating least squares: the optimum that it claims, the objective that it shares with gradient descent."""
+"""Alternating least squares: its optimum, and the objective shared with gradient descent."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ def _objective(model: MatrixFactorization, ratings: Ratings) -> torch.Tensor:
     return model.loss(users, items, torch.from_numpy(ratings.values))
 
 
-def test_after_many_sweeps_nothing_pulls_on_any_number(ratings: Ratings) -> None:
+def test_after_many_sweeps_the_gradient_is_zero(ratings: Ratings) -> None:
     model = _learned(ratings, "als", np.arange(len(ratings)), 300)
     _objective(model, ratings).backward()  # type: ignore[no-untyped-call]
     for name, parameter in model.named_parameters():
@@ -41,7 +41,7 @@ def test_after_many_sweeps_nothing_pulls_on_any_number(ratings: Ratings) -> None
     assert model.user_factors.abs().max() > 0.1
 
 
-def test_the_last_half_sweep_is_the_ridge_solution_written_out(ratings: Ratings) -> None:
+def test_the_last_half_sweep_is_the_ridge_solution(ratings: Ratings) -> None:
     chosen = np.arange(0, len(ratings), 2)
     model = _learned(ratings, "als", chosen, 4)
     arrays = Factors.of(model)
@@ -58,7 +58,7 @@ def test_the_last_half_sweep_is_the_ridge_solution_written_out(ratings: Ratings)
         np.testing.assert_allclose([*arrays.items[item], arrays.item_bias[item]], solution, atol=2e-5)
 
 
-def test_gradient_descent_ends_no_lower_on_the_same_objective(ratings: Ratings) -> None:
+def test_gradient_descent_reaches_no_lower_objective(ratings: Ratings) -> None:
     everything = np.arange(len(ratings))
     exact = _objective(_learned(ratings, "als", everything, 200), ratings).item()
     steps = _objective(_learned(ratings, "sgd", everything, 600), ratings).item()
@@ -76,7 +76,7 @@ def test_rows_without_a_rating_get_zeros(ratings: Ratings) -> None:
 
 
 @pytest.mark.parametrize("numbers", [1, 500, 1 << 22])
-def test_pieces_of_any_size_give_the_same_model(
+def test_the_batch_size_of_the_solver_does_not_change_the_model(
     numbers: int, ratings: Ratings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = Factors.of(_learned(ratings, "als", np.arange(len(ratings)), 3))
@@ -86,7 +86,7 @@ def test_pieces_of_any_size_give_the_same_model(
     np.testing.assert_allclose(found.item_bias, expected.item_bias, atol=1e-5)
 
 
-def test_a_film_with_one_rating_is_held_near_the_average() -> None:
+def test_shrinkage_keeps_a_film_with_one_rating_near_the_average() -> None:
     shape = Shape(users=60, items=80, ratings=1800)
     base = generate_ratings(seed=4, shape=shape)
     keep = np.flatnonzero((base.items != 3) | (base.users == base.users[base.items == 3][0]))
@@ -110,13 +110,13 @@ def test_a_film_with_one_rating_is_held_near_the_average() -> None:
     assert 0 < biases[50.0] < 0.5 * biases[0.0]
 
 
-def test_weights_too_small_for_a_single_best_vector_are_refused() -> None:
+def test_regularisation_too_small_for_als_is_refused() -> None:
     with pytest.raises(ValueError, match=r"reg_factors is 0 .* method als needs at least 0\.0001 .* --method sgd"):
         TrainConfig(reg_factors=0.0)
     assert TrainConfig(reg_factors=0.0, method="sgd").reg_factors == 0.0
 
 
-def test_a_method_that_is_not_there_is_refused_with_those_that_are() -> None:
+def test_an_unknown_method_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match="method is 'bayes'; allowed: als, sgd"):
         TrainConfig(method="bayes")
 

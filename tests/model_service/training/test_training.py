@@ -1,4 +1,4 @@
-"""The model's equation and loss by hand, the training loop, the command line."""
+"""The model's equation and loss against hand-computed values, the training loop, the command line."""
 
 from pathlib import Path
 
@@ -159,7 +159,7 @@ def test_a_bad_option_ends_with_status_2_and_what_is_allowed(
     assert message in capsys.readouterr().err
 
 
-def test_settings_that_have_no_single_best_model_end_with_status_2(
+def test_regularisation_too_small_for_the_method_ends_with_status_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--c-vector", "0", "--out", str(tmp_path / "out")]) == 2
@@ -176,11 +176,11 @@ def test_unusable_data_ends_with_status_2(tmp_path: Path, capsys: pytest.Capture
 def test_a_folder_that_is_no_artifact_is_never_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     assert main(["--out", str(tmp_path)]) == 2
-    assert "holds something else than an artifact" in capsys.readouterr().err
+    assert "contains files but no artifact" in capsys.readouterr().err
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
-def test_ctrl_c_leaves_the_old_artifact_whole(
+def test_ctrl_c_leaves_the_old_artifact_unchanged(
     artifact_copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = (artifact_copy / "metadata.json").read_bytes()
