@@ -22,7 +22,7 @@ from tests.model_service.conftest import Trained
 FILES = ("model.safetensors", "items.jsonl", "metadata.json")
 
 
-def test_what_training_knew_is_what_serving_reads(trained: Trained, artifact: Artifact) -> None:
+def test_serving_reads_what_training_wrote(trained: Trained, artifact: Artifact) -> None:
     ratings, weights = trained.ratings, artifact.weights
     assert tuple(artifact.items) == ratings.catalogue
     assert artifact.metadata == trained.metadata
@@ -90,12 +90,12 @@ def test_a_cut_file_is_refused(name: str, artifact_copy: Path) -> None:
         load_artifact(artifact_copy)
 
 
-def test_no_folder_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"no artifact: the folder .*nothing does not exist; `make train`"):
         read_model_version(tmp_path / "nothing")
 
 
-def test_another_format_is_told(artifact_copy: Path) -> None:
+def test_another_format_is_refused(artifact_copy: Path) -> None:
     path = artifact_copy / "metadata.json"
     path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
     with pytest.raises(ArtifactError, match="has format 2, this code reads format 1"):
@@ -126,7 +126,7 @@ class _PowerCutError(Exception):
 
 
 @pytest.mark.parametrize("moment", ["encode_items", "sha256_file", "_fsync_tree", "rename"])
-def test_an_interrupted_write_leaves_the_old_artifact_whole(
+def test_an_interrupted_write_leaves_the_old_artifact_unchanged(
     moment: str, artifact: Artifact, artifact_copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = {name: (artifact_copy / name).read_bytes() for name in FILES}

@@ -16,7 +16,7 @@ from model_service.training.__main__ import main
 
 
 @pytest.mark.parametrize("separator", [",", "\t", "::"])
-def test_a_file_read_in_many_pieces_is_the_file(
+def test_a_file_read_in_many_blocks_is_the_file(
     separator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [(user, user * 7 % 90 + 1, user % 9 / 2 + 0.5, 10**9 + user) for user in range(1, 2000)]
@@ -97,7 +97,7 @@ def test_a_release_is_trained_on_as_it_is(tmp_path: Path) -> None:
     assert "--data FOLDER" in (out / "MODEL_CARD.md").read_text()
 
 
-def test_the_invented_release_has_the_size_that_was_asked_for(tmp_path: Path) -> None:
+def test_the_synthetic_release_has_the_requested_size(tmp_path: Path) -> None:
     write_release(tmp_path, ratings=30_000, seed=1)
     found = read_movielens(tmp_path)
     assert len(found) == 30_000
