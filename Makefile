@@ -4,13 +4,13 @@ export PYTHON AWS_PORT ENDPOINT_PORT
 PY := .venv/bin/python
 need-stack = test -n "$(STACK)" || { echo "Which stack? make $@ STACK=dev" >&2; exit 2; }
 NOTHING_HERE := [ ! -e .venv/.installed ] && [ ! -e .local ]
-SOURCES := __main__.py infra model_service deploy local notebooks benchmarks policy docs tests
+SOURCES := __main__.py infra examples model_service mock_runtime deploy local notebooks benchmarks policy docs tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status train notebook bench test unit lint format docs check leftovers clean
+.PHONY: help up down status example example-down train notebook bench test test-unit lint format docs validate orphans clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.installed: requirements.txt requirements-dev.txt constraints.txt
 	@local/bootstrap.sh
@@ -27,6 +27,13 @@ status: ## what runs on the local stack
 	@if $(NOTHING_HERE); then echo 'The local stack is down. `make up` brings it up.'; else \
 	$(MAKE) -s --no-print-directory .venv/.installed && $(PY) -m deploy.local_stack status; fi
 
+example: .venv/.installed ## deploy examples/any_container, another container with the same components, on the emulated AWS
+	@$(PY) -m deploy.local_stack example
+
+example-down: ## remove what `make example` deployed
+	@if $(NOTHING_HERE); then echo "The example is not deployed."; else \
+	$(MAKE) -s --no-print-directory .venv/.installed && $(PY) -m deploy.local_stack example-down; fi
+
 train: .venv/.installed ## train a model: make train ARGS="--seed 1 --data ~/ml-100k"
 	@$(PY) -m model_service.training $(ARGS)
 
@@ -39,7 +46,7 @@ notebook: .venv/.installed ## execute notebooks/deploy.ipynb on the local stack;
 test: .venv/.installed lint ## everything: formatter, linter, types, unit, service and end-to-end tests
 	@$(PY) -m pytest $(ARGS)
 
-unit: .venv/.installed ## the tests that need no Docker
+test-unit: .venv/.installed ## the tests that need no Docker
 	@$(PY) -m pytest -m "not e2e" $(ARGS)
 
 lint: .venv/.installed ## formatter (check only), linter and type checker
@@ -48,20 +55,20 @@ lint: .venv/.installed ## formatter (check only), linter and type checker
 	@$(PY) -m mypy
 	@$(PY) -m mypy policy
 
-format: .venv/.installed ## format the code and mend what the linter can
+format: .venv/.installed ## format the code and fix what the linter can
 	@$(PY) -m ruff format $(SOURCES)
 	@$(PY) -m ruff check --fix $(SOURCES)
 
 docs: .venv/.installed ## write the tables of the documents anew from the code and the results
 	@$(PY) docs/render.py
 
-check: .venv/.installed ## whether a stack's settings are valid, and what they would make and cost: make check STACK=dev
+validate: .venv/.installed ## whether a stack's settings are valid, and what they would make and cost: make validate STACK=dev
 	@$(need-stack)
-	@$(PY) -m deploy check $(STACK) $(ARGS)
+	@$(PY) -m deploy validate $(STACK) $(ARGS)
 
-leftovers: .venv/.installed ## what a destroyed stack left that still costs money: make leftovers STACK=dev
+orphans: .venv/.installed ## resources that a destroyed stack left and that cost money: make orphans STACK=dev
 	@$(need-stack)
-	@$(PY) -m deploy leftovers $(STACK)
+	@$(PY) -m deploy orphans $(STACK)
 
 clean: ## remove what training, tests and tools left; not the local stack (make down)
 	@rm -rf model_service/artifact .build .pytest_cache .mypy_cache .ruff_cache .hypothesis

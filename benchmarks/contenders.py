@@ -90,7 +90,7 @@ def _ours(key: str, label: str, *, asked_before: bool, **variables: str) -> Cont
 
 CONTENDERS = (
     _ours("ours-kept", "**ours**, asked before (answers kept)", asked_before=True),
-    _ours("ours-computed", "**ours**, computed (nothing kept)", asked_before=False, KEEP_MIB="0"),
+    _ours("ours-computed", "**ours**, computed (nothing kept)", asked_before=False, RESPONSE_CACHE_MIB="0"),
     _constant("asgi", "raw ASGI, constant"),
     _constant("asgi-headers", "raw ASGI, constant, with our headers"),
     _constant("starlette", "Starlette route, constant", _NOT_THE_LARGEST),

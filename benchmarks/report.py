@@ -16,9 +16,9 @@ over 32 kept connections (4 for the tutorial's service) from the same machine; o
 computes, ours included, unless said otherwise. The contenders take turns, each started anew in every round; numbers
 are medians over the rounds, and only the ratios within one run mean anything elsewhere.
 
-*Kept*: every user was asked for once before, and the bytes of the answer are kept. *Computed*: `KEEP_MIB=0`, nothing
-is kept. *Alone* is one connection. *Resident* is the sum of the proportional set sizes of all its processes after the
-load. *Ready* is from the start of the process to its first right answer.
+*Kept*: every user was asked for once before, and the bytes of the answer are kept. *Computed*:
+`RESPONSE_CACHE_MIB=0`, nothing is kept. *Alone* is one connection. *Resident* is the sum of the proportional set sizes
+of all its processes after the load. *Ready* is from the start of the process to its first right answer.
 """
 
 

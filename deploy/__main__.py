@@ -1,7 +1,5 @@
-"""What can be asked about a stack from the command line. Deploying is Python's or Pulumi's own: deploy.preview(),
-deploy.up(), deploy.outputs() and deploy.destroy() (`python -c 'import deploy; help(deploy)'` tells of them)."""
-
-from __future__ import annotations
+"""Checks of a stack from the command line. Deployments are made from Python, with deploy.preview(), deploy.up(),
+deploy.outputs() and deploy.destroy() (`python -c 'import deploy; help(deploy)'`), or with the Pulumi CLI."""
 
 import argparse
 import sys
@@ -9,7 +7,7 @@ from collections.abc import Sequence
 
 import deploy
 from deploy.errors import DeployError
-from deploy.leftovers import leftovers, report
+from deploy.orphans import find_orphans, format_orphans
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,22 +16,26 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m deploy", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    check = commands.add_parser("check", help="whether a stack's settings are valid, and what they would make and cost")
-    check.add_argument("stack", help="such as dev")
-    check.add_argument("--config", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="over the stack's")
-    check.add_argument("--resources", action="store_true", help="name every resource")
-    left = commands.add_parser("leftovers", help="what a destroyed stack left behind, and which of it costs money")
+    validate = commands.add_parser(
+        "validate", help="whether a stack's settings are valid, and what they would make and cost"
+    )
+    validate.add_argument("stack", help="such as dev")
+    validate.add_argument(
+        "--config", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="over the stack's"
+    )
+    validate.add_argument("--resources", action="store_true", help="name every resource")
+    left = commands.add_parser("orphans", help="resources that a destroyed stack left, and which of them cost money")
     left.add_argument("stack", help="such as dev")
-    asked = parser.parse_args(arguments)
-    if asked.command == "check":
-        return _check(asked.stack, asked.config, resources=asked.resources)
-    return _leftovers(asked.stack)
+    options = parser.parse_args(arguments)
+    if options.command == "validate":
+        return _validate(options.stack, options.config, resources=options.resources)
+    return _orphans(options.stack)
 
 
-def _check(stack: str, config: Sequence[str], *, resources: bool) -> int:
+def _validate(stack: str, config: Sequence[str], *, resources: bool) -> int:
     """0 when the settings are valid, 1 when they are not."""
     try:
-        print(deploy.check(stack, config=_overrides(config)).report(resources=resources))
+        print(deploy.validate(stack, config=_overrides(config)).report(resources=resources))
     except DeployError as error:
         print(error, file=sys.stderr)
         return 1
@@ -50,15 +52,15 @@ def _overrides(texts: Sequence[str]) -> dict[str, str]:
     return overrides
 
 
-def _leftovers(stack: str) -> int:
-    """0 when nothing that costs money is left, 1 when something is, 2 when AWS could not be asked."""
+def _orphans(stack: str) -> int:
+    """0 when nothing that costs money is left, 1 when something is, 2 when AWS cannot be queried."""
     try:
-        left = leftovers(stack)
+        left = find_orphans(stack)
     except DeployError as error:
         print(error, file=sys.stderr)
         return 2
-    print(report(stack, left))
-    return 1 if any(one.cost for one in left) else 0
+    print(format_orphans(stack, left))
+    return 1 if any(one.billing for one in left) else 0
 
 
 if __name__ == "__main__":

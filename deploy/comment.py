@@ -1,4 +1,4 @@
-"""`python -m deploy.comment`: what `pulumi preview` found, as Markdown for a comment on a pull request."""
+"""`python -m deploy.comment`: the result of `pulumi preview` as Markdown, for a comment on a pull request."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any, Final
 
 COMMENT_CHARACTERS: Final = 65_536
-"""The longest comment that GitHub takes, in characters."""
-_ROOM_FOR_THE_REST: Final = 4_096
+"""GitHub's limit for a comment, in characters."""
+_RESERVED_CHARACTERS: Final = 4_096
 _ESTIMATE: Final = "Estimated cost"
 
 
 def comment(*, stack: str, diff: str, plan: Mapping[str, Any] | None) -> str:
-    """The comment: how many resources change in which way, what the stack costs a month, and the diff.
+    """The comment: the number of changes by operation, the monthly cost, and the diff.
 
     diff: what `pulumi preview --diff` printed. plan: what `pulumi preview --json` printed; None when the preview
-    failed, of which the end of `diff` then tells. Of a diff that is too long the end is kept: errors stand there.
+    failed. Of a diff that is too long only the end is included, which has the errors.
     """
     parts = [f"### What this would do to the stack `{stack}`"]
     if plan is None:
@@ -27,7 +27,7 @@ def comment(*, stack: str, diff: str, plan: Mapping[str, Any] | None) -> str:
     else:
         parts += [_changes(plan.get("changeSummary") or {}), _cost(plan.get("diagnostics") or [])]
     opened = " open" if plan is None else ""
-    parts.append(f"<details{opened}><summary>The diff</summary>\n\n{_fenced(_end_of(diff))}\n</details>")
+    parts.append(f"<details{opened}><summary>The diff</summary>\n\n{_fenced(_truncate_start(diff))}\n</details>")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -37,13 +37,13 @@ def _changes(summary: Mapping[str, int]) -> str:
 
 
 def _cost(diagnostics: list[Mapping[str, str]]) -> str:
-    """The estimate that the program logs in a preview; empty where it has none."""
+    """The estimate that the program logs in a preview; empty without one."""
     tables = [one["message"].strip() for one in diagnostics if one.get("message", "").lstrip().startswith(_ESTIMATE)]
     return _fenced(tables[0]) if tables else ""
 
 
-def _end_of(diff: str) -> str:
-    room = COMMENT_CHARACTERS - _ROOM_FOR_THE_REST
+def _truncate_start(diff: str) -> str:
+    room = COMMENT_CHARACTERS - _RESERVED_CHARACTERS
     return diff if len(diff) <= room else f"(the beginning is left out)\n{diff[-room:]}"
 
 
@@ -56,7 +56,7 @@ def _fenced(text: str) -> str:
 
 
 def _plan(path: Path) -> Mapping[str, Any] | None:
-    """The plan in a file; None when the preview failed before it wrote a whole one, or told of an error."""
+    """The plan in a file; None when it is missing, incomplete or has an error, thus the preview failed."""
     try:
         plan = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
@@ -72,11 +72,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--stack", required=True, help="such as dev")
     parser.add_argument("--diff", required=True, type=Path, help="output of pulumi preview --diff")
     parser.add_argument("--plan", required=True, type=Path, help="output of pulumi preview --json")
-    asked = parser.parse_args(arguments)
-    if not asked.diff.is_file():
-        print(f"There is no file {asked.diff}; make it with: pulumi preview --diff > {asked.diff}", file=sys.stderr)
+    options = parser.parse_args(arguments)
+    if not options.diff.is_file():
+        print(f"There is no file {options.diff}; make it with: pulumi preview --diff > {options.diff}", file=sys.stderr)
         return 2
-    print(comment(stack=asked.stack, diff=asked.diff.read_text(encoding="utf-8"), plan=_plan(asked.plan)), end="")
+    print(comment(stack=options.stack, diff=options.diff.read_text(encoding="utf-8"), plan=_plan(options.plan)), end="")
     return 0
 
 

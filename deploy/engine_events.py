@@ -1,6 +1,4 @@
-"""The Pulumi engine's events, turned into ours."""
-
-from __future__ import annotations
+"""Converts the events of the Pulumi engine to those of `deploy`."""
 
 import re
 import time
@@ -10,15 +8,15 @@ from pulumi import automation
 
 from deploy.events import Event, OnEvent
 
-# A replacement is told in three steps (create-replacement, replace, delete-replaced) and counted as `replace`.
+# A replacement is reported in three steps (create-replacement, replace, delete-replaced) and counted as `replace`.
 OPERATIONS = {"create": "create", "replace": "replace", "update": "update", "delete": "delete", "same": "same"}
 STEPS = {**OPERATIONS, "create-replacement": "replace", "replace": ""}
 _COLOUR = re.compile(r"<\{%[^%]*%\}>")
-_SAYS_NOTHING = {"update failed", "preview failed", "destroy failed", "refresh failed"}
+_UNINFORMATIVE = {"update failed", "preview failed", "destroy failed", "refresh failed"}
 
 
-class Seen:
-    """A callback for the engine's events: passes them on as `Event`s, and keeps the errors for the message."""
+class EventCollector:
+    """A callback for the engine's events: converts them to `Event`s and collects the errors."""
 
     def __init__(self, on_event: OnEvent) -> None:
         self._on_event = on_event
@@ -31,12 +29,12 @@ class Seen:
         elif event.res_outputs_event:
             self._done(event.res_outputs_event.metadata, planning=bool(event.res_outputs_event.planning))
         elif event.diagnostic_event and not event.diagnostic_event.ephemeral:
-            self._told(event.diagnostic_event)
+            self._diagnostic(event.diagnostic_event)
 
     def failure(self) -> str:
-        """Every error with its resource, a line each; empty when the engine told none."""
-        telling = [error for error in self._errors if error.rpartition(": ")[2] not in _SAYS_NOTHING]
-        return "\n".join(telling or self._errors)
+        """Every error with its resource, a line each; empty when the engine reported none."""
+        informative = [error for error in self._errors if error.rpartition(": ")[2] not in _UNINFORMATIVE]
+        return "\n".join(informative or self._errors)
 
     def _begin(self, step: Any) -> None:
         self._begun[step.urn] = time.monotonic()
@@ -52,14 +50,14 @@ class Seen:
                 Event(kind="done", operation=operation, type=step.type, name=_name(step.urn), seconds=seconds)
             )
 
-    def _told(self, told: automation.DiagnosticEvent) -> None:
-        message = _COLOUR.sub("", told.message).strip()
+    def _diagnostic(self, diagnostic: automation.DiagnosticEvent) -> None:
+        message = _COLOUR.sub("", diagnostic.message).strip()
         if not message:
             return
-        if told.severity != "error":
+        if diagnostic.severity != "error":
             self._on_event(Event(kind="log", message=message))
             return
-        where = f"{_name(told.urn)}: " if told.urn else ""
+        where = f"{_name(diagnostic.urn)}: " if diagnostic.urn else ""
         self._errors.append(where + message)
         self._on_event(Event(kind="error", message=where + message))
 

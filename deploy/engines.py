@@ -1,13 +1,12 @@
 """The two ways to deploy, and which one a stack gets."""
 
-from __future__ import annotations
-
 import shutil
+from pathlib import Path
 from typing import Any, Protocol
 
 from deploy.errors import DeployError
 from deploy.events import OnEvent, Result
-from deploy.project import LOCAL_STACK, check_stack
+from deploy.stack_file import LOCAL_STACK, check_stack, read_project
 from local.settings import STATE_DIR
 from local.stack_record import load_record
 
@@ -24,26 +23,32 @@ class Engine(Protocol):
     def outputs(self) -> dict[str, Any]: ...
 
 
-def choose_engine(stack: str, *, config: dict[str, Any], backend: str | None) -> Engine:
-    """The Pulumi CLI where there is one, else the emulated AWS's own engine for the `local` stack.
+def choose_engine(stack: str, *, config: dict[str, Any], backend: str | None, project_dir: Path) -> Engine:
+    """The Pulumi CLI if it is installed; else, for the stack `local`, the engine of the emulated AWS.
 
-    The stack `local` gets what `make up` found on this machine too, under `config`. Raises `DeployError` for an
-    unknown stack, or one that needs the CLI where there is none.
+    The stack `local` also gets this machine's configuration, which `prepare` recorded; `config` has precedence. Raises
+    `DeployError` for an unknown stack, or one that needs the CLI where there is none.
     """
-    check_stack(stack)
+    check_stack(stack, project_dir)
     if stack == LOCAL_STACK:
-        record = load_record(STATE_DIR)
-        config = {**(record.config if record else {}), **config}
+        config = {**_machine_config(project_dir), **config}
     if shutil.which("pulumi"):
         from deploy.pulumi_cli import PulumiCli
 
-        return PulumiCli(stack=stack, config=config, backend=backend)
+        return PulumiCli(stack=stack, config=config, backend=backend, project_dir=project_dir)
     if stack != LOCAL_STACK:
         raise DeployError(
             f"The stack {stack!r} needs the Pulumi CLI, and there is no `pulumi` on the PATH. "
             "Install it as its documentation says, `pulumi login`, then try again. "
             f"Only the stack {LOCAL_STACK!r} can be deployed without it."
         )
-    from deploy.emulated import Emulated
+    from deploy.emulated_engine import EmulatedEngine
 
-    return Emulated(stack=stack, config=config)
+    return EmulatedEngine(stack=stack, config=config, project_dir=project_dir)
+
+
+def _machine_config(project_dir: Path) -> dict[str, Any]:
+    """The recorded configuration, without settings that the project does not declare."""
+    record = load_record(STATE_DIR)
+    declared = read_project(project_dir).get("config") or {}
+    return {key: value for key, value in (record.config if record else {}).items() if ":" in key or key in declared}

@@ -1,6 +1,4 @@
-"""What happens during a deployment, and how it is shown."""
-
-from __future__ import annotations
+"""Events of a deployment, their display, and its result."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -13,9 +11,9 @@ MARKS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One thing that happened: work on a resource begun or done, a line of progress, or an error.
+    """One event: work on a resource begun or done, a line of progress, or an error.
 
-    `seconds` is how long the work took; None where nothing was done, as in a preview.
+    seconds: the duration; None where nothing was done, as in a preview.
     """
 
     kind: Kind
@@ -31,7 +29,7 @@ OnEvent = Callable[[Event], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How a deployment ended: the stack's outputs, and how many resources each operation touched."""
+    """The result of a deployment: the stack's outputs, and the number of resources by operation."""
 
     outputs: dict[str, Any] = field(default_factory=dict)
     changes: Counter[str] = field(default_factory=Counter)
@@ -49,18 +47,18 @@ class Result:
 
 
 def show(event: Event) -> None:
-    """Print an event as a line, in a terminal and in a notebook alike; what is left as it is makes no line."""
-    line = line_for(event)
+    """Print an event as a line; unchanged resources make none."""
+    line = format_event(event)
     if line:
         print(line, flush=True)
 
 
-def line_for(event: Event) -> str:
-    """The line for an event, empty for one that says nothing new; errors are told by the `DeployError` at the end.
+def format_event(event: Event) -> str:
+    """The line for an event; empty for unchanged resources, and for errors, which the `DeployError` at the end has.
 
     Whole lines and no cursor movement, so that a notebook's output cell, a terminal and a CI log read the same.
     """
-    what = f"{_kind_of(event.type)} {event.name}"
+    what = f"{_type_name(event.type)} {event.name}"
     if event.kind == "log":
         return f"      {event.message}"
     if event.kind == "done" and event.operation in MARKS:
@@ -71,10 +69,10 @@ def line_for(event: Event) -> str:
     return ""
 
 
-def _kind_of(type_: str) -> str:
+def _type_name(type_: str) -> str:
     """The last part of a type token: `Service` of `aws:ecs/service:Service`."""
     return type_.rpartition(":")[2]
 
 
 def _takes_long(type_: str) -> bool:
-    return type_.startswith("docker-build:") or _kind_of(type_) in {"Service", "LoadBalancer"}
+    return type_.startswith("docker-build:") or _type_name(type_) in {"Service", "LoadBalancer"}

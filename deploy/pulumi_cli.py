@@ -1,7 +1,5 @@
 """Deploys any stack with the Pulumi CLI, through the Automation API."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections import Counter
@@ -13,11 +11,11 @@ from typing import Any
 from pulumi import automation
 from pulumi.automation.errors import InvalidVersionError
 
-from deploy.engine_events import OPERATIONS, Seen
+from deploy.engine_events import OPERATIONS, EventCollector
 from deploy.errors import DeployError
 from deploy.events import OnEvent, Result
-from deploy.project import LOCAL_STACK, PROJECT_DIR
-from deploy.stack_file import config_file, keeping_stack_file
+from deploy.stack_file import LOCAL_STACK, cli_config_file, extract_salt
+from local.settings import PROJECT_DIR
 
 Work = Callable[[automation.Stack, str], Any]
 
@@ -34,52 +32,58 @@ class PulumiCli:
 
     def preview(self, on_event: OnEvent) -> Result:
         """`pulumi preview`."""
-        seen = Seen(on_event)
-        done = self._call(lambda stack, file: stack.preview(config_file=file, on_event=seen, color="never"), seen)
+        collector = EventCollector(on_event)
+        done = self._call(
+            lambda stack, file: stack.preview(config_file=file, on_event=collector, color="never"), collector
+        )
         return Result(changes=_changes(done.change_summary))
 
     def up(self, on_event: OnEvent) -> Result:
         """`pulumi up`."""
-        seen = Seen(on_event)
-        done = self._call(lambda stack, file: stack.up(config_file=file, on_event=seen, color="never"), seen)
+        collector = EventCollector(on_event)
+        done = self._call(lambda stack, file: stack.up(config_file=file, on_event=collector, color="never"), collector)
         return Result(outputs=_values(done.outputs), changes=_changes(done.summary.resource_changes))
 
     def refresh(self, on_event: OnEvent) -> Result:
         """`pulumi refresh`."""
-        seen = Seen(on_event)
-        done = self._call(lambda stack, file: stack.refresh(config_file=file, on_event=seen, color="never"), seen)
+        collector = EventCollector(on_event)
+        done = self._call(
+            lambda stack, file: stack.refresh(config_file=file, on_event=collector, color="never"), collector
+        )
         return Result(changes=_changes(done.summary.resource_changes))
 
     def destroy(self, on_event: OnEvent) -> Result:
         """`pulumi destroy`; the stack itself, empty then, stays."""
-        seen = Seen(on_event)
-        done = self._call(lambda stack, file: stack.destroy(config_file=file, on_event=seen, color="never"), seen)
+        collector = EventCollector(on_event)
+        done = self._call(
+            lambda stack, file: stack.destroy(config_file=file, on_event=collector, color="never"), collector
+        )
         return Result(changes=_changes(done.summary.resource_changes))
 
     def outputs(self) -> dict[str, Any]:
         """`pulumi stack output`."""
-        return _values(self._call(lambda stack, _: stack.outputs(), Seen(lambda _: None)))
+        return _values(self._call(lambda stack, _: stack.outputs(), EventCollector(lambda _: None)))
 
-    def _call(self, work: Work, seen: Seen) -> Any:
+    def _call(self, work: Work, collector: EventCollector) -> Any:
         try:
             options = automation.LocalWorkspaceOptions(env_vars=self._environment())
-            with keeping_stack_file(self.project_dir, self.stack, keep=self.stack == LOCAL_STACK):
+            with extract_salt(self.project_dir, self.stack, enabled=self.stack == LOCAL_STACK):
                 stack = automation.create_or_select_stack(self.stack, work_dir=str(self.project_dir), opts=options)
-            return work(stack, str(config_file(self.project_dir, self.stack, self.config)))
+            return work(stack, str(cli_config_file(self.project_dir, self.stack, self.config)))
         except automation.ConcurrentUpdateError as error:
             raise DeployError(
                 f"Another update of the stack {self.stack!r} is under way. Wait for it, or, if it was killed, "
                 f"`pulumi cancel --stack {self.stack}`."
             ) from error
         except (automation.CommandError, RuntimeError) as error:  # the second: a preview that ended without a summary
-            raise DeployError(seen.failure() or _last_words(str(error))) from error
+            raise DeployError(collector.failure() or _extract_stderr(str(error))) from error
         except InvalidVersionError as error:
             raise DeployError(f"The Pulumi CLI on the PATH cannot be used: {error}") from error
         except (OSError, subprocess.CalledProcessError) as error:
             raise DeployError(f"The Pulumi CLI on the PATH does not run: {error}. Try `pulumi version`.") from error
 
     def _environment(self) -> dict[str, str]:
-        """Where the state is kept; the local stack holds no secrets, so its passphrase need not be one."""
+        """The backend; the local stack has no secrets, so its passphrase is empty."""
         backend = self.backend
         if backend is None and self.stack == LOCAL_STACK:
             folder = self.project_dir / ".local" / "pulumi"
@@ -91,8 +95,8 @@ class PulumiCli:
         return environment
 
 
-def _last_words(text: str) -> str:
-    """The CLI's own message out of the Automation API's dump of code, stdout and stderr."""
+def _extract_stderr(text: str) -> str:
+    """The CLI's message in the Automation API's dump of code, stdout and stderr."""
     stderr = text.partition("stderr:")[2].strip() or text.strip()
     return "The Pulumi CLI failed: " + stderr.removeprefix("error: ")
 

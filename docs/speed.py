@@ -55,7 +55,7 @@ def _words(result: dict[str, Any], number: Any) -> list[str]:
     if kernel["approximate"]:
         found = kernel["approximate"]
         lines.append(
-            f"The approximate index, off by default (`approximateAbove`), is {found['over_numpy']:.0f} times as fast "
+            f"The approximate index, off by default (`annMinItems`), is {found['over_numpy']:.0f} times as fast "
             f"as numpy one by one and finds {found['recall_at_10']:.3f} of the ten best."
         )
     lines.append(

@@ -20,6 +20,6 @@ ARTIFACT_FOLDER: Final = "artifact"
 METRICS_NAMESPACE: Final = "Recommender"
 """CloudWatch namespace of the metrics in the service's log; dimensions Service and ModelVersion."""
 RESERVED_ENVIRONMENT: Final = frozenset(
-    {"APPROXIMATE_ABOVE", "LOG_LEVEL", "METRICS_NAMESPACE", "MODEL_VERSION", "PORT", "SERVICE_NAME"}
+    {"ANN_MIN_ITEMS", "LOG_LEVEL", "METRICS_NAMESPACE", "MODEL_VERSION", "PORT", "SERVICE_NAME"}
 )
 """Environment variables that the program sets."""

@@ -38,10 +38,10 @@ def export_outputs(
         "imageTag": image.tag,
         "modelVersion": image.model_version,
         "repositoryUrl": registry.url,
-        "pusherPolicyArn": registry.push_policy_arn,
+        "pushPolicyArn": registry.push_policy_arn,
         "clusterName": service.cluster_name,
         "serviceName": service.service_name,
-        "taskCommands": batch.commands,
+        "batchJobCommands": batch.commands,
     }
     for name, value in outputs.items():
         if value is not None:

@@ -1,1 +1,1 @@
-"""The AWS inside the machine: Docker engine, base image, emulator, and a way to deploy without the Pulumi CLI."""
+"""AWS emulated on this machine: Docker engine, base image, emulator, and deployment without the Pulumi CLI."""

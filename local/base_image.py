@@ -1,4 +1,4 @@
-"""The image that the service's image starts from: pulled, or made from the distribution's packages."""
+"""The base image of the service's image: pulled, or built from the distribution's packages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, ImageNotFound
 
-from local.console import Step, say
+from local.console import Step, echo
 from local.docker_engine import apt_install
 from local.errors import LocalError
 
@@ -40,14 +40,14 @@ def ensure_base_image(client: docker.DockerClient, step: Step) -> str:
     made = f"{MADE}:{_recipe()}"
     for reference in (made, PULLED):
         if _has(client, reference):
-            step.note(f"{reference}, there already")
+            step.set_outcome(f"{reference}, there already")
             return reference
     if _pull():
-        step.note(f"{PULLED}, pulled")
+        step.set_outcome(f"{PULLED}, pulled")
         return PULLED
-    say("  no container registry is reachable: making the base image from the distribution's packages")
+    echo("  no container registry is reachable: making the base image from the distribution's packages")
     _make(client, made)
-    step.note(f"{made}, made")
+    step.set_outcome(f"{made}, made")
     return made
 
 
@@ -67,7 +67,7 @@ def _has(client: docker.DockerClient, reference: str) -> bool:
 
 
 def _pull() -> bool:
-    """Pull with the command-line client, so that a registry that hangs can be given up on."""
+    """Pull with the command-line client, which can be interrupted when a registry hangs."""
     cli = shutil.which("docker") or "/usr/bin/docker"
     try:
         return (
@@ -122,7 +122,7 @@ def _os_release() -> Iterator[tuple[str, str]]:
 
 
 def _recipe() -> str:
-    """A tag that changes with what the image is made of, so that a changed recipe makes a new one."""
+    """A tag that changes with the contents of the image."""
     release = dict(_os_release())
     recipe = repr((release.get("VERSION_CODENAME"), PACKAGES, UNUSED, os.uname().machine))
     return f"{release.get('VERSION_CODENAME', 'linux')}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}"

@@ -1,4 +1,4 @@
-"""A Docker engine for the local stack: the one there is, or Debian's or Ubuntu's own, installed and started."""
+"""A Docker engine for the local stack: the running one, or the distribution's, installed and started."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def ensure_docker(state_dir: Path, step: Step) -> docker.DockerClient:
         if shutil.which("dockerd", path=_path()) is None:
             apt_install("docker.io")
         client = _start(state_dir)
-        step.note("started")
+        step.set_outcome("started")
     else:
-        step.note(f"there already, version {client.version()['Version']}")
+        step.set_outcome(f"there already, version {client.version()['Version']}")
     buildkit_cli()
     return client
 
@@ -57,7 +57,7 @@ def connect() -> docker.DockerClient:
 
 
 def apt_install(*packages: str) -> None:
-    """Install distribution packages as root, without asking; raises `LocalError` with apt's last words."""
+    """Install distribution packages as root, without a prompt; raises `LocalError` with the end of apt's output."""
     _require_root()
     if shutil.which("apt-get") is None:
         raise LocalError(
@@ -117,7 +117,7 @@ def _start(state_dir: Path) -> docker.DockerClient:
 
 
 def buildkit_cli() -> Path:
-    """A docker client that builds with BuildKit: an old one has it inside, a newer one needs its buildx plugin."""
+    """A docker client that builds with BuildKit: built in before version 23, with the buildx plugin from then on."""
     found = [Path(path) for path in (shutil.which("docker"), "/usr/bin/docker") if path and Path(path).exists()]
     for cli in found:
         if _has_buildkit(cli):
@@ -133,7 +133,7 @@ def buildkit_cli() -> Path:
 
 
 def buildkit_environment() -> dict[str, str]:
-    """The environment that turns BuildKit on in clients that do not use it by themselves."""
+    """The environment that enables BuildKit in clients older than version 23."""
     return {**os.environ, "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
 
 

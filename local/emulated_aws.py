@@ -1,7 +1,5 @@
 """The emulated AWS as a background process of this machine."""
 
-from __future__ import annotations
-
 import socket
 import sys
 import time
@@ -15,7 +13,7 @@ from local.console import Step
 from local.errors import LocalError
 from local.processes import Daemon
 from local.settings import HOST, PROJECT_DIR, LocalSettings
-from local.stack_record import StackRecord, forget_record, load_record, save_record
+from local.stack_record import StackRecord, delete_record, load_record, save_record
 
 START_SECONDS = 60.0
 
@@ -26,13 +24,13 @@ def daemon(state_dir: Path) -> Daemon:
 
 
 def ensure_emulator(settings: LocalSettings, step: Step) -> None:
-    """Start the emulated AWS unless it runs, and remember its ports until `make down`.
+    """Start the emulated AWS unless it runs, and record its ports until `make down`.
 
     Raises `LocalError` when a port is taken or it does not come up.
     """
     process = daemon(settings.state_dir)
     if process.running():
-        step.note("runs already")
+        step.set_outcome("runs already")
         return
     record = load_record(settings.state_dir)
     for key, port in (("AWS_PORT", settings.aws_port), ("ENDPOINT_PORT", settings.endpoint_port)):
@@ -58,18 +56,18 @@ def ensure_emulator(settings: LocalSettings, step: Step) -> None:
         },
     )
     deadline = time.monotonic() + START_SECONDS
-    while not answers(settings.aws_url):
+    while not is_reachable(settings.aws_url):
         if process.running() is None or time.monotonic() > deadline:
             process.stop()
             if record is None:
-                forget_record(settings.state_dir)
+                delete_record(settings.state_dir)
             raise LocalError(f"The emulated AWS did not start. The end of its log:\n{process.last_lines()}")
         time.sleep(0.1)
-    step.note(f"started on {settings.aws_url}")
+    step.set_outcome(f"started on {settings.aws_url}")
 
 
 def stop_emulator(settings: LocalSettings) -> bool:
-    """Stop the emulated AWS; True if it ran. Its task containers go with it (`remove_task_containers` makes sure)."""
+    """Stop the emulated AWS; True if it ran. Containers of tasks that it does not remove: `remove_task_containers`."""
     return daemon(settings.state_dir).stop()
 
 
@@ -109,7 +107,7 @@ def remove_pushed_images(client: docker.DockerClient, settings: LocalSettings) -
 
 
 def _hostname(aws_port: int) -> str:
-    """By which MiniStack tells its containers from those of another emulator on this machine."""
+    """The label value by which MiniStack distinguishes its containers from another emulator's."""
     return f"recommender-{aws_port}"
 
 
@@ -128,7 +126,7 @@ def _taken(port: int) -> bool:
     return False
 
 
-def answers(url: str) -> bool:
+def is_reachable(url: str) -> bool:
     """Whether the emulated AWS answers at `url`."""
     try:
         with urllib.request.urlopen(f"{url}/_ministack/health", timeout=2) as answer:  # noqa: S310 - own http address

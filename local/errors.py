@@ -1,5 +1,5 @@
-"""The error that a person can act on: its text is the whole message."""
+"""The error of the local stack that a user can fix."""
 
 
 class LocalError(Exception):
-    """Something on this machine is not as the local stack needs it; the text says what and what to do."""
+    """The machine does not meet a requirement of the local stack; the text has the reason and the fix."""

@@ -1,20 +1,18 @@
-"""Background processes of the local stack: started detached, remembered in a file, found and stopped again."""
-
-from __future__ import annotations
+"""Background processes of the local stack: started detached, recorded in a file, found and stopped again."""
 
 import contextlib
 import json
 import os
-import signal
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 STOP_SECONDS = 30.0
 
-_children: dict[int, subprocess.Popen[bytes]] = {}
-"""Processes that this one started: their end has to be read, or they stay as zombies while it runs."""
+_children: list[psutil.Popen] = []
+"""Processes started here: a garbage-collected `Popen` of a running process is a warning."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +24,7 @@ class Daemon:
 
     @property
     def log(self) -> Path:
-        """Where its output goes."""
+        """The file with the process's output."""
         return self.state_dir / f"{self.name}.log"
 
     @property
@@ -37,7 +35,7 @@ class Daemon:
         """Start `command` in a session of its own, so that Ctrl-C on `make up` does not end it."""
         self.state_dir.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            process = subprocess.Popen(
+            process = psutil.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -45,47 +43,40 @@ class Daemon:
                 start_new_session=True,
                 env={**os.environ, **(environment or {})},
             )
-        _children[process.pid] = process
-        record = {"pid": process.pid, "started": _started_at(process.pid), "command": command}
+        _children.append(process)
+        record = {"pid": process.pid, "created": _created(process), "command": command}
         self._record.write_text(json.dumps(record))
 
-    def running(self) -> dict[str, object] | None:
-        """The record of the process if it still runs, else None; a reused process id is told by its start time."""
+    def running(self) -> psutil.Process | None:
+        """The process if it still runs, else None; a reused process id is detected by the creation time."""
         try:
-            record: dict[str, object] = json.loads(self._record.read_text())
-        except (OSError, ValueError):
+            record = json.loads(self._record.read_text())
+            process = psutil.Process(int(record["pid"]))
+            same = _created(process) == record["created"] and process.status() != psutil.STATUS_ZOMBIE
+        except (OSError, ValueError, KeyError, psutil.Error):
             return None
-        started = _started_at(int(str(record["pid"])))
-        return record if started is not None and started == record["started"] else None
+        return process if same else None
 
     def stop(self) -> bool:
         """End the process with SIGTERM, after 30 s with SIGKILL; True if there was one."""
-        record = self.running()
-        if record is not None:
-            pid = int(str(record["pid"]))
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-                deadline = time.monotonic() + STOP_SECONDS
-                while self.running() and time.monotonic() < deadline:
-                    time.sleep(0.05)
-                if self.running():
-                    os.kill(pid, signal.SIGKILL)
-        for child in [pid for pid, process in _children.items() if process.poll() is not None]:
-            del _children[child]
+        process = self.running()
+        if process is not None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+                _, alive = psutil.wait_procs([process], timeout=STOP_SECONDS)
+                for survivor in alive:
+                    survivor.kill()
+                    survivor.wait()
         self._record.unlink(missing_ok=True)
-        return record is not None
+        return process is not None
 
     def last_lines(self, count: int = 15) -> str:
-        """The end of its log, for a message that explains why it did not start."""
+        """The end of the log, for a message that explains why the process did not start."""
         with contextlib.suppress(OSError):
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
         return ""
 
 
-def _started_at(pid: int) -> str | None:
-    """The kernel's start time of a process (field 22 of /proc/PID/stat), or None when it is gone or a zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] == "Z" else fields[19]
+def _created(process: psutil.Process) -> float:
+    """When a process was created, in seconds after boot: its creation time moves when the system clock is set."""
+    return round(process.create_time() - psutil.boot_time(), 2)

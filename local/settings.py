@@ -1,6 +1,4 @@
-"""Where the local AWS listens and keeps its files; the environment may choose other ports, until `make down`."""
-
-from __future__ import annotations
+"""Ports and folders of the emulated AWS; the environment may set other ports, until `make down`."""
 
 import os
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from local.stack_record import StackRecord, load_record
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = PROJECT_DIR / ".local"
+PROJECT = "recommender"
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
 HOST = "127.0.0.1"
@@ -47,19 +46,19 @@ def load_settings(environ: dict[str, str] | None = None, *, state_dir: Path = ST
     Raises `LocalError` for a bad port, for one port twice, and for other ports than those of a stack that was started.
     """
     env = dict(os.environ) if environ is None else environ
-    asked = {key: _port(env, key) for key in DEFAULT_PORTS}
+    given = {key: _port(env, key) for key in DEFAULT_PORTS}
     record = load_record(state_dir)
     known = _ports(record) if record else DEFAULT_PORTS
-    ports = {key: asked[key] or known[key] for key in DEFAULT_PORTS}
+    ports = {key: given[key] or known[key] for key in DEFAULT_PORTS}
     others = {key: port for key, port in ports.items() if port != known[key]}
     if record is not None and others:
         raise LocalError(
-            f"The local stack was started with {_words(known)}, and not with {_words(others)}. "
-            "Leave the ports away to go on with it, or take it down first: `make down`, without ports."
+            f"The local stack was started with {_format_ports(known)}, and not with {_format_ports(others)}. "
+            "Omit the ports to keep using it, or take it down first: `make down`, without ports."
         )
     if ports["AWS_PORT"] == ports["ENDPOINT_PORT"]:
         raise LocalError(
-            f"{_words(ports)}: the AWS APIs and the load balancer cannot share a port. Give one of them another."
+            f"{_format_ports(ports)}: the AWS APIs and the load balancer cannot share a port. Give one of them another."
         )
     return LocalSettings(aws_port=ports["AWS_PORT"], endpoint_port=ports["ENDPOINT_PORT"], state_dir=state_dir)
 
@@ -68,7 +67,7 @@ def _ports(record: StackRecord) -> dict[str, int]:
     return {"AWS_PORT": record.aws_port, "ENDPOINT_PORT": record.endpoint_port}
 
 
-def _words(ports: dict[str, int]) -> str:
+def _format_ports(ports: dict[str, int]) -> str:
     return " and ".join(f"{key}={port}" for key, port in ports.items())
 
 

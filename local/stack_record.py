@@ -1,6 +1,4 @@
-"""What the local stack was started with, remembered in the state folder until `make down`."""
-
-from __future__ import annotations
+"""The record of a started local stack, in the state folder until `make down`."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -10,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class StackRecord:
-    """Ports of the emulated AWS and of its load balancer, and what this machine adds to the stack's configuration."""
+    """Ports of the emulated AWS and of its load balancer, and this machine's part of the stack's configuration."""
 
     aws_port: int
     endpoint_port: int
@@ -36,7 +34,7 @@ def save_record(state_dir: Path, record: StackRecord) -> None:
     temporary.replace(_file(state_dir))
 
 
-def forget_record(state_dir: Path) -> None:
+def delete_record(state_dir: Path) -> None:
     """Remove the record; none is no error."""
     _file(state_dir).unlink(missing_ok=True)
 

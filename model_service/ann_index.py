@@ -101,7 +101,7 @@ def load_library() -> Any:
         raise AnnIndexError(
             f"the approximate index needs the package faiss-cpu ({error}); build the image with "
             "`--build-arg EXTRAS=approximate`, elsewhere `pip install -r model_service/requirements-approximate.txt`; "
-            "APPROXIMATE_ABOVE=0 answers exactly"
+            "ANN_MIN_ITEMS=0 answers exactly"
         ) from None
 
 
@@ -111,7 +111,7 @@ def library_version() -> str:
 
 
 def _fix(folder: Path) -> str:
-    return f"`python -m model_service.build_index --artifact {folder}` builds it; APPROXIMATE_ABOVE=0 answers exactly"
+    return f"`python -m model_service.build_index --artifact {folder}` builds it; ANN_MIN_ITEMS=0 answers exactly"
 
 
 def _read_metadata(path: Path, fix: str) -> IndexMetadata:

@@ -27,10 +27,19 @@ from model_service.metadata import (
 from model_service.safetensors_mmap import map_tensors
 from model_service.weights import Weights
 
-__all__ = ["Artifact", "ArtifactError", "ArtifactLoader", "Weights", "load_artifact", "write_artifact"]
+__all__ = [
+    "Artifact",
+    "ArtifactError",
+    "ArtifactLoader",
+    "Weights",
+    "artifact_folder",
+    "load_artifact",
+    "write_artifact",
+]
 
 WEIGHTS_FILE = "model.safetensors"
 ITEMS_FILE = "items.jsonl"
+DEFAULT_FOLDER = Path(__file__).parent / "artifact"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +110,11 @@ def check_replaceable(folder: Path) -> None:
         raise ArtifactError(f"{folder} contains files but no artifact; give --out a new folder")
 
 
+def artifact_folder() -> Path:
+    """The folder that the environment variable ARTIFACT_DIR names; blank or absent: `artifact` in this package."""
+    return Path(os.environ.get("ARTIFACT_DIR", "").strip() or DEFAULT_FOLDER)
+
+
 def load_artifact(folder: Path | str) -> Artifact:
     """The artifact in `folder`, every checksum and shape verified, files memory-mapped.
 
@@ -127,7 +141,7 @@ class ArtifactLoader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._result: Artifact | Exception = ArtifactError(f"{folder} was not read")
-        self._thread = threading.Thread(target=self._load, name="artifact-loader")
+        self._thread = threading.Thread(target=self._load, name="artifact-loader", daemon=True)
         self._thread.start()
 
     def wait(self) -> Artifact:

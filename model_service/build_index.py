@@ -1,7 +1,7 @@
 """Build the approximate index of an artifact: `python -m model_service.build_index --artifact FOLDER --recall 0.99`.
 
 The index lies beside the model's files: an image takes it along, a new model removes it. The service uses it where
-APPROXIMATE_ABOVE is set to fewer items than the model has.
+ANN_MIN_ITEMS is at most the number of its items.
 """
 
 import argparse

@@ -46,7 +46,11 @@ PolicyPack(
     enforcement_level=EnforcementLevel.MANDATORY,
     policies=[
         *map(on_resources, RULES),
-        on_stack("no-public-tasks", "Tasks are reached through the load balancer alone.", reachable_tasks),
-        on_stack("no-open-buckets", "Every bucket is shut to the public.", open_buckets),
+        on_stack(
+            "no-public-tasks",
+            "Tasks accept traffic from security groups only, such as the load balancer's.",
+            reachable_tasks,
+        ),
+        on_stack("no-open-buckets", "Every bucket has a public access block.", open_buckets),
     ],
 )

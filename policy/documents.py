@@ -1,10 +1,10 @@
-"""IAM policy documents: what one allows too generously. Imports no Pulumi."""
+"""Checks of IAM policy documents. Imports no Pulumi."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-WITHOUT_RESOURCE: Final = frozenset(
+ACTIONS_WITHOUT_RESOURCE: Final = frozenset(
     {
         "ecr:GetAuthorizationToken",
         "ssmmessages:CreateControlChannel",
@@ -13,12 +13,12 @@ WITHOUT_RESOURCE: Final = frozenset(
         "ssmmessages:OpenDataChannel",
     }
 )
-"""Actions that know no resource, so that only "*" works. Source: "Service Authorization Reference", the tables of
+"""Actions without resource types, which work with "*" only. Source: "Service Authorization Reference", the tables of
 Amazon ECR and of Amazon Message Gateway Service (docs.aws.amazon.com)."""
 
 
-def too_generous(document: str) -> Iterator[str]:
-    """What is wrong with each statement that allows more than it names; a statement that denies may name all."""
+def overly_permissive(document: str) -> Iterator[str]:
+    """A message for each wildcard and negation in a document's Allow statements."""
     statements = json.loads(document).get("Statement", [])
     for statement in statements if isinstance(statements, list) else [statements]:
         if statement.get("Effect") == "Allow":
@@ -27,24 +27,24 @@ def too_generous(document: str) -> Iterator[str]:
 
 def _statement(statement: Mapping[str, Any]) -> Iterator[str]:
     name = statement.get("Sid") or "a statement without Sid"
-    for word in ("NotAction", "NotResource", "NotPrincipal"):
-        if word in statement:
-            yield f"{name} allows by {word}: everything that it forgets to name"
-    actions = _texts(statement.get("Action"))
+    for element in ("NotAction", "NotResource", "NotPrincipal"):
+        if element in statement:
+            yield f"{name} allows by {element}, thus everything that it does not name"
+    actions = _strings(statement.get("Action"))
     for action in actions:
         if "*" in action:
             yield f"{name} allows the actions {action}; name each action"
-    if "*" in _texts(statement.get("Resource")):
-        strays = sorted(set(actions) - WITHOUT_RESOURCE)
-        if strays:
-            yield f"{name} allows {', '.join(strays)} on every resource; name the resources"
+    if "*" in _strings(statement.get("Resource")):
+        broad = sorted(set(actions) - ACTIONS_WITHOUT_RESOURCE)
+        if broad:
+            yield f"{name} allows {', '.join(broad)} on every resource; name the resources"
     principal = statement.get("Principal")
-    everybody = principal == "*" or (isinstance(principal, Mapping) and "*" in _texts(principal.get("AWS")))
-    if everybody and not statement.get("Condition"):
-        yield f"{name} allows everybody in the world; name the accounts"
+    public = principal == "*" or (isinstance(principal, Mapping) and "*" in _strings(principal.get("AWS")))
+    if public and not statement.get("Condition"):
+        yield f"{name} allows every principal; name the accounts"
 
 
-def _texts(value: Any) -> list[str]:
+def _strings(value: Any) -> list[str]:
     if value is None:
         return []
     return [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]

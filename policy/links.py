@@ -1,4 +1,5 @@
-"""What only several resources together show: who may reach a task, and which bucket nobody shut. Imports no Pulumi."""
+"""Checks of several resources together: sources that reach tasks, buckets without a public access block. Imports no
+Pulumi."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -9,11 +10,14 @@ Typed = tuple[str, str, Mapping[str, Any]]
 SERVICE: Final = "aws:ecs/service:Service"
 INGRESS: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 BUCKET: Final = "aws:s3/bucket:Bucket"
-SHUT: Final = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+PUBLIC_ACCESS_BLOCK: Final = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 
 
 def reachable_tasks(resources: Sequence[Typed]) -> Iterator[str]:
-    """Rules that let anything but another security group reach a task; it may have a public address all the same."""
+    """Ingress rules of the tasks' security groups whose source is not a security group.
+
+    A task may have a public address; these rules decide who reaches it.
+    """
     groups = {
         group
         for type_, _, inputs in resources
@@ -27,8 +31,8 @@ def reachable_tasks(resources: Sequence[Typed]) -> Iterator[str]:
 
 
 def open_buckets(resources: Sequence[Typed]) -> Iterator[str]:
-    """Buckets without a block on public access."""
-    shut = {inputs.get("bucket") for type_, _, inputs in resources if type_ == SHUT}
+    """Buckets without a public access block."""
+    blocked = {inputs.get("bucket") for type_, _, inputs in resources if type_ == PUBLIC_ACCESS_BLOCK}
     for type_, name, inputs in resources:
-        if type_ == BUCKET and not {inputs.get("id"), inputs.get("bucket")} & shut:
+        if type_ == BUCKET and not {inputs.get("id"), inputs.get("bucket")} & blocked:
             yield f"{name} has no BucketPublicAccessBlock"

@@ -1,4 +1,4 @@
-"""The rules of the pack: which check on which type of resource, and whether breaking it stops a deployment."""
+"""The rules of the pack: a check per resource type, and whether a violation stops a deployment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,33 +6,33 @@ from typing import Final
 
 from checks import (
     Check,
-    careful_containers,
-    careful_registry,
-    described_group,
-    encrypted_disks,
-    encrypted_registry,
-    forgetful_log,
-    modern_tls,
-    named_grants,
-    named_trust,
-    no_broad_attachment,
-    open_port,
+    broad_attachment,
+    container_hardening,
+    deployment_rollback,
+    disk_encryption,
+    group_in_vpc,
+    immutable_scanned_registry,
+    inline_rules,
+    invalid_headers,
+    log_retention,
+    open_ingress,
+    owner_tags,
     plain_http,
-    read_only_containers,
-    rules_in_group,
-    safe_deployment,
-    shut_bucket,
-    strict_headers,
-    tagged,
-    tasks_with_tags,
+    policy_statements,
+    propagated_tags,
+    public_access_block,
+    read_only_root,
+    registry_encryption,
+    tls_policy,
+    trust_statements,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One rule: its name and reason for people, and what it looks for in each type of resource.
+    """One rule: its name, its description, and its check of each resource type.
 
-    mandatory: whether breaking it stops the deployment; otherwise it is told as advice.
+    mandatory: whether a violation stops the deployment; otherwise it is a warning.
     """
 
     name: str
@@ -63,90 +63,90 @@ TAGGED_TYPES: Final = (
 RULES: Final = (
     Rule(
         name="no-open-group",
-        description="The world reaches the load balancer's two ports and nothing else.",
+        description="Only ports 80 and 443 are open to every address.",
         checks={
-            "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": open_port,
-            "aws:ec2/securityGroup:SecurityGroup": rules_in_group,
+            "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": open_ingress,
+            "aws:ec2/securityGroup:SecurityGroup": inline_rules,
         },
     ),
     Rule(
         name="no-default-network",
-        description="A security group says which VPC it belongs to.",
-        checks={"aws:ec2/securityGroup:SecurityGroup": described_group},
+        description="A security group names its VPC.",
+        checks={"aws:ec2/securityGroup:SecurityGroup": group_in_vpc},
     ),
     Rule(
         name="encryption",
-        description="What is kept is encrypted, and what travels under a certificate is encrypted well.",
+        description="Repositories and disks are encrypted; HTTPS listeners require TLS 1.3 policies.",
         checks={
-            "aws:ecr/repository:Repository": encrypted_registry,
-            "aws:ec2/launchTemplate:LaunchTemplate": encrypted_disks,
-            "aws:lb/listener:Listener": modern_tls,
+            "aws:ecr/repository:Repository": registry_encryption,
+            "aws:ec2/launchTemplate:LaunchTemplate": disk_encryption,
+            "aws:lb/listener:Listener": tls_policy,
         },
     ),
     Rule(
         name="https",
-        description="People's requests are not readable on their way.",
+        description="Listeners use HTTPS, or redirect to it.",
         checks={"aws:lb/listener:Listener": plain_http},
         mandatory=False,
     ),
     Rule(
         name="strict-headers",
-        description="The load balancer drops what is no valid header.",
-        checks={"aws:lb/loadBalancer:LoadBalancer": strict_headers},
+        description="The load balancer drops invalid headers.",
+        checks={"aws:lb/loadBalancer:LoadBalancer": invalid_headers},
     ),
     Rule(
         name="log-retention",
-        description="Logs are forgotten after a time that somebody chose.",
-        checks={"aws:cloudwatch/logGroup:LogGroup": forgetful_log},
+        description="Log groups have a retention time.",
+        checks={"aws:cloudwatch/logGroup:LogGroup": log_retention},
     ),
     Rule(
         name="shut-buckets",
-        description="No bucket can be opened to the public.",
-        checks={"aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": shut_bucket},
+        description="Buckets block public access.",
+        checks={"aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": public_access_block},
     ),
     Rule(
         name="pinned-images",
         description="Containers run by digest, unprivileged, with a log.",
-        checks={"aws:ecs/taskDefinition:TaskDefinition": careful_containers},
+        checks={"aws:ecs/taskDefinition:TaskDefinition": container_hardening},
     ),
     Rule(
         name="read-only-images",
-        description="Containers cannot change what they are.",
-        checks={"aws:ecs/taskDefinition:TaskDefinition": read_only_containers},
+        description="Containers have a read-only root file system.",
+        checks={"aws:ecs/taskDefinition:TaskDefinition": read_only_root},
         mandatory=False,
     ),
     Rule(
         name="careful-registry",
-        description="Tags do not move, and what is pushed is scanned.",
-        checks={"aws:ecr/repository:Repository": careful_registry},
+        description="Repositories have immutable tags and scan on push.",
+        checks={"aws:ecr/repository:Repository": immutable_scanned_registry},
     ),
     Rule(
         name="safe-deployments",
-        description="A version that does not get healthy is rolled back, and the deployment fails.",
-        checks={"aws:ecs/service:Service": safe_deployment},
+        description="A version that does not become healthy is rolled back, and the deployment fails.",
+        checks={"aws:ecs/service:Service": deployment_rollback},
     ),
     Rule(
         name="tags",
-        description="Everything that costs money says which project and stack it belongs to.",
-        checks=dict.fromkeys(TAGGED_TYPES, tagged),
+        description="Resources have the tags project, stack and managed-by.",
+        checks=dict.fromkeys(TAGGED_TYPES, owner_tags),
     ),
     Rule(
         name="tagged-tasks",
         description="Tasks carry the tags of their service.",
-        checks={"aws:ecs/service:Service": tasks_with_tags},
+        checks={"aws:ecs/service:Service": propagated_tags},
     ),
     Rule(
         name="no-wildcards",
         description="Policies name the actions and resources that they allow.",
         checks={
-            "aws:ecr/repositoryPolicy:RepositoryPolicy": named_grants,
-            "aws:iam/policy:Policy": named_grants,
-            "aws:iam/role:Role": named_trust,
-            "aws:iam/rolePolicy:RolePolicy": named_grants,
-            "aws:iam/rolePolicyAttachment:RolePolicyAttachment": no_broad_attachment,
-            "aws:iam/userPolicyAttachment:UserPolicyAttachment": no_broad_attachment,
-            "aws:s3/bucketPolicy:BucketPolicy": named_grants,
-            "aws:sns/topicPolicy:TopicPolicy": named_grants,
+            "aws:ecr/repositoryPolicy:RepositoryPolicy": policy_statements,
+            "aws:iam/policy:Policy": policy_statements,
+            "aws:iam/role:Role": trust_statements,
+            "aws:iam/rolePolicy:RolePolicy": policy_statements,
+            "aws:iam/rolePolicyAttachment:RolePolicyAttachment": broad_attachment,
+            "aws:iam/userPolicyAttachment:UserPolicyAttachment": broad_attachment,
+            "aws:s3/bucketPolicy:BucketPolicy": policy_statements,
+            "aws:sns/topicPolicy:TopicPolicy": policy_statements,
         },
     ),
 )

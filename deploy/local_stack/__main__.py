@@ -1,20 +1,21 @@
-"""`python -m deploy.local_stack up|down|status`: what `make up`, `make down` and `make status` run."""
-
-from __future__ import annotations
+"""`python -m deploy.local_stack COMMAND`: the make targets up, down, status, example and example-down."""
 
 import argparse
 import sys
 
 import deploy
 from deploy.local_stack.down import down
-from deploy.local_stack.status import engine_alone, status
+from deploy.local_stack.example import example, example_down
+from deploy.local_stack.status import orphaned_engine_hint, status
 from deploy.local_stack.up import up
 from local.errors import LocalError
 from local.settings import STATE_DIR, load_settings
 
-COMMANDS = {"up": up, "down": down, "status": status}
+COMMANDS = {"up": up, "down": down, "status": status, "example": example, "example-down": example_down}
 INTERRUPTED = {
     "up": "`make up` goes on where it was; `make down` removes it all.",
+    "example": "`make example` goes on where it was; `make down` removes it all.",
+    "example-down": "`make example-down` goes on where it was.",
     "down": "`make down` goes on where it was.",
     "status": "Nothing was changed.",
 }
@@ -29,7 +30,7 @@ def main() -> int:
         COMMANDS[command](load_settings())
     except (LocalError, deploy.DeployError) as error:
         print(f"\nerror: {error}", file=sys.stderr)
-        if command == "up" and (hint := engine_alone(STATE_DIR)):
+        if command == "up" and (hint := orphaned_engine_hint(STATE_DIR)):
             print(hint, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

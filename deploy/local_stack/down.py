@@ -1,17 +1,17 @@
-"""`make down`: everything that `make up` made goes, and nothing else."""
-
-from __future__ import annotations
+"""`make down`: removes everything that `make up` and `make example` created, and nothing else."""
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import docker
 from docker.errors import DockerException
 
 import deploy
+from deploy.local_stack import example
 from local import docker_engine, emulated_aws
 from local.base_image import remove_base_images
-from local.console import say, step
+from local.console import echo, step
 from local.errors import LocalError
 from local.settings import PROJECT_DIR, LocalSettings
 from local.stack_record import load_record
@@ -25,9 +25,10 @@ def down(settings: LocalSettings) -> None:
     """
     runs = emulated_aws.daemon(settings.state_dir).running() is not None
     started = runs or load_record(settings.state_dir) is not None
-    in_order = _destroy() if runs else True
+    projects = [example.EXAMPLE_DIR] if example.is_deployed() else []
+    destroyed = [_destroy(project) for project in [*projects, PROJECT_DIR]] if runs else []
     with step("Emulated AWS") as now:
-        now.note("stopped" if emulated_aws.stop_emulator(settings) else "did not run")
+        now.set_outcome("stopped" if emulated_aws.stop_emulator(settings) else "did not run")
     if started:
         _remove_from_docker(settings)
     engine = docker_engine.daemon(settings.state_dir)
@@ -35,25 +36,26 @@ def down(settings: LocalSettings) -> None:
         with step("Docker engine that `make up` started") as now:
             subprocess.run([docker_engine.buildkit_cli(), "builder", "prune", "-af"], check=False, capture_output=True)
             engine.stop()
-            now.note("stopped")
+            now.set_outcome("stopped")
+    example.remove_state()
     for folder in (settings.state_dir, PROJECT_DIR / ".build"):
         shutil.rmtree(folder, ignore_errors=True)
-    if not in_order:
+    if not all(destroyed):
         raise LocalError(
             "The stack was not destroyed resource by resource; the reason is above. The emulated AWS that held it was "
             "stopped, and its containers, images and state were removed."
         )
-    say("Nothing of the local stack is left. The trained model stays; `make clean` removes it.")
+    echo("Nothing of the local stack is left. The trained model stays; `make clean` removes it.")
 
 
-def _destroy() -> bool:
-    """Whether every resource of the stack could be deleted; what could not be goes with the emulated AWS."""
-    with step("Destroying the stack `local`") as now:
+def _destroy(project_dir: Path) -> bool:
+    """Whether every resource of the stack could be deleted; the others go with the emulated AWS."""
+    with step(f"Destroying the stack `local`{'' if project_dir == PROJECT_DIR else ' of the example'}") as now:
         try:
-            now.note(deploy.destroy("local").summary())
+            now.set_outcome(deploy.destroy("local", project_dir=project_dir).summary())
         except deploy.DeployError as error:
-            now.give_up(str(error))
-    return not now.given_up
+            now.fail(str(error))
+    return not now.failed
 
 
 def _remove_from_docker(settings: LocalSettings) -> None:
@@ -64,13 +66,13 @@ def _remove_from_docker(settings: LocalSettings) -> None:
             raise LocalError(
                 f"The Docker engine did not remove what it may hold of the stack, containers of tasks and the images "
                 f"{settings.registry_host}/… and recommender-base: {error}\n"
-                "Start it again or mend that, then `make down` goes on."
+                "Start it again or fix that, then `make down` goes on."
             ) from error
-        now.note(f"{containers} leftover containers and {images} image names removed")
+        now.set_outcome(f"{containers} leftover containers and {images} image names removed")
 
 
 def _remove(client: docker.DockerClient, settings: LocalSettings) -> tuple[int, int]:
-    """Remove tasks' containers and images, and tell how many containers and image names there were."""
+    """Remove tasks' containers and images; returns the numbers of containers and image names."""
     containers = emulated_aws.remove_task_containers(client, settings)
     images = emulated_aws.remove_pushed_images(client, settings)
     remove_base_images(client)

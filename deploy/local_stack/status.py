@@ -1,6 +1,4 @@
-"""`make status`: what runs, and how it is."""
-
-from __future__ import annotations
+"""`make status`: the state of the stack `local`."""
 
 from collections.abc import Callable
 from functools import cache
@@ -12,73 +10,73 @@ from docker.errors import DockerException
 
 import deploy
 from local import docker_engine, emulated_aws
-from local.console import say
+from local.console import echo
 from local.engine.aws import client
 from local.errors import LocalError
 from local.settings import REGION, LocalSettings
 from local.stack_record import load_record
 
 VERSION_VARIABLE = "MODEL_VERSION"
-"""By which the program tells a task the version of its model."""
+"""The environment variable of a task with the version of its model."""
 
 
 def status(settings: LocalSettings) -> None:
     """Print the endpoint, the service's counts, its tasks with their models, and its latest events.
 
-    Of a stack that is down, print what is left of it. Raises `LocalError` when the emulated AWS cannot be asked.
+    Of a stack that is down, print what remains of it. Raises `LocalError` when the emulated AWS cannot be queried.
     """
     if not emulated_aws.daemon(settings.state_dir).running():
         for line in _left(settings):
-            say(line)
+            echo(line)
         return
     outputs = deploy.outputs("local")
     if not outputs:
-        say("The emulated AWS runs, and nothing is deployed on it. `make up` deploys.")
+        echo("The emulated AWS runs, and nothing is deployed on it. `make up` deploys.")
         return
-    if not emulated_aws.answers(settings.aws_url):
-        raise LocalError(_mute(settings, f"it does not answer on {settings.aws_url}"))
+    if not emulated_aws.is_reachable(settings.aws_url):
+        raise LocalError(_format_unreachable(settings, f"it does not answer on {settings.aws_url}"))
     try:
         lines = _service(client("ecs", endpoint_url=settings.aws_url, region=REGION), outputs)
     except (BotoCoreError, ClientError) as error:
-        raise LocalError(_mute(settings, str(error))) from error
-    say(f"Endpoint: {outputs['url']}")
+        raise LocalError(_format_unreachable(settings, str(error))) from error
+    echo(f"Endpoint: {outputs['url']}")
     for line in lines:
-        say(line)
+        echo(line)
 
 
-def _mute(settings: LocalSettings, reason: str) -> str:
+def _format_unreachable(settings: LocalSettings, reason: str) -> str:
     log = emulated_aws.daemon(settings.state_dir).log
     return (
-        f"The emulated AWS runs, and could not be asked: {reason}. Its log is {log}. "
+        f"The emulated AWS runs, but does not answer: {reason}. Its log is {log}. "
         "Try again, or `make down`, then `make up`."
     )
 
 
 def _left(settings: LocalSettings) -> list[str]:
-    """What is still there of a stack that is down, and what to do about it."""
+    """What remains of a stack that is down, and how to remove it."""
     lines = ["The local stack is down. `make up` brings it up."]
     if load_record(settings.state_dir) is not None:
         still = _containers(settings) or "its images and state are left"
         lines.append(f"It ended without `make down`: {still}. `make up` starts anew, `make down` removes all of it.")
-    hint = engine_alone(settings.state_dir)
+    hint = orphaned_engine_hint(settings.state_dir)
     return [*lines, hint] if hint else lines
 
 
-def engine_alone(state_dir: Path) -> str:
-    """What to do about the Docker engine that `make up` started when nothing else runs; empty when it does not."""
+def orphaned_engine_hint(state_dir: Path) -> str:
+    """A hint on stopping the Docker engine that `make up` started, when nothing else runs; else empty."""
     runs = docker_engine.daemon(state_dir).running() and not emulated_aws.daemon(state_dir).running()
     return "The Docker engine that `make up` started still runs; `make down` stops it." if runs else ""
 
 
 def _containers(settings: LocalSettings) -> str:
-    """How many containers of tasks still run, and how many are only left; empty when there are none to be found."""
+    """The numbers of running and of stopped containers of tasks; empty when none are found."""
     try:
         states = [one.status for one in emulated_aws.task_containers(docker_engine.connect(), settings)]
     except (LocalError, DockerException):
         return ""
     run = states.count("running")
-    told = {"still running": run, "stopped": len(states) - run}
-    found = [f"{count} {what}" for what, count in told.items() if count]
+    numbers = {"still running": run, "stopped": len(states) - run}
+    found = [f"{count} {what}" for what, count in numbers.items() if count]
     return f"containers of its tasks are left ({', '.join(found)})" if found else ""
 
 
@@ -87,7 +85,7 @@ def _service(ecs: Any, outputs: dict[str, Any]) -> list[str]:
     found = ecs.describe_services(cluster=cluster, services=[name])["services"]
     if not found:
         return [f"Service:  {name} is gone. `make up` makes it again."]
-    lines = [f"Service:  {name}: {counts(found[0])}"]
+    lines = [f"Service:  {name}: {format_task_counts(found[0])}"]
     version = _versions(ecs)
     arns = ecs.list_tasks(cluster=cluster, serviceName=name)["taskArns"]
     for task in ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []:
@@ -97,12 +95,12 @@ def _service(ecs: Any, outputs: dict[str, Any]) -> list[str]:
     return [*lines, *(f"  event {event['createdAt']:%H:%M:%S}  {event['message']}" for event in found[0]["events"][:5])]
 
 
-def counts(service: dict[str, Any]) -> str:
-    """How many of the wanted tasks run, and during a replacement how many are new and how many leave."""
+def format_task_counts(service: dict[str, Any]) -> str:
+    """The number of running tasks of those desired; during a replacement, of new and of leaving ones."""
     new = sum(one["runningCount"] for one in service["deployments"] if one["status"] == "PRIMARY")
     leaving = sum(one["runningCount"] for one in service["deployments"] if one["status"] != "PRIMARY")
     if leaving:
-        return f"{new} new and {leaving} leaving tasks run, {service['desiredCount']} wanted"
+        return f"{new} new and {leaving} leaving tasks run, {service['desiredCount']} desired"
     return f"{new} of {service['desiredCount']} tasks run"
 
 

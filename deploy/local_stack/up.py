@@ -1,6 +1,4 @@
-"""`make up`: from whatever is there to ten recommendations through the load balancer."""
-
-from __future__ import annotations
+"""`make up`: brings up the stack `local`, up to ten recommendations through the load balancer."""
 
 import json
 import os
@@ -17,7 +15,7 @@ import yaml
 import deploy
 from local import emulated_aws
 from local.base_image import ensure_base_image
-from local.console import Step, say, step
+from local.console import Step, echo, step
 from local.docker_engine import ensure_docker
 from local.errors import LocalError
 from local.settings import DEFAULT_PORTS, PROJECT_DIR, LocalSettings, load_settings
@@ -25,12 +23,12 @@ from local.stack_record import StackRecord, save_record
 from model_service.metadata import ArtifactError, read_model_version
 
 ARTIFACT_DIR = PROJECT_DIR / "model_service" / "artifact"
-SHOWN_USER = 20
+SAMPLE_USER = 20
 SYSTEM_CA = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def prepare(settings: LocalSettings | None = None) -> dict[str, Any]:
-    """Bring up what the stack `local` needs: Docker engine, emulated AWS, base image; what is there is left alone.
+    """Start what the stack `local` needs and does not find: Docker engine, emulated AWS, base image.
 
     Returns what this machine adds to the stack's configuration. `deploy` uses it for the stack `local` from then on,
     under the `config` of a call. Raises `LocalError` with what is in the way.
@@ -42,31 +40,31 @@ def prepare(settings: LocalSettings | None = None) -> dict[str, Any]:
         emulated_aws.ensure_emulator(settings, now)
     with step("Base image") as now:
         base_image = ensure_base_image(docker, now)
-    config = stack_config(settings, base_image)
+    config = machine_config(settings, base_image)
     ports = {"aws_port": settings.aws_port, "endpoint_port": settings.endpoint_port}
     save_record(settings.state_dir, StackRecord(**ports, config=config))
     return config
 
 
 def up(settings: LocalSettings) -> None:
-    """Do every step that is not done yet; raises `LocalError` or `DeployError` with what stopped it."""
+    """Deploy the stack `local`, without the steps already done; raises `LocalError` or `DeployError`."""
     config = prepare(settings)
     with step("Trained model") as now:
         ensure_model(now)
-    say(f"• Deploying the stack `local` ({deploy.engine_name('local')})")
+    echo(f"• Deploying the stack `local` ({deploy.engine_name('local')})")
     with step("Deployment") as now:
         result = deploy.up("local", config=config)
-        now.note(result.summary())
+        now.set_outcome(result.summary())
     with step("First answer") as now:
-        uid, answer = first_answer(settings.endpoint_url)
-        now.note(f"{len(answer['response'])} recommendations through the load balancer")
-    show_outcome(result.outputs, uid, answer)
+        uid, answer = first_recommendations(settings.endpoint_url)
+        now.set_outcome(f"{len(answer['response'])} recommendations through the load balancer")
+    print_summary(result.outputs, uid, answer)
 
 
-def stack_config(settings: LocalSettings, base_image: str) -> dict[str, Any]:
-    """What this machine adds to `Pulumi.local.yaml`: base image, CA bundle, and ports that are not the usual."""
+def machine_config(settings: LocalSettings, base_image: str) -> dict[str, Any]:
+    """This machine's additions to `Pulumi.local.yaml`: base image, CA bundle, ports other than the defaults."""
     config: dict[str, Any] = {"baseImage": base_image}
-    bundle = ca_bundle()
+    bundle = find_ca_bundle()
     if bundle is not None:
         config["caBundle"] = str(bundle)
     if (settings.aws_port, settings.endpoint_port) != (DEFAULT_PORTS["AWS_PORT"], DEFAULT_PORTS["ENDPOINT_PORT"]):
@@ -82,8 +80,8 @@ def _endpoints(aws_url: str) -> list[dict[str, str]]:
     return [dict.fromkeys(services, aws_url) for services in own["aws:endpoints"]]
 
 
-def ca_bundle() -> Path | None:
-    """The machine's CA bundle when its owner added to it or names one: the image build then needs it too."""
+def find_ca_bundle() -> Path | None:
+    """The CA bundle that the image build needs: one named in the environment, or the system's with additions."""
     for key in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT"):
         named = os.environ.get(key)
         if named and Path(named).is_file():
@@ -93,33 +91,33 @@ def ca_bundle() -> Path | None:
 
 
 def ensure_model(now: Step) -> None:
-    """Train the default model unless an artifact is there and whole; a broken one is an error, never overwritten."""
+    """Train the default model unless there is a valid artifact; a broken one is an error, and not overwritten."""
     if not ARTIFACT_DIR.exists():
         training = [sys.executable, "-m", "model_service.training"]
         if subprocess.run(training, cwd=PROJECT_DIR, check=False).returncode:
             raise LocalError("Training failed; its message is above. `make train` runs it alone.")
-        now.note("trained")
+        now.set_outcome("trained")
     try:
         version = read_model_version(ARTIFACT_DIR)
     except ArtifactError as error:
         raise LocalError(f"{error}\nThe folder was left as it is.") from error
-    now.note(f"{now.outcome if now.outcome == 'trained' else 'there already'}, version {version}")
+    now.set_outcome(f"{now.outcome if now.outcome == 'trained' else 'there already'}, version {version}")
 
 
-def first_answer(url: str) -> tuple[int, dict[str, Any]]:
-    """The ten best films for user 20, or for the model's first user where it does not know that one; and for whom."""
-    answer = ask(url, f"/?uid={SHOWN_USER}")
+def first_recommendations(url: str) -> tuple[int, dict[str, Any]]:
+    """A user and the ten best films for them: user 20, or the model's first user where that one is unknown."""
+    answer = fetch(url, f"/?uid={SAMPLE_USER}")
     if not answer.get("cold_start"):
-        return SHOWN_USER, answer
+        return SAMPLE_USER, answer
     try:
-        uid = int(ask(url, "/users?n=1", seconds=0.0)["users"][0])
-    except (LocalError, LookupError, ValueError):  # an image of somebody else need not tell its users
-        return SHOWN_USER, answer
-    return uid, ask(url, f"/?uid={uid}")
+        uid = int(fetch(url, "/users?n=1", seconds=0.0)["users"][0])
+    except (LocalError, LookupError, ValueError):  # another image need not have the route /users
+        return SAMPLE_USER, answer
+    return uid, fetch(url, f"/?uid={uid}")
 
 
-def ask(url: str, path: str, *, seconds: float = 30.0) -> dict[str, Any]:
-    """Ask the endpoint, waiting up to `seconds` for it to answer; raises `LocalError` when it does not."""
+def fetch(url: str, path: str, *, seconds: float = 30.0) -> dict[str, Any]:
+    """The JSON object at a path of the endpoint, retried for up to `seconds`; raises `LocalError` without one."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -131,16 +129,16 @@ def ask(url: str, path: str, *, seconds: float = 30.0) -> dict[str, Any]:
             time.sleep(0.5)
 
 
-def show_outcome(outputs: dict[str, Any], uid: int, answer: dict[str, Any]) -> None:
-    """The URL, what runs behind it, and the recommendations."""
-    say("")
-    say(f"Endpoint: {outputs['url']}")
-    say(f"Model:    {outputs['modelVersion']}")
-    say(f"Image:    {outputs['imageDigest']}")
-    say("")
+def print_summary(outputs: dict[str, Any], uid: int, answer: dict[str, Any]) -> None:
+    """Print the URL, model, image and recommendations."""
+    echo("")
+    echo(f"Endpoint: {outputs['url']}")
+    echo(f"Model:    {outputs['modelVersion']}")
+    echo(f"Image:    {outputs['imageDigest']}")
+    echo("")
     what = f"The ten best films that user {uid} has not rated"
     if answer.get("cold_start"):
         what = f"Ten popular films for user {uid} ({answer.get('reason', 'who is not in the data')})"
-    say(f"{what}, from {outputs['url']}/?uid={uid}")
+    echo(f"{what}, from {outputs['url']}/?uid={uid}")
     for place, (title, score) in enumerate(answer["response"], start=1):
-        say(f"{place:4}. {score:5.2f}  {title}")
+        echo(f"{place:4}. {score:5.2f}  {title}")

@@ -18,7 +18,7 @@ class SettingError(ValueError):
 
     def __init__(self, problem: str, *fixes: Fix, key: str = "") -> None:
         """problem: continues "KEY …". A fix of the key "" is one of the validated field."""
-        super().__init__(problem)
+        super().__init__(f"{key} {problem}" if key else problem)
         self.problem, self.fixes, self.key = problem, fixes, key
 
 

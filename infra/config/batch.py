@@ -1,7 +1,7 @@
 """Settings of batch jobs: runs of the image with another command."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -18,7 +18,7 @@ _Prefixes = Annotated[
 class BatchJob(ScheduleModel):
     """One batch job, on Fargate.
 
-    command: the program and its arguments, passed unchanged. schedule: None: started manually only.
+    command: the program and its arguments, passed unchanged. schedule: empty: started manually only.
     s3_read, s3_write: s3://bucket/prefix that it may read, and may write. cpu, memory_mib: a Fargate size.
     """
 
@@ -33,7 +33,7 @@ class BatchJob(ScheduleModel):
         tuple[str, ...],
         Field(min_length=1, json_schema_extra={"allowed": "the program and its arguments, a list of texts"}),
     ]
-    schedule: Annotated[Schedule | None, Field(json_schema_extra={"allowed": SCHEDULES})] = None
+    schedule: Annotated[Schedule | Literal[""], Field(json_schema_extra={"allowed": f"{SCHEDULES}, or nothing"})] = ""
     timezone: Timezone = "UTC"
     s3_read: _Prefixes = ()
     s3_write: _Prefixes = ()
@@ -56,7 +56,7 @@ class BatchSettings(Settings):
         tuple[BatchJob, ...],
         AfterValidator(check_distinct_names),
         Field(
-            alias="tasks",
+            alias="batchJobs",
             description="Batch jobs of the image, each as JSON: "
             '{"name", "command", "schedule", "timezone", "s3Read", "s3Write", "cpu", "memoryMib"}',
         ),

@@ -77,7 +77,6 @@ class EndpointSettings(Settings):
         Field(
             ge=0,
             le=WAF_RATE[1],
-            alias="firewallRate",
             description="Requests per address in five minutes, behind AWS's managed rules (WAF); 0: no WAF",
         ),
     ] = 0

@@ -29,6 +29,21 @@ FIELDS: Final[Mapping[str, FieldInfo]] = {
 """Every setting by its configuration key."""
 
 
+RENAMED: Final[Mapping[str, str]] = {
+    "approximateAbove": "annMinItems",
+    "containerStartSeconds": "healthCheckStartPeriodSeconds",
+    "execCommand": "enableExecuteCommand",
+    "firewallRate": "wafRateLimit",
+    "keepImages": "imageRetentionCount",
+    "latencyAlarmMilliseconds": "latencyP95AlarmMs",
+    "pusherPolicy": "createPushPolicy",
+    "scheduledFloors": "scheduledMinimums",
+    "tasks": "batchJobs",
+    "watching": "monitoring",
+}
+"""Former keys and their present names (CHANGELOG.md)."""
+
+
 def load_settings() -> StackSettings:
     """Read and check the configuration; raises `ConfigError` with everything in it that cannot be deployed."""
     project, stack = pulumi.get_project(), pulumi.get_stack()
@@ -79,9 +94,21 @@ def _project_config(project: str) -> dict[str, str]:
 
 def _unknown_keys(texts: Mapping[str, str]) -> Iterator[ConfigError]:
     for key in sorted(set(texts) - set(FIELDS)):
+        if new := RENAMED.get(key):
+            yield ConfigError(key=key, problem=f"is now {new}", fixes=[_rename(key, new, texts[key])])
+            continue
         close = get_close_matches(key, FIELDS, n=1)
         hint = f'did you mean "{close[0]}"?' if close else f"known: {', '.join(sorted(FIELDS))}"
         yield ConfigError(key=key, problem=f"is no setting; {hint}", fixes=[Remove(key)])
+
+
+def _rename(old: str, new: str, text: str) -> str:
+    """The commands that move a value to its new key; lists are edited in the stack's file."""
+    if text.startswith("["):
+        return f"rename {old} to {new} in the stack's file"
+    if old == "approximateAbove" and text.isdigit() and int(text):
+        text = str(int(text) + 1)  # it named the largest catalogue that is ranked exactly
+    return f"pulumi config set {new} {text} && pulumi config rm {old}"
 
 
 def _parse(key: str, text: str) -> Any:

@@ -12,12 +12,12 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 class ModelSettings(Settings):
     """Model service: variables of its container."""
 
-    approximate_above: Annotated[
+    ann_min_items: Annotated[
         int,
         Field(
             ge=0,
             le=1_000_000_000,
-            description="Catalogues of more items than this use the approximate index; 0: exact ranking",
+            description="Minimum number of items for the approximate (ANN) index; 0: exact ranking",
         ),
     ] = 0
     log_level: Annotated[LogLevel, Field(description="Log level: DEBUG, INFO, WARNING or ERROR")] = "INFO"

@@ -31,7 +31,6 @@ class RegistrySettings(Settings):
         Field(
             ge=3,
             le=1000,
-            alias="keepImages",
             description="Number of newest images to retain in the registry: the depth of a rollback",
         ),
     ] = 20
@@ -50,5 +49,5 @@ class RegistrySettings(Settings):
     ] = ()
     create_push_policy: Annotated[
         bool,
-        Field(alias="pusherPolicy", description="Create an IAM policy that lets a CI role push to this registry only"),
+        Field(description="Create an IAM policy that lets a CI role push to this registry only"),
     ] = False

@@ -37,12 +37,12 @@ class WorkingHours:
 class ScheduledMinimum(ScheduleModel):
     """A minimum number of tasks from a moment on."""
 
-    EXAMPLE: ClassVar[Mapping[str, Any]] = {"name": "morning", "schedule": "cron(0 7 ? * MON-FRI *)", "fewest": 4}
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {"name": "morning", "schedule": "cron(0 7 ? * MON-FRI *)", "minCount": 4}
 
     name: Name
     schedule: Schedule
     timezone: Timezone = "UTC"
-    min_count: Annotated[int, Field(ge=0, le=1000, alias="fewest", strict=True)]
+    min_count: Annotated[int, Field(ge=0, le=1000, strict=True)]
 
 
 def _check_variable_names(variables: Mapping[str, str]) -> Mapping[str, str]:
@@ -97,9 +97,8 @@ class ServiceSettings(Settings):
         tuple[ScheduledMinimum, ...],
         AfterValidator(check_distinct_names),
         Field(
-            alias="scheduledFloors",
             description="Minimum number of tasks from a moment on, each as JSON: "
-            '{"name", "schedule", "fewest", "timezone"}',
+            '{"name", "schedule", "minCount", "timezone"}',
         ),
     ] = ()
     working_hours: Annotated[
@@ -135,7 +134,7 @@ class ServiceSettings(Settings):
             "above the model's load time",
         ),
     ] = 60
-    container_start_seconds: Annotated[
+    health_check_start_period_seconds: Annotated[
         int,
         Field(ge=0, le=300, description="Time in which a new container may fail its own health check, seconds"),
     ] = 30
@@ -156,7 +155,6 @@ class ServiceSettings(Settings):
     enable_execute_command: Annotated[
         bool,
         Field(
-            alias="execCommand",
             description="Let operators run commands in a task (ECS Exec); its root file system becomes writable",
         ),
     ] = False

@@ -26,8 +26,8 @@ def read_model(folder: Path, image: ImageSettings, model: ModelSettings) -> Mode
 
     Raises `ProgramError` when the artifact is missing or changed, or lacks an approximate index that it would need.
     """
-    above = model.approximate_above
-    environment = {"APPROXIMATE_ABOVE": str(above)} if above else {}
+    ann_min_items = model.ann_min_items
+    environment = {"ANN_MIN_ITEMS": str(ann_min_items)} if ann_min_items else {}
     if image.uri:
         version = image.model_version or parse_image_uri(image.uri).model_version
         return ModelArtifact(
@@ -36,9 +36,9 @@ def read_model(folder: Path, image: ImageSettings, model: ModelSettings) -> Mode
             environment={**({"MODEL_VERSION": version} if version else {}), **environment},
         )
     version = _read_version(folder)
-    if above:
-        _check_index(folder, above)
-    build_args = {"MODEL_VERSION": version, **({"EXTRAS": "approximate"} if above else {})}
+    if ann_min_items:
+        _check_index(folder, ann_min_items)
+    build_args = {"MODEL_VERSION": version, **({"EXTRAS": "approximate"} if ann_min_items else {})}
     return ModelArtifact(version=version, build_args=build_args, environment={"MODEL_VERSION": version, **environment})
 
 
@@ -52,15 +52,15 @@ def _read_version(folder: Path) -> str:
         ) from None
 
 
-def _check_index(folder: Path, above: int) -> None:
+def _check_index(folder: Path, ann_min_items: int) -> None:
     metadata = read_metadata(folder)
-    if int(metadata.data["items"]) <= above:
+    if int(metadata.data["items"]) < ann_min_items:
         return
     try:
         read_index_metadata(folder, model_version=metadata.model_version)
     except AnnIndexError as error:
         raise ProgramError(
-            f"approximateAbove is {above} and the model has {metadata.data['items']} films, but "
+            f"annMinItems is {ann_min_items} and the model has {metadata.data['items']} films, but "
             f"{str(error).partition('; ')[0]}\n"
-            "To fix it: .venv/bin/python -m model_service.build_index (or pulumi config rm approximateAbove)"
+            "To fix it: .venv/bin/python -m model_service.build_index (or pulumi config rm annMinItems)"
         ) from None

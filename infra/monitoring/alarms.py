@@ -119,7 +119,7 @@ def model_alarms(*, model: Dimensions) -> Sequence[Alarm]:
         Alarm(
             role="empty-answers",
             description=f"More than {EMPTY_PERCENT:g} % of the answers recommend nothing",
-            metrics={"requests": _model_metric("Requests", model), "empty": _model_metric("EmptyAnswers", model)},
+            metrics={"requests": _model_metric("Requests", model), "empty": _model_metric("EmptyResponses", model)},
             expression=f"IF(requests >= {MIN_REQUESTS}, 100 * empty / requests, 0)",
             comparison="GreaterThanThreshold",
             threshold=EMPTY_PERCENT,

@@ -169,7 +169,7 @@ def _task_args(args: FargateServiceArgs) -> TaskArgs:
             region=region,
             port=args.container_port,
             health_command=args.health_command,
-            start_seconds=args.container_start_seconds,
+            start_seconds=args.health_check_start_period_seconds,
             enable_execute_command=args.enable_execute_command,
         ),
         repository_arns=args.repository_arns,

@@ -1,6 +1,4 @@
-"""`python -m local.emulator`: the emulated AWS on one port, its load balancer on another, both on loopback only."""
-
-from __future__ import annotations
+"""`python -m local.emulator`: the emulated AWS on one port, the recommender's load balancer on another, on loopback."""
 
 import argparse
 import asyncio
@@ -17,7 +15,7 @@ from ministack.core.responses import request_scope
 from ministack.services import alb
 
 from local.emulator.target_health import TargetHealth
-from local.settings import ACCOUNT_ID, HOST, REGION
+from local.settings import ACCOUNT_ID, HOST, PROJECT, REGION
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -25,9 +23,10 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 def with_load_balancer(endpoint_port: int) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """An ASGI app that hands requests on `endpoint_port` to the load balancer and all others to the AWS APIs.
+    """An ASGI app: requests on `endpoint_port` go to the recommender's load balancer, all others to the AWS APIs.
 
-    MiniStack answers as a balancer under `/_alb/<name>/`, or under a host name that few resolvers know.
+    MiniStack serves every load balancer under `/_alb/<name>/`. The recommender's is the one with the tag of its
+    project: others may be deployed beside it.
     """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,15 +35,23 @@ def with_load_balancer(endpoint_port: int) -> Callable[[Scope, Receive, Send], A
             await aws(scope, receive, send)
             return
         with request_scope(ACCOUNT_ID, REGION):
-            names = [balancer["LoadBalancerName"] for balancer in alb._lbs.values()]
-        if not names:
+            name = _recommender_load_balancer()
+        if name is None:
             await _unavailable(send)
             return
-        prefix = f"/_alb/{names[0]}"
+        prefix = f"/_alb/{name}"
         raw = prefix.encode() + scope.get("raw_path", scope["path"].encode())
         await aws({**scope, "path": prefix + scope["path"], "raw_path": raw}, receive, send)
 
     return app
+
+
+def _recommender_load_balancer() -> str | None:
+    """The name of the load balancer that is tagged with the project `recommender`."""
+    for arn, load_balancer in list(alb._lbs.items()):
+        if {"Key": "project", "Value": PROJECT} in alb._tags.get(arn, []):
+            return str(load_balancer["LoadBalancerName"])
+    return None
 
 
 async def _unavailable(send: Send) -> None:

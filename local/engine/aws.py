@@ -1,6 +1,4 @@
-"""Clients for the emulated AWS APIs, and what the handlers share."""
-
-from __future__ import annotations
+"""Clients of the emulated AWS APIs, and helpers of the handlers."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -15,7 +13,7 @@ from botocore.exceptions import ClientError
 
 @dataclass(frozen=True, kw_only=True)
 class Aws:
-    """Where the emulated AWS is, and how images are built and pushed to it."""
+    """Access to the emulated AWS: its APIs, its registry, and the docker client that pushes to it."""
 
     endpoint_url: str
     region: str
@@ -25,14 +23,14 @@ class Aws:
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def client(self, service: str) -> Any:
-        """A boto3 client of a service, made once."""
+        """A boto3 client of a service, created once."""
         if service not in self._clients:
             self._clients[service] = client(service, endpoint_url=self.endpoint_url, region=self.region)
         return self._clients[service]
 
 
 def client(service: str, *, endpoint_url: str, region: str) -> Any:
-    """A boto3 client of a service of the emulated AWS, which takes any credentials."""
+    """A boto3 client of a service of the emulated AWS, which accepts any credentials."""
     session: Any = boto3.session.Session()
     return session.client(
         service,
@@ -45,40 +43,35 @@ def client(service: str, *, endpoint_url: str, region: str) -> Any:
 
 
 def auto_name(name: str, *, generation: int) -> str:
-    """The physical name that Pulumi would give: the logical one and seven hex digits; a replacement's differ."""
+    """A physical name as Pulumi's auto-naming makes it: the logical name and seven hex digits, by generation."""
     digest = hashlib.sha256(f"{name}/{generation}".encode()).hexdigest()[:7]
     return f"{name}-{digest}"
 
 
-def missing(error: ClientError) -> bool:
-    """Whether an API error says that the thing asked for is not there."""
+def is_not_found(error: ClientError) -> bool:
+    """Whether an API error reports a missing resource."""
     code = error.response["Error"]["Code"]
     return "NotFound" in code or "NoSuchEntity" in code or code.endswith("MissingException")
 
 
-def exists(ask: Callable[[], Any]) -> bool:
+def exists(describe: Callable[[], Any]) -> bool:
     """Whether a describe call finds something: False for a not-found error or an empty answer."""
     try:
-        return bool(ask())
+        return bool(describe())
     except ClientError as error:
-        if missing(error):
+        if is_not_found(error):
             return False
         raise
 
 
-def unless_missing(call: Callable[..., Any], **arguments: Any) -> None:
-    """Call what deletes something; that it is gone already is no error."""
+def ignore_not_found(call: Callable[..., Any], **arguments: Any) -> None:
+    """Call a deletion; a missing resource is no error."""
     exists(lambda: call(**arguments))
 
 
 def tag_list(tags: dict[str, str] | None, *, key: str = "Key", value: str = "Value") -> list[dict[str, str]]:
     """Tags as most AWS APIs take them."""
     return [{key: name, value: text} for name, text in sorted((tags or {}).items())]
-
-
-def present(values: dict[str, Any]) -> dict[str, Any]:
-    """The entries that were given, without those that are None."""
-    return {key: value for key, value in values.items() if value is not None}
 
 
 def attribute_list(inputs: dict[str, Any], names: dict[str, str]) -> list[dict[str, str]]:

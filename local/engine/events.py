@@ -1,6 +1,4 @@
-"""What the engine tells while it works: JSON lines on standard output, for whoever started it to show."""
-
-from __future__ import annotations
+"""Events of the engine: JSON lines on standard output, for the process that started it."""
 
 import json
 import threading
@@ -15,7 +13,7 @@ class Events:
         self._lock = threading.Lock()
 
     def resource(self, operation: str, *, type_: str, name: str, seconds: float | None = None) -> None:
-        """A resource was made, changed, left alone or removed; without `seconds`, work on it begins."""
+        """A resource was created, changed, left or deleted; without `seconds`, the operation begins."""
         self._write(kind="resource", operation=operation, type=type_, name=name, seconds=seconds)
 
     def log(self, message: str) -> None:

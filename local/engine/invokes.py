@@ -1,6 +1,4 @@
-"""The provider functions that the program calls, answered by the emulated AWS."""
-
-from __future__ import annotations
+"""Provider functions, implemented with the emulated AWS."""
 
 import base64
 from collections.abc import Callable
@@ -57,7 +55,7 @@ def _authorization_token(aws: Aws, _: Arguments) -> dict[str, Any]:
 
 
 def _registry_image(aws: Aws, arguments: Arguments) -> dict[str, Any]:
-    """The digest of an image in the emulated registry, as the Docker provider looks it up without a daemon."""
+    """The digest of an image in the emulated registry, as the Docker provider reads it without a daemon."""
     repository, _, tag = arguments["name"].removeprefix(f"{aws.registry_host}/").partition(":")
     found = aws.client("ecr").describe_images(repositoryName=repository, imageIds=[{"imageTag": tag or "latest"}])
     digest = found["imageDetails"][0]["imageDigest"]

@@ -1,12 +1,10 @@
-"""The resource monitor that the SDK talks to: decides for each resource whether to make, change or leave it."""
-
-from __future__ import annotations
+"""The resource monitor of the SDK: creates, updates, replaces or leaves each resource."""
 
 import threading
 import time
 from typing import Any
 
-from pulumi.runtime import mocks, rpc
+from pulumi.runtime import mocks
 
 from local.engine.aws import Aws, auto_name
 from local.engine.events import Events
@@ -15,16 +13,16 @@ from local.engine.handlers.base import Handler
 from local.engine.invokes import INVOKES
 from local.engine.state import Record, State
 from local.engine.unsupported import UnsupportedError
-
-ROOT_TYPE = "pulumi:pulumi:Stack"
+from mock_runtime.recorder import Recorder, Recording
+from mock_runtime.values import to_plain, without_none
 
 
 class ResourceFailedError(Exception):
-    """A resource could not be made or changed; its error has been told as an event."""
+    """A resource could not be created or changed; its error was written as an event."""
 
 
 class Engine(mocks.Mocks):
-    """Create-or-update against the emulated AWS, or with `dry_run` only the report of what would happen."""
+    """Creates or updates resources on the emulated AWS; with `dry_run` it only reports the operations."""
 
     def __init__(self, *, aws: Aws, state: State, events: Events, dry_run: bool) -> None:
         self._aws = aws
@@ -36,49 +34,49 @@ class Engine(mocks.Mocks):
         self.registered: set[str] = set()
         self.failed = False
 
-    def at(self, urn: str, *, remote: bool = False) -> None:
-        """Say which resource the next `new_resource` call of this thread is for; mocks are not told URNs.
+    def set_current(self, urn: str, *, remote: bool = False) -> None:
+        """Set the resource of this thread's next `new_resource` call, which gets no URN.
 
-        remote: a component that a provider makes, with all that is in it.
+        remote: a component that a provider creates, with its children.
         """
         self._current.urn, self._current.remote = urn, remote
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        """Bring one resource to what the program asks for and return its id and outputs."""
-        inputs = plain(args.inputs)
+        """Reconcile one resource with its inputs; returns its id and outputs."""
+        inputs = _inputs(args.inputs)
         urn = self._current.urn
         if not args.custom and not self._current.remote:
             return None, inputs
         self.registered.add(urn)
         try:
-            record, operation, seconds = self._bring(urn, args.typ, args.name, inputs)
+            record, operation, seconds = self._reconcile(urn, args.typ, args.name, inputs)
         except Exception as error:
             self._fail(error, f"{args.typ} {args.name}")
-            raise ResourceFailedError(f"{args.typ} {args.name}: {_words(error)}") from error
+            raise ResourceFailedError(f"{args.typ} {args.name}: {_format_error(error)}") from error
         self._events.resource(operation, type_=args.typ, name=args.name, seconds=seconds)
         return record.id, record.outputs
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-        """Answer a provider function."""
+        """Call a provider function."""
         try:
             if args.token not in INVOKES:
                 raise UnsupportedError("function", args.token)
-            return INVOKES[args.token](self._aws, plain(args.args)), []
+            return INVOKES[args.token](self._aws, _inputs(args.args)), []
         except Exception as error:
             self._fail(error, args.token)
             raise
 
     def _fail(self, error: Exception, where: str) -> None:
-        """Tell why the run fails; of what one setting asks for in vain, only the first."""
+        """Write why the run fails; for each unsupported setting only once."""
         self.failed = True
         if isinstance(error, UnsupportedError):
             if error.setting not in self._unsupported:
                 self._events.error(str(error))
             self._unsupported.add(error.setting)
         else:
-            self._events.error(_words(error), resource=where)
+            self._events.error(_format_error(error), resource=where)
 
-    def _bring(self, urn: str, type_: str, name: str, inputs: dict[str, Any]) -> tuple[Record, str, float]:
+    def _reconcile(self, urn: str, type_: str, name: str, inputs: dict[str, Any]) -> tuple[Record, str, float]:
         handler = HANDLERS.get(type_)
         if handler is None:
             raise UnsupportedError("resource type", type_)
@@ -119,42 +117,33 @@ class Engine(mocks.Mocks):
         return Record(urn=urn, type=type_, name=name, id=id_, inputs=inputs, outputs=outputs, generation=generation)
 
 
-class Monitor(mocks.MockMonitor):
-    """Tells the engine the URN of the resource that is being registered."""
+class Monitor(Recorder):
+    """Passes the engine the URN of the resource that is being registered."""
 
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine)
+    def __init__(self, engine: Engine, recording: Recording) -> None:
+        super().__init__(engine, recording)
         self._engine = engine
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the name of the RPC
-        self._engine.at(self.make_urn(request.parent, request.type, request.name), remote=request.remote)
-        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        self._engine.set_current(self.make_urn(request.parent, request.type, request.name), remote=request.remote)
+        return super().RegisterResource(request)
 
 
 def delete_records(records: list[Record], *, aws: Aws, state: State, events: Events) -> None:
-    """Delete resources, the last made first, and forget each as it goes."""
+    """Delete resources in reverse order of creation, and drop each record."""
     for record in reversed(records):
         started = time.monotonic()
         try:
             HANDLERS[record.type].delete(aws, record.id, record.outputs)
         except Exception as error:
-            events.error(_words(error), resource=f"{record.type} {record.name}")
-            raise ResourceFailedError(f"{record.type} {record.name}: {_words(error)}") from error
+            events.error(_format_error(error), resource=f"{record.type} {record.name}")
+            raise ResourceFailedError(f"{record.type} {record.name}: {_format_error(error)}") from error
         state.drop(record)
         events.resource("delete", type_=record.type, name=record.name, seconds=time.monotonic() - started)
 
 
-def plain(value: Any) -> Any:
-    """Inputs as JSON has them: secrets unwrapped, whole floats as integers, no entries that are None."""
-    if rpc.is_rpc_secret(value):
-        return plain(rpc.unwrap_rpc_secret(value))
-    if isinstance(value, dict):
-        return {key: plain(one) for key, one in value.items() if one is not None and key != "__internal"}
-    if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
+def _inputs(value: Any) -> Any:
+    return without_none(to_plain(value))
 
 
 def _operation(handler: Handler, prior: Record | None, inputs: dict[str, Any]) -> str:
@@ -164,8 +153,8 @@ def _operation(handler: Handler, prior: Record | None, inputs: dict[str, Any]) -
     return "replace" if changed & handler.replace_on else "update"
 
 
-def _words(error: BaseException) -> str:
-    """An error's own words; one that says nothing without its type, such as a KeyError, has it in front."""
+def _format_error(error: BaseException) -> str:
+    """The text of an error, with its type where the text alone is unclear, as a KeyError's."""
     if isinstance(error, KeyError | IndexError | AttributeError | TypeError):
         return f"{type(error).__name__}: {error}"
     return str(error) or type(error).__name__

@@ -1,12 +1,10 @@
-"""What the engine has made: one record a resource, in the order in which they were made."""
-
-from __future__ import annotations
+"""The state of a stack: one record per resource, in order of creation."""
 
 import json
 import threading
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,16 +22,16 @@ class Record:
 
 @dataclass
 class State:
-    """The records of one stack, saved after every change so that an interrupted run can be taken up again."""
+    """The records of one stack, saved after every change so that an interrupted run can continue."""
 
     path: Path
     records: dict[str, Record] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
-    pending_deletes: list[Record] = field(default_factory=list)
+    superseded: list[Record] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @classmethod
-    def load(cls, path: Path) -> State:
+    def load(cls, path: Path) -> Self:
         """Read the state file; without one, the stack is empty."""
         if not path.exists():
             return cls(path=path)
@@ -42,24 +40,24 @@ class State:
             path=path,
             records={record["urn"]: Record(**record) for record in stored["resources"]},
             outputs=stored["outputs"],
-            pending_deletes=[Record(**record) for record in stored["pending_deletes"]],
+            superseded=[Record(**record) for record in stored["superseded"]],
         )
 
     def put(self, record: Record, *, replaces: Record | None = None) -> None:
-        """Keep a record; one that it replaces is to be deleted at the end of the run."""
+        """Store a record; the one that it replaces is deleted at the end of the run."""
         with self._lock:
             if replaces is not None:
-                self.pending_deletes.append(replaces)
+                self.superseded.append(replaces)
                 self.records.pop(record.urn, None)
             self.records[record.urn] = record
             self.save()
 
     def drop(self, record: Record) -> None:
-        """Forget a record whose resource was deleted."""
+        """Remove the record of a deleted resource."""
         with self._lock:
             if self.records.get(record.urn) is record:
                 del self.records[record.urn]
-            self.pending_deletes = [pending for pending in self.pending_deletes if pending is not record]
+            self.superseded = [other for other in self.superseded if other is not record]
             self.save()
 
     def save(self) -> None:
@@ -69,7 +67,7 @@ class State:
             document = {
                 "outputs": self.outputs,
                 "resources": [asdict(record) for record in self.records.values()],
-                "pending_deletes": [asdict(record) for record in self.pending_deletes],
+                "superseded": [asdict(record) for record in self.superseded],
             }
             temporary = self.path.with_suffix(".tmp")
             temporary.write_text(json.dumps(document, indent=1))

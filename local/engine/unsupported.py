@@ -1,6 +1,4 @@
-"""What the stack `local` cannot do without the Pulumi CLI, and which setting asked for it."""
-
-from __future__ import annotations
+"""Resource types and functions that the emulated AWS lacks, with the settings that need them."""
 
 from typing import Final, Literal
 
@@ -13,28 +11,28 @@ SETTINGS: Final[dict[str, str]] = {
     "aws:ecs/capacityProvider:": "launchType",
     "aws:iam/instanceProfile:": "launchType",
     "aws:iam/rolePolicyAttachment:": "launchType",
-    "aws:iam/policy:": "pusherPolicy",
+    "aws:iam/policy:": "createPushPolicy",
     "aws:acm/": "domain",
     "aws:route53/": "domain",
     "aws:s3/": "accessLogDays",
-    "aws:wafv2/": "firewallRate",
-    "aws:appautoscaling/": "maxCount, scheduledFloors or workingHours",
-    "aws:scheduler/": "tasks",
-    "aws:cloudwatch/": "watching",
-    "aws:sns/": "watching",
+    "aws:wafv2/": "wafRateLimit",
+    "aws:appautoscaling/": "maxCount, scheduledMinimums or workingHours",
+    "aws:scheduler/": "batchJobs",
+    "aws:cloudwatch/": "monitoring",
+    "aws:sns/": "monitoring",
     "aws:budgets/": "monthlyBudgetUsd",
 }
-"""The beginning of a type's or a function's token, and the settings of `Pulumi.yaml` that the program needs it for."""
+"""The prefix of a type's or function's token, and the settings of `Pulumi.yaml` that need it."""
 
 
 class UnsupportedError(LookupError):
-    """The program asks for a resource type or a function that has no handler; the text says which setting is why."""
+    """The program needs a resource type or function without a handler; the text names the setting."""
 
     def __init__(self, what: Literal["resource type", "function"], token: str) -> None:
-        self.setting = next((names for beginning, names in SETTINGS.items() if token.startswith(beginning)), "")
-        asked = f"the setting {self.setting} asks" if self.setting else "the program asks"
-        mend = f"Take {self.setting}" if self.setting else "Take what needs it"
+        self.setting = next((names for prefix, names in SETTINGS.items() if token.startswith(prefix)), "")
+        source = f"the setting {self.setting}" if self.setting else "the program"
+        cause = self.setting or "what needs it"
         super().__init__(
-            f"{asked} for the {what} {token}, which the emulated AWS does not have: the stack `local` cannot do this, "
-            f"one on a real account can. {mend} out of Pulumi.local.yaml (or of `config`), then try again."
+            f"{source} needs the {what} {token}, which the emulated AWS does not have: the stack `local` cannot do it, "
+            f"one on a real account can. Remove {cause} from Pulumi.local.yaml (or from `config`), then try again."
         )

@@ -2,19 +2,19 @@
 
 import sys
 
-from model_service.serving.settings import Settings, SettingsError
+from model_service.artifact import ArtifactLoader, artifact_folder
 
 
 def main() -> int:
     """Serve until stopped; returns 2 for an invalid setting, 1 when the service failed."""
+    loader = ArtifactLoader(artifact_folder())  # reads and verifies files while the rest is imported
+    from model_service.serving.settings import Settings, SettingsError
+
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    from model_service.artifact import ArtifactLoader
-
-    loader = ArtifactLoader(settings.artifact_dir)  # reads and verifies files while the rest is imported
     from model_service.serving.server import serve
     from model_service.serving.telemetry.logs import configure_logging
 

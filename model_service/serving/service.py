@@ -57,7 +57,7 @@ class RecommenderService:
     def __init__(self, settings: Settings, metrics: Metrics | None = None) -> None:
         self.settings = settings
         self.metrics = metrics or Metrics()
-        self.recorder = RequestRecorder(self.metrics.row(), sample_every=settings.access_log_every)
+        self.recorder = RequestRecorder(self.metrics.row(), sample_every=settings.access_log_sample_every)
         self.executor = BoundedExecutor(self.recorder)
         self.model: LoadedModel | None = None
         self.draining = False
@@ -90,12 +90,12 @@ class RecommenderService:
             _log.error("no model, not ready", extra={"problem": self._problem})
             return
         recommender = Recommender(artifact, index, threads=threads)
-        cache = ResponseCache(self.settings.keep_mib * 2**20)
+        cache = ResponseCache(self.settings.response_cache_mib * 2**20)
         batcher = MicroBatcher(
             lambda requests: _compute(recommender, requests),
             cache,
             self.recorder,
-            max_queue_size=self.settings.most_waiting,
+            max_queue_size=self.settings.max_queue_size,
         )
         batcher.warm_up([RecommendRequest(int(uid)) for uid in artifact.weights.user_ids[:_WARM_UP_USERS]])
         self.model = LoadedModel(artifact=artifact, recommender=recommender, cache=cache, batcher=batcher, index=index)
@@ -135,7 +135,7 @@ class RecommenderService:
     def _read_index(self, artifact: Artifact) -> AnnIndex | None:
         """The ANN index where the catalogue is large enough to use it; None for exact ranking."""
         items, factors = artifact.weights.item_factors.shape
-        if not 0 < self.settings.approximate_above < items:
+        if not 0 < self.settings.ann_min_items <= items:
             return None
         version = artifact.metadata.model_version
         return read_index(self.settings.artifact_dir, model_version=version, items=items, factors=factors)

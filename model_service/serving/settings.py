@@ -1,5 +1,6 @@
 """The service's settings, read from environment variables of the same names in upper case."""
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
@@ -8,11 +9,19 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from model_service.artifact import DEFAULT_FOLDER
 from model_service.metadata import SHORT_DIGITS
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
-_DEFAULT_ARTIFACT: Final = Path(__file__).parents[1] / "artifact"
 _MAX_DRAIN_SECONDS: Final = 100.0  # below ECS's longest stop timeout on Fargate, 120 s
+
+
+_RENAMED: Final = {
+    "ACCESS_LOG_EVERY": "ACCESS_LOG_SAMPLE_EVERY",
+    "APPROXIMATE_ABOVE": "ANN_MIN_ITEMS",
+    "KEEP_MIB": "RESPONSE_CACHE_MIB",
+    "MOST_WAITING": "MAX_QUEUE_SIZE",
+}
 
 
 class SettingsError(Exception):
@@ -24,7 +33,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
-    artifact_dir: Annotated[Path, Field(description="folder written by training")] = _DEFAULT_ARTIFACT
+    artifact_dir: Annotated[Path, Field(description="folder written by training")] = DEFAULT_FOLDER
     host: Annotated[str, Field(description="address to listen on")] = "0.0.0.0"  # noqa: S104 a container is reached through its network interface
     port: Annotated[int, Field(ge=1, le=65535, description="port to listen on")] = 8080
     log_level: Annotated[str, Field(description="DEBUG, INFO, WARNING or ERROR")] = "INFO"
@@ -44,21 +53,21 @@ class Settings(BaseSettings):
             description="threads of each worker that share a pass over a large catalogue; 0: one per whole CPU",
         ),
     ] = 0
-    keep_mib: Annotated[
+    response_cache_mib: Annotated[
         int, Field(ge=0, le=4096, description="MiB of each worker's response cache; 0 caches nothing")
     ] = 16
-    most_waiting: Annotated[
+    max_queue_size: Annotated[
         int, Field(ge=1, le=100_000, description="requests that may be queued before others are rejected")
     ] = 1000
-    approximate_above: Annotated[
+    ann_min_items: Annotated[
         int,
         Field(
             ge=0,
             le=1_000_000_000,
-            description="catalogues of more items than this use the approximate index; 0: exact ranking",
+            description="minimum number of items for the approximate index; 0: exact ranking",
         ),
     ] = 0
-    access_log_every: Annotated[
+    access_log_sample_every: Annotated[
         int,
         Field(
             ge=0,
@@ -74,6 +83,9 @@ class Settings(BaseSettings):
     @classmethod
     def from_environment(cls) -> Self:
         """The settings of this process's environment; raises SettingsError."""
+        for old, new in _RENAMED.items():
+            if os.environ.get(old, "").strip():
+                raise SettingsError(f"{old} is now {new}")
         try:
             return cls()
         except ValidationError as invalid:

@@ -13,7 +13,7 @@ from model_service.data.ratings import DataError, Ratings
 from model_service.data.synthetic import generate_ratings
 from model_service.metadata import ArtifactError, Metadata
 from model_service.training.config import TrainConfig
-from model_service.training.trainers import TRAINERS
+from model_service.training.trainers import methods
 
 DEFAULT_OUT = Path(__file__).parents[1] / "artifact"
 
@@ -78,8 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--data", type=Path, metavar="FOLDER", help="an unpacked MovieLens release; synthetic ratings if omitted")
     add("--out", type=Path, default=DEFAULT_OUT, metavar="FOLDER", help="the artifact folder to replace")
-    methods = "; ".join(f"{name}: {trainer.description}" for name, trainer in TRAINERS.items())
-    add("--method", choices=TRAINERS, default=TrainConfig.method, help=methods)
+    add("--method", choices=methods(), default=TrainConfig.method, help="the trainer")
     for option in fields(TrainConfig):
         if option.metadata:
             names = [f"--{name.replace('_', '-')}" for name in (option.name, option.metadata["alias"]) if name]

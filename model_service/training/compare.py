@@ -20,7 +20,7 @@ from model_service.training.config import TrainConfig
 from model_service.training.factors import Factors
 from model_service.training.metrics import errors
 from model_service.training.split import Split, split_ratings
-from model_service.training.trainers import TRAINERS, fit
+from model_service.training.trainers import fit, load_trainer, methods
 
 _Train = Callable[[], Factors]
 
@@ -47,11 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
 def compare(ratings: Ratings, *, runs: int, seed: int) -> str:
     """The table in Markdown: training time, wall clock and CPU, in seconds, and test errors in stars."""
     split = split_ratings(len(ratings), seed=seed)
-    methods = _methods(ratings, split, seed)
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in methods}
+    entries = _entries(ratings, split, seed)
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in entries}
     models: dict[str, Factors] = {}
     for _ in range(runs):
-        for name, train in methods.items():
+        for name, train in entries.items():
             clock, work = time.perf_counter(), time.process_time()
             models[name] = train()
             seconds[name].append((time.perf_counter() - clock, time.process_time() - work))
@@ -66,7 +66,7 @@ def compare(ratings: Ratings, *, runs: int, seed: int) -> str:
     return "\n".join(lines)
 
 
-def _methods(ratings: Ratings, split: Split, seed: int) -> Mapping[str, _Train]:
+def _entries(ratings: Ratings, split: Split, seed: int) -> Mapping[str, _Train]:
     from surprise import SVD, BaselineOnly
 
     from model_service.training.baseline import to_factors, trainset_of, tune_svd
@@ -77,7 +77,7 @@ def _methods(ratings: Ratings, split: Split, seed: int) -> Mapping[str, _Train]:
     return {
         "Surprise SVD, defaults": lambda: to_factors(SVD(random_state=seed).fit(trainset), ratings),
         f"Surprise SVD, tuned ({chosen})": lambda: to_factors(SVD(random_state=seed, **tuned).fit(trainset), ratings),
-        **{f"ours, {t.description} ({name})": _ours(name, ratings, split, seed) for name, t in TRAINERS.items()},
+        **{f"ours, {load_trainer(name).DESCRIPTION} ({name})": _ours(name, ratings, split, seed) for name in methods()},
         "biases only (Surprise)": lambda: to_factors(BaselineOnly(verbose=False).fit(trainset), ratings),
     }
 

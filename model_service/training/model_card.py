@@ -8,7 +8,7 @@ from pathlib import Path
 from model_service.metadata import Metadata
 from model_service.training.plots import write_plots
 from model_service.training.report import markdown_table, verdicts
-from model_service.training.trainers import TRAINERS
+from model_service.training.trainers import load_trainer
 
 CARD_FILE = "MODEL_CARD.md"
 
@@ -27,7 +27,7 @@ def model_card(metadata: Metadata) -> str:
     sections = [
         f"# Model card: film recommender {metadata.short_version}",
         "Matrix factorisation with biases, r̂(u, i) = μ + b_u + b_i + p_u · q_i with "
-        f"{settings['factors']} factors, trained by {TRAINERS[settings['method']].description}.",
+        f"{settings['factors']} factors, trained by {load_trainer(settings['method']).DESCRIPTION}.",
         "## Intended use",
         "Top-10 film recommendations for users in the training data, and approximate predictions of single ratings. "
         "For new users: popular films, or recommendations from a few ratings (fold-in). Not intended to assess people "

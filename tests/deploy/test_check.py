@@ -1,4 +1,4 @@
-"""Settings are checked by the program itself, in an account that is made up: `python -m deploy check STACK`."""
+"""Settings are checked by the program itself, in an account that is made up: `python -m deploy validate STACK`."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from typing import Any
 import pytest
 import yaml
 
-import deploy.project
-from deploy import Checked
+import deploy
+from deploy import CheckResult
 from deploy import __main__ as command
-from deploy.checking import check
-from deploy.checking.check import FILES
-from deploy.project import PROJECT_DIR
+from deploy.validation import check
+from deploy.validation.check import PATH_SETTINGS
+from local.settings import PROJECT_DIR
 from tests.infra.answers import Aws
 from tests.infra.recorder import run_main
 from tests.infra.test_program import VARIANTS, ZONES
 
-COPIED = ("deploy", "infra", "local", "model_service")
+COPIED = ("deploy", "infra", "local", "mock_runtime", "model_service")
 REFUSED = 'recommender:memoryMib is "9999"'
 
 
 @pytest.fixture(scope="module")
-def checked() -> Mapping[str, Checked]:
+def checked() -> Mapping[str, CheckResult]:
     """Every variant of the settings, checked."""
     with ThreadPoolExecutor(os.cpu_count()) as several:
-        found = several.map(lambda variant: deploy.check(variant[0], config=variant[1]), VARIANTS.values())
+        found = several.map(lambda variant: deploy.validate(variant[0], config=variant[1]), VARIANTS.values())
         return dict(zip(VARIANTS, found, strict=True))
 
 
@@ -53,7 +53,7 @@ def ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a copy of the project, with no Pulumi on the PATH."""
     environment = {**os.environ, "PATH": "/nowhere", "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
-        [sys.executable, "-m", "deploy", "check", *arguments],
+        [sys.executable, "-m", "deploy", "validate", *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -75,22 +75,21 @@ class Staging:
         self.folder = folder
         self.asked: Mapping[str, Any] = {}
 
-    def check(self, **config: object) -> Checked:
+    def check(self, **config: object) -> CheckResult:
         write_stack(self.folder, **config)
-        return deploy.check("staging")
+        return deploy.validate("staging")
 
     def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
         self.asked = request
-        return {"registered": {}, "told": [], "warnings": [], "monthly_usd": None, "costs": {}}
+        return {"registered": {}, "messages": [], "warnings": [], "monthly_usd": None, "costs": {}}
 
 
 @pytest.fixture
 def staging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Staging:
     shutil.copyfile(PROJECT_DIR / "Pulumi.yaml", tmp_path / "Pulumi.yaml")
     made = Staging(tmp_path)
-    monkeypatch.setattr(check, "_run", made.answer)
-    for module in (check, deploy.project):
-        monkeypatch.setattr(module, "PROJECT_DIR", tmp_path)
+    monkeypatch.setattr(check, "_run_program", made.answer)
+    monkeypatch.setattr(check, "PROJECT_DIR", tmp_path)
     return made
 
 
@@ -101,7 +100,7 @@ def files(folder: Path) -> set[tuple[Path, int]]:
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.usefixtures("project")
 def test_what_it_would_make_and_cost_is_what_the_program_makes_and_says(
-    variant: str, checked: Mapping[str, Checked]
+    variant: str, checked: Mapping[str, CheckResult]
 ) -> None:
     stack, config = VARIANTS[variant]
     recorded = run_main(stack, config=config, aws=Aws(zones=ZONES, hosted_zones={"example.com": "Z"}))
@@ -113,7 +112,7 @@ def test_what_it_would_make_and_cost_is_what_the_program_makes_and_says(
     assert all(what in checked[variant].report() for what in checked[variant].costs)
 
 
-def test_every_resource_is_told_under_its_component(checked: Mapping[str, Checked]) -> None:
+def test_every_resource_is_told_under_its_component(checked: Mapping[str, CheckResult]) -> None:
     made = checked["everything"]
     components = {one.component for one in made.resources}
     assert {"Network", "Registry", "ModelImage", "LoadBalancedEndpoint", "FargateService", "BatchTasks"} <= components
@@ -127,30 +126,30 @@ def test_every_resource_is_told_under_its_component(checked: Mapping[str, Checke
     assert all(one.name in made.report(resources=True) for one in made.resources)
 
 
-def test_what_differs_from_the_defaults_is_told_and_the_rest_is_not(checked: Mapping[str, Checked]) -> None:
+def test_what_differs_from_the_defaults_is_told_and_the_rest_is_not(checked: Mapping[str, CheckResult]) -> None:
     assert checked["dev"].settings == {"desiredCount": "1", "logRetentionDays": "7", "aws:region": "eu-central-1"}
     assert "desiredCount" not in checked["prod"].settings  # in the file, with the default's value
     assert checked["everything"].settings["allowedCidrs"] == '["203.0.113.0/24", "2001:db8::/32"]'
     assert checked["local"].settings["aws:secretKey"] == "(not shown)"
 
 
-def test_plain_http_is_warned_of_and_https_is_not(checked: Mapping[str, Checked]) -> None:
+def test_plain_http_is_warned_of_and_https_is_not(checked: Mapping[str, CheckResult]) -> None:
     assert any("plain HTTP" in warning for warning in checked["dev"].warnings)
     assert not any("plain HTTP" in warning for warning in checked["everything"].warnings)
 
 
 def test_a_refused_setting_is_told_in_the_programs_words(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["check", "dev", "--config", "memoryMib=9999"]) == 1
+    assert command.main(["validate", "dev", "--config", "memoryMib=9999"]) == 1
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.startswith(REFUSED)
-    assert "To mend it: pulumi config set memoryMib 2048" in told.err
+    assert "To fix it: pulumi config set memoryMib 2048" in told.err
     assert "Traceback" not in told.err
 
 
 def test_overrides_are_settings_like_the_files(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--config", "desiredCount=4", 'tags=["team=a"]', "--config", "aws:region=eu-west-1"]
-    assert command.main(["check", "dev", *arguments]) == 0
+    assert command.main(["validate", "dev", *arguments]) == 0
     told = capsys.readouterr().out
     assert "4 Fargate tasks" in told
     assert '["team=a"]' in told
@@ -163,7 +162,7 @@ def test_overrides_are_settings_like_the_files(capsys: pytest.CaptureFixture[str
     [(["nowhere"], "There is no stack 'nowhere'"), (["dev", "--config", "desiredCount"], "is not KEY=VALUE")],
 )
 def test_what_cannot_be_asked_is_refused(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["check", *arguments]) == 1
+    assert command.main(["validate", *arguments]) == 1
     assert told in capsys.readouterr().err
 
 
@@ -200,13 +199,13 @@ def test_a_model_that_was_changed_is_refused(copy: Path) -> None:
 
 def test_files_are_looked_for_from_the_project(staging: Staging) -> None:
     staging.check(recommender__caBundle=" certs/ca.pem", recommender__pipConf="~/pip.conf")
-    assert staging.asked["config"]["recommender:caBundle"] == str(staging.folder / "certs" / "ca.pem")
-    assert staging.asked["config"]["recommender:pipConf"] == "~/pip.conf"
+    assert staging.asked["values"]["recommender:caBundle"] == str(staging.folder / "certs" / "ca.pem")
+    assert staging.asked["values"]["recommender:pipConf"] == "~/pip.conf"
 
 
 def test_every_setting_that_is_a_path_is_known_as_one() -> None:
     declared = yaml.safe_load((PROJECT_DIR / "Pulumi.yaml").read_text())["config"]
-    assert {key for key, spec in declared.items() if spec["description"].startswith("Path of")} == set(FILES)
+    assert {key for key, spec in declared.items() if spec["description"].startswith("Path of")} == set(PATH_SETTINGS)
 
 
 def test_what_is_stored_as_a_secret_is_told_as_one_and_not_shown(staging: Staging) -> None:
@@ -215,7 +214,7 @@ def test_what_is_stored_as_a_secret_is_told_as_one_and_not_shown(staging: Stagin
     assert staging.asked["secret_keys"] == ["aws:profile", "recommender:environment"]
     hidden = {key for key, value in checked.settings.items() if value == "(not shown)"}
     assert hidden == {"aws:profile", "aws:token", "environment"}
-    deploy.check("staging", config={"aws:profile": "films", "environment": []})
+    deploy.validate("staging", config={"aws:profile": "films", "environment": []})
     assert staging.asked["secret_keys"] == []
 
 
@@ -238,22 +237,22 @@ def test_what_nothing_reads_and_where_nobody_knows_is_warned_of(staging: Staging
 
 def test_a_date_in_a_file_is_a_text_for_the_program_to_refuse(staging: Staging) -> None:
     staging.check(recommender__modelVersion=date(2026, 1, 1))
-    assert staging.asked["config"]["recommender:modelVersion"] == '"2026-01-01"'
+    assert staging.asked["values"]["recommender:modelVersion"] == '"2026-01-01"'
 
 
 def test_variables_of_pulumi_do_not_change_what_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULUMI_CONFIG", '{"recommender:desiredCount": "many"}')
-    assert deploy.check("dev").settings["desiredCount"] == "1"
+    assert deploy.validate("dev").settings["desiredCount"] == "1"
 
 
 def test_the_help_lists_every_command_and_the_way_to_deploy(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         command.main(["--help"])
     told = capsys.readouterr().out
-    assert all(word in told for word in ("check", "leftovers", "deploy.up()", "deploy.preview()", "deploy.destroy()"))
+    assert all(word in told for word in ("validate", "orphans", "deploy.up()", "deploy.preview()", "deploy.destroy()"))
 
 
-@pytest.mark.parametrize("target", ["check", "leftovers"])
+@pytest.mark.parametrize("target", ["validate", "orphans"])
 def test_make_without_a_stack_says_how_to_name_one(target: str) -> None:
     installed = ["-o", ".venv/.installed"]
     environment = {key: value for key, value in os.environ.items() if key not in ("STACK", "MAKEFLAGS", "MAKELEVEL")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from typing import Any
 import pytest
 
 import deploy
-from deploy import DeployError, Event, Result, emulated, engines
-from deploy.emulated import Emulated, _read
-from deploy.events import line_for
-from deploy.leftovers import leftovers
+from deploy import DeployError, Event, Result, engines
+from deploy.emulated_engine import EmulatedEngine, _read
+from deploy.events import format_event
+from deploy.orphans import find_orphans
 from deploy.pulumi_cli import PulumiCli
+from local.settings import PROJECT_DIR
 from tests.deploy.conftest import Cli
 
 
@@ -27,12 +29,12 @@ def no_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_with_the_cli_every_stack_goes_through_it(cli: Cli) -> None:
     for stack in ("local", "dev", "prod"):
-        assert isinstance(engines.choose_engine(stack, config={}, backend=None), PulumiCli)
+        assert isinstance(engines.choose_engine(stack, config={}, backend=None, project_dir=PROJECT_DIR), PulumiCli)
 
 
 @pytest.mark.usefixtures("no_cli")
 def test_without_the_cli_the_local_stack_and_no_other_can_be_deployed() -> None:
-    assert isinstance(engines.choose_engine("local", config={}, backend=None), Emulated)
+    assert isinstance(engines.choose_engine("local", config={}, backend=None, project_dir=PROJECT_DIR), EmulatedEngine)
     with pytest.raises(DeployError, match="needs the Pulumi CLI, and there is no `pulumi` on the PATH"):
         deploy.preview("dev")
 
@@ -51,11 +53,12 @@ def test_a_port_that_is_none_is_told_before_anything_runs(monkeypatch: pytest.Mo
 
 @pytest.mark.usefixtures("no_cli")
 def test_a_port_that_is_none_ends_no_question_in_a_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(emulated, "STATE_DIR", tmp_path)
+    for name in ("Pulumi.yaml", "Pulumi.local.yaml"):
+        shutil.copy(PROJECT_DIR / name, tmp_path)
     monkeypatch.setenv("AWS_PORT", "eighty")
-    assert deploy.outputs("local") == {}
+    assert deploy.outputs("local", project_dir=tmp_path) == {}
     with pytest.raises(DeployError, match="AWS_PORT='eighty' is not a port"):
-        leftovers("local")
+        find_orphans("local")
 
 
 def test_the_engine_s_lines_become_events_a_result_and_errors_with_their_resource() -> None:
@@ -80,12 +83,12 @@ def test_the_engine_s_lines_become_events_a_result_and_errors_with_their_resourc
 
 def test_lines_tell_what_changes_and_keep_silent_about_the_rest() -> None:
     service: Any = {"type": "aws:ecs/service:Service", "name": "api"}
-    assert line_for(Event(kind="begin", operation="create", **service)) == "  … Service api"
-    assert line_for(Event(kind="done", operation="create", seconds=2.04, **service)) == "  + Service api (2.0 s)"
-    assert line_for(Event(kind="done", operation="delete", **service)) == "  - Service api"
-    assert line_for(Event(kind="done", operation="same", **service)) == ""
-    assert line_for(Event(kind="begin", operation="create", type="aws:iam/role:Role", name="r")) == ""
-    assert "\x1b" not in line_for(Event(kind="log", message="pushing"))
+    assert format_event(Event(kind="begin", operation="create", **service)) == "  … Service api"
+    assert format_event(Event(kind="done", operation="create", seconds=2.04, **service)) == "  + Service api (2.0 s)"
+    assert format_event(Event(kind="done", operation="delete", **service)) == "  - Service api"
+    assert format_event(Event(kind="done", operation="same", **service)) == ""
+    assert format_event(Event(kind="begin", operation="create", type="aws:iam/role:Role", name="r")) == ""
+    assert "\x1b" not in format_event(Event(kind="log", message="pushing"))
 
 
 def test_a_result_says_what_changed_in_words() -> None:

@@ -81,11 +81,11 @@ def test_every_call_of_deploy_is_one_that_there_is() -> None:
 
 
 def test_the_command_for_leftovers_takes_the_words_that_it_is_given(capsys: pytest.CaptureFixture[str]) -> None:
-    [command] = [command for command in consoles() if "-m deploy leftovers" in command]
+    [command] = [command for command in consoles() if "-m deploy orphans" in command]
     with pytest.raises(SystemExit) as ended:
         main([*command.partition("-m deploy ")[2].split(), "--help"])
     assert ended.value.code == 0
-    assert "leftovers" in capsys.readouterr().out
+    assert "orphans" in capsys.readouterr().out
 
 
 def test_every_file_and_section_that_it_links_to_exists() -> None:

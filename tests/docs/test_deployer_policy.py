@@ -60,16 +60,16 @@ def test_the_first_file_is_enough_for_dev() -> None:
 
 
 WITHIN_THE_FIRST: Mapping[str, Mapping[str, object]] = {
-    "watching": {"watching": True, "alarmEmail": "team@example.com"},
+    "monitoring": {"monitoring": True, "alarmEmail": "team@example.com"},
     "monthlyBudgetUsd": {"monthlyBudgetUsd": 50, "budgetEmail": "team@example.com"},
     "maxCount": {"maxCount": 4},
-    "scheduledFloors": {
+    "scheduledMinimums": {
         "maxCount": 4,
-        "scheduledFloors": ['{"name": "morning", "schedule": "cron(0 7 ? * MON-FRI *)", "fewest": 2}'],
+        "scheduledMinimums": ['{"name": "morning", "schedule": "cron(0 7 ? * MON-FRI *)", "minCount": 2}'],
     },
     "workingHours": {"workingHours": "MON-FRI 07:00-20:00 Europe/Berlin"},
     "spotPercent": {"spotPercent": 50},
-    "execCommand": {"execCommand": True},
+    "enableExecuteCommand": {"enableExecuteCommand": True},
     "certificateArn": {
         "certificateArn": "arn:aws:acm:eu-central-1:111122223333:certificate/12345678-1234-1234-1234-123456789012",
         "publicUrl": "https://films-dev.example.com",
@@ -79,10 +79,10 @@ BEYOND_THE_FIRST: Mapping[str, Mapping[str, object]] = {
     "network": {"network": "new"},
     "domain": {"domain": "films-dev.example.com"},
     "accessLogDays": {"accessLogDays": 30},
-    "firewallRate": {"firewallRate": 1000},
+    "wafRateLimit": {"wafRateLimit": 1000},
     "launchType": {"launchType": "EC2"},
-    "tasks": {"tasks": ['{"name": "score", "command": ["true"], "schedule": "rate(1 day)"}']},
-    "pusherPolicy": {"pusherPolicy": True},
+    "batchJobs": {"batchJobs": ['{"name": "score", "command": ["true"], "schedule": "rate(1 day)"}']},
+    "createPushPolicy": {"createPushPolicy": True},
 }
 BY_AN_INPUT = {"registryKmsKeyArn"}
 """Takes rights to a key, by an input of a resource that is there in any case."""

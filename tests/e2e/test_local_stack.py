@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-import signal
 import time
 import urllib.request
 from pathlib import Path
@@ -91,7 +89,7 @@ def test_a_setting_beyond_the_emulated_aws_is_refused_by_its_name(project: Proje
         "except deploy.DeployError as error:\n    sys.exit(str(error))\n"
     )
     refused = project.deploy(code, check=False)
-    assert refused.stderr.startswith("the setting domain asks for the function aws:route53/getZone:getZone")
+    assert refused.stderr.startswith("the setting domain needs the function aws:route53/getZone:getZone")
     assert "Traceback" not in refused.stderr
 
 
@@ -152,9 +150,9 @@ def test_the_tasks_ports_are_on_loopback_only(project: Project) -> None:
 
 
 def test_tasks_that_outlive_a_killed_emulator_are_told_and_replaced_by_the_next_up(project: Project) -> None:
-    record = emulated_aws.daemon(project.folder / ".local").running()
-    assert record is not None
-    os.kill(int(str(record["pid"])), signal.SIGKILL)
+    process = emulated_aws.daemon(project.folder / ".local").running()
+    assert process is not None
+    process.kill()
     orphans = {one.id for one in _wait_for_tasks(project, 2)}
     told = project.run("deploy.local_stack", "status", ports=False).stdout
     assert "containers of its tasks are left (2 still running" in told

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pulumi.runtime import mocks, rpc
+from pulumi.runtime import mocks
 
-from deploy.checking.account import ACCOUNT, Answer, AnyAccount
-from deploy.checking.account import DIGEST as FOREIGN_DIGEST
+from mock_runtime.fake_account import ACCOUNT, FakeAccount, LookupResult
+from mock_runtime.fake_account import DIGEST as FOREIGN_DIGEST
+from mock_runtime.values import to_plain
 
-__all__ = ["ACCOUNT", "DIGEST", "FOREIGN_DIGEST", "REGION", "Answers", "Aws", "has_secret", "plain"]
+__all__ = ["ACCOUNT", "DIGEST", "FOREIGN_DIGEST", "REGION", "Answers", "Aws"]
 
 REGION = "eu-central-1"
 DIGEST = "sha256:" + "d1" * 32
@@ -33,7 +34,7 @@ class Aws:
     running_task_definition: str = ""
 
 
-class Answers(AnyAccount):
+class Answers(FakeAccount):
     """That account, which keeps the calls, makes the resources that the program may make and refuses every other."""
 
     def __init__(self, aws: Aws, calls: list[tuple[str, Mapping[str, Any]]], *, preview: bool) -> None:
@@ -44,13 +45,13 @@ class Answers(AnyAccount):
         self.wanted_task_definition = ""
 
     def call(self, args: mocks.MockCallArgs) -> Any:
-        self.calls.append((args.token, plain(args.args)))
+        self.calls.append((args.token, to_plain(args.args)))
         if args.token == RUNNING_SERVICE:
             running = self.aws.running_task_definition or self.wanted_task_definition
             return {"taskDefinition": running, "serviceName": args.args["serviceName"], "id": "service"}
         return super().call(args)
 
-    def vpc(self, asked: Mapping[str, Any]) -> Answer:
+    def vpc(self, asked: Mapping[str, Any]) -> LookupResult:
         if asked.get("default") and not self.aws.has_default_vpc:
             return {}, [("filter", "no matching EC2 VPC found")]
         return super().vpc(asked)
@@ -62,7 +63,7 @@ class Answers(AnyAccount):
         ranges = {"ipv6CidrBlock": self.aws.ipv6_ranges.get(subnet_id, "")}
         return {**super().subnet(subnet_id), "availabilityZone": self.aws.zones[subnet_id], **ranges}
 
-    def hosted_zone(self, name: str) -> Answer:
+    def hosted_zone(self, name: str) -> LookupResult:
         zone = self.aws.hosted_zones.get(name)
         if zone is None:
             return {}, [("name", "no matching Route 53 Hosted Zone found")]
@@ -144,22 +145,3 @@ COMPUTED: Mapping[str, Mapping[str, str]] = {
     "pulumi:providers:docker": {},
 }
 """The types that this project uses, and what AWS would add to each; {} stands for the resource's name."""
-
-
-def plain(value: Any) -> Any:
-    """The value without secret marks, numbers as whole as they were before gRPC made them floats."""
-    if isinstance(value, dict):
-        if value.get(rpc._special_sig_key) == rpc._special_secret_sig:
-            return plain(value.get("value"))
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def has_secret(value: Any) -> bool:
-    """Whether a value, or anything in it, is marked as a secret."""
-    if isinstance(value, dict):
-        marked = value.get(rpc._special_sig_key) == rpc._special_secret_sig
-        return marked or any(has_secret(item) for item in value.values())
-    return isinstance(value, list) and any(has_secret(item) for item in value)

@@ -1,22 +1,13 @@
-"""A project folder with a trained model in it, and the providers' modules loaded before warnings count."""
+"""A project folder with a trained model in it."""
 
 import hashlib
 import shutil
-import warnings
 from pathlib import Path
 
-import pulumi_aws
-import pulumi_awsx
 import pytest
 
 from model_service.metadata import Metadata
 from tests.infra.recorder import ROOT
-
-with warnings.catch_warnings():
-    # Both deprecate parts of themselves that nobody here uses, by a warning when a module is first looked into.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    LOADED = (pulumi_aws.ec2.Vpc, pulumi_aws.s3.Bucket, pulumi_awsx.ec2.Vpc)
-
 
 FILMS = 40
 

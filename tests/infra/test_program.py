@@ -43,13 +43,13 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, object]]] = {
             "natGateways": "none",
             "domain": "films.example.com",
             "accessLogDays": 90,
-            "firewallRate": 2000,
-            "pusherPolicy": True,
-            "execCommand": True,
+            "wafRateLimit": 2000,
+            "createPushPolicy": True,
+            "enableExecuteCommand": True,
             "memoryTargetPercent": 70,
             "requestsPerTarget": 500,
-            "scheduledFloors": ['{"name": "morning", "schedule": "cron(0 7 ? * MON-FRI *)", "fewest": 4}'],
-            "tasks": [
+            "scheduledMinimums": ['{"name": "morning", "schedule": "cron(0 7 ? * MON-FRI *)", "minCount": 4}'],
+            "batchJobs": [
                 '{"name": "score", "command": ["true"], "schedule": "rate(1 day)", "s3Read": ["s3://films/in/"]}'
             ],
             "registryPullAccounts": ["444455556666"],
@@ -274,8 +274,10 @@ def test_the_exports_say_where_and_what_it_is(dev: Recording) -> None:
 
 
 def test_what_was_not_asked_for_is_not_told_of(project: Path) -> None:
-    assert "pusherPolicyArn" not in run_main("dev").exports
-    assert run_main("dev", config={"pusherPolicy": True}).exports["pusherPolicyArn"] == "arn:of:recommender-dev-pusher"
+    assert "pushPolicyArn" not in run_main("dev").exports
+    assert (
+        run_main("dev", config={"createPushPolicy": True}).exports["pushPolicyArn"] == "arn:of:recommender-dev-pusher"
+    )
 
 
 def test_local_hands_out_the_url_and_registry_of_this_machine(project: Path) -> None:
@@ -301,7 +303,8 @@ def test_a_preview_knows_the_tag_before_anything_exists(project: Path) -> None:
     url = f"{ACCOUNT}.dkr.ecr.eu-central-1.amazonaws.com/recommender-dev"
     assert preview.one("docker-build:index:Image").inputs["tags"] == [f"{url}:{preview.exports['imageTag']}"]
     assert preview.exports["repositoryUrl"] == url
-    assert "imageDigest" in preview.unknown_exports
+    assert "imageDigest" not in preview.exports
+    assert "imageDigest" in run_main("dev").exports
 
 
 def test_another_model_means_another_tag_and_version(project: Path) -> None:
@@ -319,7 +322,7 @@ def test_running_twice_registers_the_same(project: Path) -> None:
 
 def test_without_a_model_it_stops_and_says_how_to_train_one(project: Path) -> None:
     (project / "model_service" / "artifact" / "model.safetensors").write_bytes(b"flipped")
-    with pytest.raises(ProgramError, match=r"model_service/artifact(?s:.*)To mend it: make train"):
+    with pytest.raises(ProgramError, match=r"model_service/artifact(?s:.*)To fix it: make train"):
         run_main("dev")
 
 

@@ -55,5 +55,5 @@ def test_whoever_pushes_may_push_here_and_nowhere_else() -> None:
 
 
 def test_a_registry_that_keeps_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"keepImages\n  Input should be greater than or equal to 3"):
+    with pytest.raises(ValueError, match=r"image_retention_count\n  Input should be greater than or equal to 3"):
         replace(REGISTRY, image_retention_count=0)

@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from local.processes import Daemon
@@ -19,9 +20,9 @@ def daemon(tmp_path: Path) -> Daemon:
 
 def test_a_started_process_runs_until_it_is_stopped(daemon: Daemon) -> None:
     daemon.start(SLEEP)
-    record = daemon.running()
-    assert record is not None
-    assert record["command"] == SLEEP
+    process = daemon.running()
+    assert process is not None
+    assert process.cmdline() == SLEEP
     assert daemon.stop() is True
     assert daemon.running() is None
     assert daemon.stop() is False
@@ -41,9 +42,17 @@ def test_a_reused_process_id_is_not_taken_for_ours(daemon: Daemon) -> None:
     daemon.start(SLEEP)
     record_file = daemon.state_dir / "sleeper.json"
     record = json.loads(record_file.read_text())
-    record_file.write_text(json.dumps({**record, "started": "1"}))
+    record_file.write_text(json.dumps({**record, "created": 1.0}))
     assert daemon.running() is None
     record_file.write_text(json.dumps(record))
+    assert daemon.stop() is True
+
+
+def test_a_clock_that_was_set_makes_no_stranger_of_a_process(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon.start(SLEEP)
+    an_hour_later = psutil.boot_time() + 3600
+    monkeypatch.setattr("psutil._psplatform.boot_time", lambda: an_hour_later)
+    assert daemon.running() is not None
     assert daemon.stop() is True
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from local.errors import LocalError
 from local.settings import load_settings
-from local.stack_record import StackRecord, forget_record, load_record, save_record
+from local.stack_record import StackRecord, delete_record, load_record, save_record
 
 OTHER = StackRecord(aws_port=4666, endpoint_port=8180, config={"baseImage": "base:1"})
 
@@ -45,7 +45,7 @@ def test_another_port_than_the_stack_was_started_with_is_refused_with_those_and_
     told = "started with AWS_PORT=4666 and ENDPOINT_PORT=8180, and not with AWS_PORT=4566.* `make down`, without ports"
     with pytest.raises(LocalError, match=told):
         load_settings({"AWS_PORT": "4566"}, state_dir=tmp_path)
-    forget_record(tmp_path)
+    delete_record(tmp_path)
     assert load_settings({"AWS_PORT": "4566"}, state_dir=tmp_path).aws_port == 4566
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pulumi_aws
 import pytest
-from documents import WITHOUT_RESOURCE, too_generous
-from links import BUCKET, INGRESS, SERVICE, SHUT, open_buckets, reachable_tasks
+from documents import ACTIONS_WITHOUT_RESOURCE, overly_permissive
+from links import BUCKET, INGRESS, PUBLIC_ACCESS_BLOCK, SERVICE, open_buckets, reachable_tasks
 from rules import RULES, TAGGED_TYPES, Rule
 
 from tests.infra.answers import Aws
@@ -20,7 +20,7 @@ ACCOUNT = Aws(zones=ZONES, hosted_zones={"example.com": "ZEXAMPLE"})
 TASK = {"name": "score", "command": ["python3", "-m", "batch"], "schedule": "rate(1 day)", "s3Read": ["s3://films/in/"]}
 SHAPES = {
     **{name: variant for name, variant in VARIANTS.items() if name != "local"},
-    "machines of one's own, and a task": ("prod", {"launchType": "EC2", "tasks": [json.dumps(TASK)]}),
+    "machines of one's own, and a task": ("prod", {"launchType": "EC2", "batchJobs": [json.dumps(TASK)]}),
 }
 
 MANDATORY = [rule for rule in RULES if rule.mandatory]
@@ -63,7 +63,7 @@ def test_the_program_keeps_every_rule(variant: Recording) -> None:
 def test_the_program_gives_the_rules_something_to_look_at(right: dict[str, Inputs]) -> None:
     looked_at = {type_ for rule in RULES for type_ in rule.checks}
     assert looked_at <= set(right)
-    assert {BUCKET, INGRESS, SERVICE, SHUT} <= set(right)
+    assert {BUCKET, INGRESS, SERVICE, PUBLIC_ACCESS_BLOCK} <= set(right)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -93,7 +93,7 @@ def test_a_resource_of_nobody_is_caught(type_: str, right: dict[str, Inputs]) ->
 
 def test_every_type_that_a_rule_names_is_one_of_the_providers() -> None:
     known = Path(str(pulumi_aws.__file__)).read_text(encoding="utf-8")
-    for type_ in {*(type_ for rule in RULES for type_ in rule.checks), BUCKET, INGRESS, SERVICE, SHUT}:
+    for type_ in {*(type_ for rule in RULES for type_ in rule.checks), BUCKET, INGRESS, SERVICE, PUBLIC_ACCESS_BLOCK}:
         assert f'"{type_}"' in known, type_
 
 
@@ -119,20 +119,24 @@ def test_a_rule_that_lets_addresses_reach_the_tasks_is_caught_wherever_it_stands
 
 def test_a_bucket_that_nobody_shut_is_caught(project: Path) -> None:
     resources = linked(run_main("dev", config={"accessLogDays": 7}))
-    assert [told for told in open_buckets([one for one in resources if one[0] != SHUT]) if "no BucketPublic" in told]
+    assert [
+        told
+        for told in open_buckets([one for one in resources if one[0] != PUBLIC_ACCESS_BLOCK])
+        if "no BucketPublic" in told
+    ]
 
 
-@pytest.mark.parametrize("action", sorted(WITHOUT_RESOURCE))
+@pytest.mark.parametrize("action", sorted(ACTIONS_WITHOUT_RESOURCE))
 def test_an_action_without_resources_may_name_all_of_them(action: str) -> None:
     document = {"Statement": {"Effect": "Allow", "Action": action, "Resource": "*"}}
-    assert list(too_generous(json.dumps(document))) == []
+    assert list(overly_permissive(json.dumps(document))) == []
 
 
 def test_who_denies_may_name_everything_and_a_condition_narrows_everybody() -> None:
     everybody = {"Principal": "*", "Action": "s3:GetObject", "Resource": "arn:films"}
     denied = {"Effect": "Deny", **everybody, "Action": "s3:*"}
     narrowed = {"Effect": "Allow", **everybody, "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}}
-    assert list(too_generous(json.dumps({"Statement": [denied, narrowed]}))) == []
+    assert list(overly_permissive(json.dumps({"Statement": [denied, narrowed]}))) == []
 
 
 def test_every_case_changes_something(right: dict[str, Inputs]) -> None:

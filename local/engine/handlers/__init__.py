@@ -1,20 +1,11 @@
-"""The resource types that the emulated AWS can be given, each with its handler."""
+"""The resource types of the emulated AWS: every module here registers its handlers."""
 
-from __future__ import annotations
+import importlib
+import pkgutil
 
-from local.engine.handlers import ec2, ecr, ecs, ecs_service, elb, iam, image, logs
-from local.engine.handlers.base import Handler, Recorded
+from local.engine.handlers.base import HANDLERS
 
-HANDLERS: dict[str, Handler] = {
-    "pulumi:providers:aws": Recorded(),
-    "pulumi:providers:docker": Recorded(),
-    "pulumi:providers:docker-build": Recorded(),
-    **ecr.HANDLERS,
-    **image.HANDLERS,
-    **ec2.HANDLERS,
-    **elb.HANDLERS,
-    **iam.HANDLERS,
-    **logs.HANDLERS,
-    **ecs.HANDLERS,
-    **ecs_service.HANDLERS,
-}
+__all__ = ["HANDLERS"]
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")

@@ -1,9 +1,8 @@
-"""What a handler is: how one resource type is made, changed, found and removed."""
-
-from __future__ import annotations
+"""Base class of the handlers, each of which creates, updates, finds and deletes one resource type."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
 
 from local.engine.aws import Aws
 
@@ -12,14 +11,14 @@ Outputs = dict[str, Any]
 
 
 class Handler(ABC):
-    """One resource type of the emulated AWS. `create` also takes over a resource that an interrupted run left."""
+    """One resource type of the emulated AWS. `create` adopts a resource that an interrupted run left."""
 
     replace_on: ClassVar[frozenset[str]] = frozenset()
-    """Inputs that AWS cannot change in place: a change makes a new resource, and the old one goes at the end."""
+    """Inputs that AWS cannot change in place: a change creates a replacement, and the old one is deleted at the end."""
 
     @abstractmethod
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
-        """Make the resource under the physical name `name` unless the inputs name it; return its id and outputs."""
+        """Create the resource, named `name` unless the inputs name it; returns its id and outputs."""
 
     @abstractmethod
     def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
@@ -31,11 +30,28 @@ class Handler(ABC):
 
     @abstractmethod
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        """Remove the resource; one that is gone is no error."""
+        """Delete the resource; a missing one is no error."""
 
 
-class Recorded(Handler):
-    """A type with nothing behind it on the emulated AWS, such as a provider: it is only recorded."""
+HANDLERS: dict[str, Handler] = {}
+"""The handler of each type token."""
+
+_HandlerClass = TypeVar("_HandlerClass", bound=type[Handler])
+
+
+def handles(*tokens: str) -> Callable[[_HandlerClass], _HandlerClass]:
+    """Register a handler class for resource types, by their tokens."""
+
+    def register(handler: _HandlerClass) -> _HandlerClass:
+        HANDLERS.update({token: handler() for token in tokens})
+        return handler
+
+    return register
+
+
+@handles("pulumi:providers:aws", "pulumi:providers:docker", "pulumi:providers:docker-build")
+class NoopHandler(Handler):
+    """A type without a resource on the emulated AWS, such as a provider."""
 
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         return name, inputs

@@ -1,15 +1,15 @@
 """EC2: security groups and their rules."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
-from local.engine.aws import Aws, exists, present, tag_list, unless_missing
-from local.engine.handlers.base import Handler, Inputs, Outputs
+from local.engine.aws import Aws, exists, ignore_not_found, is_not_found, tag_list
+from local.engine.handlers.base import Handler, Inputs, Outputs, handles
+from mock_runtime.values import without_none
 
 
+@handles("aws:ec2/securityGroup:SecurityGroup")
 class SecurityGroup(Handler):
     """`aws:ec2/securityGroup:SecurityGroup`, with standalone rules only."""
 
@@ -43,14 +43,16 @@ class SecurityGroup(Handler):
         return exists(lambda: aws.client("ec2").describe_security_groups(GroupIds=[id_])["SecurityGroups"])
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        unless_missing(aws.client("ec2").delete_security_group, GroupId=id_)
+        ignore_not_found(aws.client("ec2").delete_security_group, GroupId=id_)
 
 
 class SecurityGroupRule(Handler):
-    """`aws:vpc/securityGroupIngressRule` and `...EgressRule`; a change makes a new rule."""
+    """A rule of a security group; a change creates a new rule."""
 
-    def __init__(self, *, ingress: bool) -> None:
-        self._ingress = ingress
+    authorize: ClassVar[str]
+    revoke: ClassVar[str]
+    permissions: ClassVar[str]
+    """The calls of the EC2 API, and the rules' key in the description of a group."""
 
     replace_on: ClassVar[frozenset[str]] = frozenset(
         {
@@ -67,10 +69,9 @@ class SecurityGroupRule(Handler):
     )
 
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
-        ec2 = aws.client("ec2")
-        open_ = ec2.authorize_security_group_ingress if self._ingress else ec2.authorize_security_group_egress
+        authorize = getattr(aws.client("ec2"), self.authorize)
         try:
-            made = open_(GroupId=inputs["securityGroupId"], IpPermissions=[_permission(inputs)])
+            made = authorize(GroupId=inputs["securityGroupId"], IpPermissions=[_permission(inputs)])
             rule_id = made["SecurityGroupRules"][0]["SecurityGroupRuleId"]
         except ClientError as error:
             if "Duplicate" not in error.response["Error"]["Code"]:
@@ -82,21 +83,54 @@ class SecurityGroupRule(Handler):
         return {**outputs, **new}
 
     def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
-        group = outputs["securityGroupId"]
-        return exists(lambda: aws.client("ec2").describe_security_groups(GroupIds=[group])["SecurityGroups"])
+        ec2, group = aws.client("ec2"), outputs["securityGroupId"]
+        try:
+            found = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+        except ClientError as error:
+            if is_not_found(error):
+                return False
+            raise
+        return any(_includes(rule, _permission(outputs)) for one in found for rule in one[self.permissions])
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        ec2 = aws.client("ec2")
-        close = ec2.revoke_security_group_ingress if self._ingress else ec2.revoke_security_group_egress
-        unless_missing(close, GroupId=outputs["securityGroupId"], IpPermissions=[_permission(outputs)])
+        revoke = getattr(aws.client("ec2"), self.revoke)
+        ignore_not_found(revoke, GroupId=outputs["securityGroupId"], IpPermissions=[_permission(outputs)])
+
+
+@handles("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+class SecurityGroupIngressRule(SecurityGroupRule):
+    """`aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule`."""
+
+    authorize = "authorize_security_group_ingress"
+    revoke = "revoke_security_group_ingress"
+    permissions = "IpPermissions"
+
+
+@handles("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule")
+class SecurityGroupEgressRule(SecurityGroupRule):
+    """`aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule`."""
+
+    authorize = "authorize_security_group_egress"
+    revoke = "revoke_security_group_egress"
+    permissions = "IpPermissionsEgress"
+
+
+def _includes(rule: dict[str, Any], permission: dict[str, Any]) -> bool:
+    """Whether a rule of a described group has the protocol, ports and source of `permission`."""
+    sources = {"IpRanges": "CidrIp", "Ipv6Ranges": "CidrIpv6", "UserIdGroupPairs": "GroupId"}
+    return all(rule.get(key) == permission.get(key) for key in ("IpProtocol", "FromPort", "ToPort")) and all(
+        one[name] in {other.get(name) for other in rule.get(key) or []}
+        for key, name in sources.items()
+        for one in permission.get(key) or []
+    )
 
 
 def _permission(inputs: Inputs) -> dict[str, Any]:
-    text = present({"Description": inputs.get("description")})
+    text = without_none({"Description": inputs.get("description")})
     ranges = [{"CidrIp": inputs["cidrIpv4"], **text}] if inputs.get("cidrIpv4") else None
     ranges6 = [{"CidrIpv6": inputs["cidrIpv6"], **text}] if inputs.get("cidrIpv6") else None
     group = inputs.get("referencedSecurityGroupId")
-    return present(
+    return without_none(
         {
             "IpProtocol": str(inputs["ipProtocol"]),
             "FromPort": inputs.get("fromPort"),
@@ -106,10 +140,3 @@ def _permission(inputs: Inputs) -> dict[str, Any]:
             "UserIdGroupPairs": [{"GroupId": group, **text}] if group else None,
         }
     )
-
-
-HANDLERS: dict[str, Handler] = {
-    "aws:ec2/securityGroup:SecurityGroup": SecurityGroup(),
-    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": SecurityGroupRule(ingress=True),
-    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": SecurityGroupRule(ingress=False),
-}

@@ -1,14 +1,13 @@
 """ECR: repository and its policies."""
 
-from __future__ import annotations
-
 import contextlib
 from typing import ClassVar
 
-from local.engine.aws import Aws, exists, tag_list, unless_missing
-from local.engine.handlers.base import Handler, Inputs, Outputs
+from local.engine.aws import Aws, exists, ignore_not_found, tag_list
+from local.engine.handlers.base import Handler, Inputs, Outputs, handles
 
 
+@handles("aws:ecr/repository:Repository")
 class Repository(Handler):
     """`aws:ecr/repository:Repository`."""
 
@@ -58,6 +57,7 @@ def _scan_on_push(inputs: Inputs) -> bool:
     return bool((inputs.get("imageScanningConfiguration") or {}).get("scanOnPush"))
 
 
+@handles("aws:ecr/lifecyclePolicy:LifecyclePolicy")
 class LifecyclePolicy(Handler):
     """`aws:ecr/lifecyclePolicy:LifecyclePolicy`."""
 
@@ -76,9 +76,10 @@ class LifecyclePolicy(Handler):
         return exists(lambda: aws.client("ecr").get_lifecycle_policy(repositoryName=id_))
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        unless_missing(aws.client("ecr").delete_lifecycle_policy, repositoryName=id_)
+        ignore_not_found(aws.client("ecr").delete_lifecycle_policy, repositoryName=id_)
 
 
+@handles("aws:ecr/repositoryPolicy:RepositoryPolicy")
 class RepositoryPolicy(Handler):
     """`aws:ecr/repositoryPolicy:RepositoryPolicy`."""
 
@@ -95,11 +96,4 @@ class RepositoryPolicy(Handler):
         return exists(lambda: aws.client("ecr").get_repository_policy(repositoryName=id_))
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        unless_missing(aws.client("ecr").delete_repository_policy, repositoryName=id_)
-
-
-HANDLERS: dict[str, Handler] = {
-    "aws:ecr/repository:Repository": Repository(),
-    "aws:ecr/lifecyclePolicy:LifecyclePolicy": LifecyclePolicy(),
-    "aws:ecr/repositoryPolicy:RepositoryPolicy": RepositoryPolicy(),
-}
+        ignore_not_found(aws.client("ecr").delete_repository_policy, repositoryName=id_)

@@ -1,14 +1,14 @@
-"""ECS: cluster and task definition. The service, which has to be waited for, has a file of its own."""
-
-from __future__ import annotations
+"""ECS: cluster and task definition."""
 
 import json
 from typing import Any, ClassVar
 
-from local.engine.aws import Aws, present, tag_list, unless_missing
-from local.engine.handlers.base import Handler, Inputs, Outputs
+from local.engine.aws import Aws, ignore_not_found, tag_list
+from local.engine.handlers.base import Handler, Inputs, Outputs, handles
+from mock_runtime.values import without_none
 
 
+@handles("aws:ecs/cluster:Cluster")
 class Cluster(Handler):
     """`aws:ecs/cluster:Cluster`."""
 
@@ -33,9 +33,10 @@ class Cluster(Handler):
         return any(cluster["status"] == "ACTIVE" for cluster in found)
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        unless_missing(aws.client("ecs").delete_cluster, cluster=id_)
+        ignore_not_found(aws.client("ecs").delete_cluster, cluster=id_)
 
 
+@handles("aws:ecs/clusterCapacityProviders:ClusterCapacityProviders")
 class ClusterCapacityProviders(Handler):
     """`aws:ecs/clusterCapacityProviders:ClusterCapacityProviders`."""
 
@@ -57,9 +58,15 @@ class ClusterCapacityProviders(Handler):
         return any(set(outputs.get("capacityProviders") or []) <= set(c["capacityProviders"]) for c in found)
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        """Nothing by itself: the providers go with the cluster."""
+        ignore_not_found(
+            aws.client("ecs").put_cluster_capacity_providers,
+            cluster=id_,
+            capacityProviders=[],
+            defaultCapacityProviderStrategy=[],
+        )
 
 
+@handles("aws:ecs/taskDefinition:TaskDefinition")
 class TaskDefinition(Handler):
     """`aws:ecs/taskDefinition:TaskDefinition`; every change registers a new revision."""
 
@@ -81,7 +88,7 @@ class TaskDefinition(Handler):
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         platform = inputs.get("runtimePlatform") or {}
         made = aws.client("ecs").register_task_definition(
-            **present(
+            **without_none(
                 {
                     "family": inputs["family"],
                     "containerDefinitions": json.loads(inputs["containerDefinitions"]),
@@ -91,7 +98,7 @@ class TaskDefinition(Handler):
                     "taskRoleArn": inputs.get("taskRoleArn"),
                     "networkMode": inputs.get("networkMode"),
                     "requiresCompatibilities": inputs.get("requiresCompatibilities"),
-                    "runtimePlatform": present(
+                    "runtimePlatform": without_none(
                         {
                             "cpuArchitecture": platform.get("cpuArchitecture"),
                             "operatingSystemFamily": platform.get("operatingSystemFamily"),
@@ -114,13 +121,12 @@ class TaskDefinition(Handler):
         return {**outputs, **new}
 
     def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
-        def ask() -> Any:
-            return aws.client("ecs").describe_task_definition(taskDefinition=outputs["arn"])
-
+        ecs = aws.client("ecs")
         try:
-            return bool(ask()["taskDefinition"]["status"] == "ACTIVE")
-        except aws.client("ecs").exceptions.ClientException:
+            found = ecs.describe_task_definition(taskDefinition=outputs["arn"])["taskDefinition"]
+        except ecs.exceptions.ClientException:
             return False
+        return bool(found["status"] == "ACTIVE")
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
         if not outputs.get("skipDestroy"):
@@ -129,10 +135,3 @@ class TaskDefinition(Handler):
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
-
-
-HANDLERS: dict[str, Handler] = {
-    "aws:ecs/cluster:Cluster": Cluster(),
-    "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": ClusterCapacityProviders(),
-    "aws:ecs/taskDefinition:TaskDefinition": TaskDefinition(),
-}

@@ -1,21 +1,21 @@
-"""ECS service: made or changed, then waited for until its new tasks carry all of the traffic."""
-
-from __future__ import annotations
+"""ECS service: created or updated, then waited for until it is steady."""
 
 import time
 from typing import Any, ClassVar
 
 from infra.service.diagnosis import diagnose_deployment
-from local.engine.aws import Aws, present, tag_list
-from local.engine.handlers.base import Handler, Inputs, Outputs
+from local.engine.aws import Aws, tag_list
+from local.engine.handlers.base import Handler, Inputs, Outputs, handles
+from mock_runtime.values import without_none
 
 STEADY_SECONDS = 300.0
 
 
 class DeploymentFailedError(Exception):
-    """ECS did not bring the new version up, or rolled it back; the text says why."""
+    """ECS rolled a deployment back or did not complete it; the text has the reason."""
 
 
+@handles("aws:ecs/service:Service")
 class Service(Handler):
     """`aws:ecs/service:Service`."""
 
@@ -28,7 +28,7 @@ class Service(Handler):
             arn = _describe(aws, inputs["cluster"], name)["serviceArn"]
             return arn, self.update(aws, arn, inputs, inputs, {"name": name})
         made = ecs.create_service(
-            **present(
+            **without_none(
                 {
                     "cluster": inputs["cluster"],
                     "serviceName": name,
@@ -58,17 +58,17 @@ class Service(Handler):
 
     @staticmethod
     def _wait(aws: Aws, inputs: Inputs, name: str) -> None:
-        """Until the deployment of the wanted task definition is complete; `DeploymentFailedError` if it never is."""
+        """Wait until the deployment of the task definition is complete; raises `DeploymentFailedError` if it is not."""
         if not inputs.get("waitForSteadyState"):
             return
         deadline = time.monotonic() + STEADY_SECONDS
         shown = ""
         while True:
             service = _describe(aws, inputs["cluster"], name)
-            wanted = inputs["taskDefinition"]
+            target = inputs["taskDefinition"]
             primary = next(one for one in service["deployments"] if one["status"] == "PRIMARY")
-            failed = [d for d in service["deployments"] if d["taskDefinition"] == wanted and _rollout(d) == "FAILED"]
-            if failed or primary["taskDefinition"] != wanted:
+            failed = [d for d in service["deployments"] if d["taskDefinition"] == target and _rollout(d) == "FAILED"]
+            if failed or primary["taskDefinition"] != target:
                 raise DeploymentFailedError(_diagnose_deployment(aws, inputs, name, "was rolled back"))
             others = [d for d in service["deployments"] if d is not primary and d["runningCount"] + d["pendingCount"]]
             settled = not others and primary["runningCount"] == service["desiredCount"]
@@ -92,7 +92,7 @@ def _rollout(deployment: dict[str, Any]) -> str:
 def _changeable(inputs: Inputs) -> dict[str, Any]:
     network = inputs.get("networkConfiguration") or {}
     breaker = inputs.get("deploymentCircuitBreaker") or {}
-    return present(
+    return without_none(
         {
             "taskDefinition": inputs["taskDefinition"],
             "desiredCount": inputs.get("desiredCount"),
@@ -143,6 +143,3 @@ def _diagnose_deployment(aws: Aws, inputs: Inputs, name: str, verdict: str) -> s
     return diagnose_deployment(
         aws.client, cluster=inputs["cluster"], service=name, task_definition=inputs["taskDefinition"], verdict=verdict
     )
-
-
-HANDLERS: dict[str, Handler] = {"aws:ecs/service:Service": Service()}

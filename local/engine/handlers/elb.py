@@ -1,14 +1,13 @@
 """Elastic Load Balancing: load balancer, target group, listener."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
-from local.engine.aws import Aws, attribute_list, exists, missing, present, tag_list
-from local.engine.handlers.base import Handler, Inputs, Outputs
+from local.engine.aws import Aws, attribute_list, exists, ignore_not_found, is_not_found, tag_list
+from local.engine.handlers.base import Handler, Inputs, Outputs, handles
+from mock_runtime.values import without_none
 
 LOAD_BALANCER_ATTRIBUTES = {
     "dropInvalidHeaderFields": "routing.http.drop_invalid_header_fields.enabled",
@@ -21,9 +20,10 @@ TARGET_GROUP_ATTRIBUTES = {
     "loadBalancingAlgorithmType": "load_balancing.algorithm.type",
     "slowStart": "slow_start.duration_seconds",
 }
-NAME_BUDGET = 32
+MAX_NAME_LENGTH = 32
 
 
+@handles("aws:lb/loadBalancer:LoadBalancer")
 class LoadBalancer(Handler):
     """`aws:lb/loadBalancer:LoadBalancer`."""
 
@@ -31,7 +31,7 @@ class LoadBalancer(Handler):
 
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         elb = aws.client("elbv2")
-        name = _checked(inputs.get("name") or name)
+        name = _validate_name(inputs.get("name") or name)
         found = _first(lambda: elb.describe_load_balancers(Names=[name])["LoadBalancers"])
         if found is None:
             found = elb.create_load_balancer(
@@ -40,7 +40,7 @@ class LoadBalancer(Handler):
                 SecurityGroups=inputs.get("securityGroups") or [],
                 Scheme="internal" if inputs.get("internal") else "internet-facing",
                 Type=inputs.get("loadBalancerType") or "application",
-                Tags=tag_list(inputs.get("tags")),
+                **_tags(inputs),
             )["LoadBalancers"][0]
         return found["LoadBalancerArn"], self._outputs(aws, found, inputs)
 
@@ -53,7 +53,7 @@ class LoadBalancer(Handler):
         return exists(lambda: aws.client("elbv2").describe_load_balancers(LoadBalancerArns=[id_])["LoadBalancers"])
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        aws.client("elbv2").delete_load_balancer(LoadBalancerArn=id_)
+        ignore_not_found(aws.client("elbv2").delete_load_balancer, LoadBalancerArn=id_)
 
     @staticmethod
     def _outputs(aws: Aws, found: dict[str, Any], inputs: Inputs) -> Outputs:
@@ -72,6 +72,7 @@ class LoadBalancer(Handler):
         }
 
 
+@handles("aws:lb/targetGroup:TargetGroup")
 class TargetGroup(Handler):
     """`aws:lb/targetGroup:TargetGroup`."""
 
@@ -79,7 +80,7 @@ class TargetGroup(Handler):
 
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         elb = aws.client("elbv2")
-        name = _checked(inputs.get("name") or name)
+        name = _validate_name(inputs.get("name") or name)
         found = _first(lambda: elb.describe_target_groups(Names=[name])["TargetGroups"])
         if found is None:
             found = elb.create_target_group(
@@ -88,7 +89,7 @@ class TargetGroup(Handler):
                 Port=inputs["port"],
                 VpcId=inputs["vpcId"],
                 TargetType=inputs["targetType"],
-                Tags=tag_list(inputs.get("tags")),
+                **_tags(inputs),
                 **_health_check(inputs),
             )["TargetGroups"][0]
         return found["TargetGroupArn"], self._outputs(aws, found, inputs)
@@ -102,7 +103,7 @@ class TargetGroup(Handler):
         return exists(lambda: aws.client("elbv2").describe_target_groups(TargetGroupArns=[id_])["TargetGroups"])
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        aws.client("elbv2").delete_target_group(TargetGroupArn=id_)
+        ignore_not_found(aws.client("elbv2").delete_target_group, TargetGroupArn=id_)
 
     @staticmethod
     def _outputs(aws: Aws, found: dict[str, Any], inputs: Inputs) -> Outputs:
@@ -113,6 +114,7 @@ class TargetGroup(Handler):
         return {**inputs, "name": found["TargetGroupName"], "arn": arn, "arnSuffix": arn.split(":")[-1]}
 
 
+@handles("aws:lb/listener:Listener")
 class Listener(Handler):
     """`aws:lb/listener:Listener`."""
 
@@ -120,30 +122,32 @@ class Listener(Handler):
 
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         elb = aws.client("elbv2")
-        balancer = inputs["loadBalancerArn"]
+        load_balancer = inputs["loadBalancerArn"]
         on_port = [
             listener
-            for listener in elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"]
+            for listener in elb.describe_listeners(LoadBalancerArn=load_balancer)["Listeners"]
             if listener["Port"] == inputs["port"]
         ]
         if on_port:
             arn = on_port[0]["ListenerArn"]
             return arn, self.update(aws, arn, inputs, inputs, {})
-        arn = elb.create_listener(LoadBalancerArn=balancer, **_listening(inputs))["Listeners"][0]["ListenerArn"]
+        arn = elb.create_listener(LoadBalancerArn=load_balancer, **_listener_arguments(inputs))["Listeners"][0][
+            "ListenerArn"
+        ]
         return arn, {**inputs, "arn": arn}
 
     def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
-        aws.client("elbv2").modify_listener(ListenerArn=id_, **_listening(new))
+        aws.client("elbv2").modify_listener(ListenerArn=id_, **_listener_arguments(new))
         return {**new, "arn": id_}
 
     def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
         return exists(lambda: aws.client("elbv2").describe_listeners(ListenerArns=[id_])["Listeners"])
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        aws.client("elbv2").delete_listener(ListenerArn=id_)
+        ignore_not_found(aws.client("elbv2").delete_listener, ListenerArn=id_)
 
 
-def _listening(inputs: Inputs) -> dict[str, Any]:
+def _listener_arguments(inputs: Inputs) -> dict[str, Any]:
     return {
         "Port": inputs["port"],
         "Protocol": inputs.get("protocol") or "HTTP",
@@ -158,11 +162,11 @@ def _action(action: dict[str, Any]) -> dict[str, Any]:
         "MessageBody": fixed.get("messageBody"),
         "StatusCode": fixed.get("statusCode"),
     }
-    return present(
+    return without_none(
         {
             "Type": action["type"],
             "TargetGroupArn": action.get("targetGroupArn"),
-            "FixedResponseConfig": present(response) or None,
+            "FixedResponseConfig": without_none(response) or None,
         }
     )
 
@@ -170,7 +174,7 @@ def _action(action: dict[str, Any]) -> dict[str, Any]:
 def _health_check(inputs: Inputs) -> dict[str, Any]:
     check = inputs.get("healthCheck") or {}
     matcher = check.get("matcher")
-    return present(
+    return without_none(
         {
             "HealthCheckPath": check.get("path"),
             "HealthCheckPort": check.get("port"),
@@ -184,25 +188,27 @@ def _health_check(inputs: Inputs) -> dict[str, Any]:
     )
 
 
-def _first(ask: Callable[[], list[dict[str, Any]]]) -> dict[str, Any] | None:
-    """The first that a describe call finds, or None."""
+def _tags(inputs: Inputs) -> dict[str, Any]:
+    """The argument Tags, which must not be empty."""
+    tags = tag_list(inputs.get("tags"))
+    return {"Tags": tags} if tags else {}
+
+
+def _first(describe: Callable[[], list[dict[str, Any]]]) -> dict[str, Any] | None:
+    """The first result of a describe call, or None."""
     try:
-        return next(iter(ask()), None)
+        return next(iter(describe()), None)
     except ClientError as error:
-        if missing(error):
+        if is_not_found(error):
             return None
         raise
 
 
-def _checked(name: str) -> str:
-    """AWS's limit, which the emulator does not enforce. Source: CreateLoadBalancer (Elastic Load Balancing API)."""
-    if len(name) > NAME_BUDGET:
+def _validate_name(name: str) -> str:
+    """`name`, if it is within AWS's limit, which the emulator does not enforce; else `ValueError`.
+
+    Source: CreateLoadBalancer (Elastic Load Balancing API).
+    """
+    if len(name) > MAX_NAME_LENGTH:
         raise ValueError(f"the name {name!r} has {len(name)} characters; load balancers and target groups allow 32")
     return name
-
-
-HANDLERS: dict[str, Handler] = {
-    "aws:lb/loadBalancer:LoadBalancer": LoadBalancer(),
-    "aws:lb/targetGroup:TargetGroup": TargetGroup(),
-    "aws:lb/listener:Listener": Listener(),
-}

@@ -1,14 +1,13 @@
 """IAM: role and its inline policies."""
 
-from __future__ import annotations
-
 import contextlib
 from typing import ClassVar
 
 from local.engine.aws import Aws, exists, tag_list
-from local.engine.handlers.base import Handler, Inputs, Outputs
+from local.engine.handlers.base import Handler, Inputs, Outputs, handles
 
 
+@handles("aws:iam/role:Role")
 class Role(Handler):
     """`aws:iam/role:Role`."""
 
@@ -45,6 +44,7 @@ class Role(Handler):
         return {**inputs, "name": name, "arn": role["Arn"], "uniqueId": role["RoleId"]}
 
 
+@handles("aws:iam/rolePolicy:RolePolicy")
 class RolePolicy(Handler):
     """`aws:iam/rolePolicy:RolePolicy`; its id is `role:policy`, as the provider's."""
 
@@ -67,6 +67,3 @@ class RolePolicy(Handler):
         iam = aws.client("iam")
         with contextlib.suppress(iam.exceptions.NoSuchEntityException):
             iam.delete_role_policy(RoleName=role, PolicyName=name)
-
-
-HANDLERS: dict[str, Handler] = {"aws:iam/role:Role": Role(), "aws:iam/rolePolicy:RolePolicy": RolePolicy()}

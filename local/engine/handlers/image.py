@@ -1,7 +1,5 @@
 """The image: built by Docker with BuildKit and pushed to the emulated registry."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import subprocess
@@ -11,15 +9,16 @@ from pathlib import Path
 
 from local.docker_engine import buildkit_environment
 from local.engine.aws import Aws
-from local.engine.handlers.base import Handler, Inputs, Outputs
+from local.engine.handlers.base import Handler, Inputs, Outputs, handles
 
 BUILD_SECONDS = 900
 
 _running: set[subprocess.Popen[str]] = set()
 
 
+@handles("docker-build:index:Image")
 class Image(Handler):
-    """`docker-build:index:Image`. A tag is made from the content, so one that the registry has is not built again."""
+    """`docker-build:index:Image`. Tags are derived from the content: one that the registry has is not built again."""
 
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         reference = inputs["tags"][0]
@@ -41,7 +40,7 @@ class Image(Handler):
         return _pushed_digest(aws, outputs["tags"][0]) == str(outputs["digest"])
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        """Nothing to remove by itself: the repository is deleted with its images, as on AWS with `forceDelete`."""
+        """Nothing: images are deleted with their repository, as on AWS with `forceDelete`."""
 
 
 def _pushed_digest(aws: Aws, reference: str) -> str | None:
@@ -74,7 +73,7 @@ def _build(aws: Aws, inputs: Inputs, reference: str) -> None:
 
 @contextlib.contextmanager
 def _secret_files(secrets: dict[str, str]) -> Iterator[list[str]]:
-    """Build secrets as files that only this user may read, gone again after the build."""
+    """Build secrets as files that only this user may read, deleted after the build."""
     with tempfile.TemporaryDirectory(prefix="build-secrets-") as folder:
         options: list[str] = []
         for key, value in sorted(secrets.items()):
@@ -86,7 +85,7 @@ def _secret_files(secrets: dict[str, str]) -> Iterator[list[str]]:
 
 
 def _docker(aws: Aws, arguments: list[str]) -> None:
-    """Run the docker client, pass its progress on line by line, and fail with its last words."""
+    """Run the docker client, log its progress line by line, and raise with the end of its output."""
     process = subprocess.Popen(
         [aws.docker_cli, *arguments],
         stdout=subprocess.PIPE,
@@ -94,13 +93,13 @@ def _docker(aws: Aws, arguments: list[str]) -> None:
         text=True,
         env=buildkit_environment(),
     )
-    assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+    assert process.stdout is not None  # noqa: S101 - stdout is a pipe
     lines: list[str] = []
     _running.add(process)
     with process:
         for line in process.stdout:
             lines.append(line.rstrip())
-            if _worth_showing(line):
+            if _is_progress(line):
                 aws.log(line.rstrip())
         process.wait(timeout=BUILD_SECONDS)
     _running.discard(process)
@@ -109,14 +108,11 @@ def _docker(aws: Aws, arguments: list[str]) -> None:
 
 
 def stop_builds() -> None:
-    """End docker clients that are at work, for a run that is interrupted."""
+    """Terminate running docker clients, when the run is interrupted."""
     for process in list(_running):
         process.terminate()
 
 
-def _worth_showing(line: str) -> bool:
-    """Whether a line starts a build step or tells what was pushed; the rest is shown only when it failed."""
+def _is_progress(line: str) -> bool:
+    """Whether a line starts a build step or reports a push; the others are shown only after a failure."""
     return bool(re.match(r"#\d+ \[\S+ \d+/\d+\]|.*: (Pushed|digest)", line))
-
-
-HANDLERS: dict[str, Handler] = {"docker-build:index:Image": Image()}

@@ -1,14 +1,13 @@
 """CloudWatch Logs: log group."""
 
-from __future__ import annotations
-
 import contextlib
 from typing import ClassVar
 
 from local.engine.aws import Aws
-from local.engine.handlers.base import Handler, Inputs, Outputs
+from local.engine.handlers.base import Handler, Inputs, Outputs, handles
 
 
+@handles("aws:cloudwatch/logGroup:LogGroup")
 class LogGroup(Handler):
     """`aws:cloudwatch/logGroup:LogGroup`."""
 
@@ -43,6 +42,3 @@ class LogGroup(Handler):
 def _find(aws: Aws, name: str) -> str | None:
     groups = aws.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     return next((str(group["arn"]) for group in groups if group["logGroupName"] == name), None)
-
-
-HANDLERS: dict[str, Handler] = {"aws:cloudwatch/logGroup:LogGroup": LogGroup()}

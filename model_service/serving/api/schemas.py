@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from model_service.catalogue import Item
 from model_service.serving.api.params import MAX_EXCLUDED, Id, Ids, ItemReference, N, OptionalId, OptionalText, Text
@@ -90,7 +90,12 @@ class ErrorResponse(BaseModel):
     error: str = Field(examples=["n has to be a whole number from 1 to 100; it is '0'"])
 
 
-Ranked = Annotated[list[tuple[str, float]], Field(description="Title and predicted rating in stars, best first.")]
+_ScoredTitle = Annotated[
+    tuple[str, float],
+    WithJsonSchema({"type": "array", "items": {"type": ["string", "number"]}, "minItems": 2, "maxItems": 2}),
+]
+"""Described without `prefixItems`, which generators of clients and tests do not all read."""
+Ranked = Annotated[list[_ScoredTitle], Field(description="Title and predicted rating in stars, best first.")]
 ItemIds = Annotated[list[int], Field(description="The items' ids, in the same order.")]
 
 
@@ -170,7 +175,7 @@ class SimilarItemsResponse(Success):
     """Items by cosine similarity, most similar first."""
 
     item: ItemSchema
-    response: Annotated[list[tuple[str, float]], Field(description="Title and cosine similarity, -1 to 1.")]
+    response: Annotated[list[_ScoredTitle], Field(description="Title and cosine similarity, -1 to 1.")]
     ids: ItemIds
 
 
@@ -212,7 +217,10 @@ class ModelResponse(Success):
     users: int
     items: int
     factors: int
-    scale: tuple[float, float]
+    scale: Annotated[
+        tuple[float, float],
+        WithJsonSchema({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}),
+    ]
     data: dict[str, Any]
     hyperparameters: dict[str, Any]
     metrics: dict[str, Any]

@@ -18,9 +18,9 @@ _MAX_VALUES: Final = 100
 _UNITS: Final = {
     "Requests": "Count",
     "Errors": "Count",
-    "Overloaded": "Count",
+    "Rejections": "Count",
     "Latency": "Milliseconds",
-    "EmptyAnswers": "Count",
+    "EmptyResponses": "Count",
     "ColdStarts": "Count",
     "ScoreMean": "None",
     "ScoreDrift": "None",
@@ -45,8 +45,8 @@ def embedded_metrics(
     values: dict[str, Any] = {
         "Requests": reading.requests,
         "Errors": reading["responses_5xx"] - reading["rejections"],
-        "Overloaded": reading["rejections"],
-        "EmptyAnswers": reading["empty"],
+        "Rejections": reading["rejections"],
+        "EmptyResponses": reading["empty"],
         "ColdStarts": reading["cold_starts"],
     }
     if latencies := [round(1000 * seconds, 3) for seconds in reading.latency_sample(_MAX_VALUES)]:

@@ -9,19 +9,19 @@ from model_service.serving.telemetry.metrics import LATENCY_BOUNDS, Reading
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _COUNTERS: Final = (
-    ("rejections", "recommender_overloaded_total", "Requests rejected because the queue was full."),
-    ("cache_hits", "recommender_answers_kept_total", "Recommendations served from the response cache."),
-    ("computed", "recommender_answers_computed_total", "Recommendations that were computed."),
+    ("rejections", "recommender_rejections_total", "Requests rejected because the queue was full."),
+    ("cache_hits", "recommender_cache_hits_total", "Recommendations served from the response cache."),
+    ("computed", "recommender_computed_total", "Recommendations that were computed."),
     ("batches", "recommender_batches_total", "Passes over the item factors."),
     ("cold_starts", "recommender_cold_starts_total", "Recommendations for users who are not in the data."),
-    ("empty", "recommender_empty_answers_total", "Recommendations without an item."),
+    ("empty", "recommender_empty_responses_total", "Recommendations without an item."),
     ("score_sum", "recommender_score_stars_sum", "Sum of the predicted ratings in responses, in stars."),
     ("scores", "recommender_score_stars_count", "Number of predicted ratings in responses."),
 )
 _GAUGES: Final = (
     ("connections", "recommender_connections", "Open connections."),
-    ("queue_size", "recommender_waiting", "Requests queued for a pass over the item factors."),
-    ("cache_bytes", "recommender_kept_bytes", "Memory of the response caches of all workers."),
+    ("queue_size", "recommender_queue_size", "Requests queued for a pass over the item factors."),
+    ("cache_bytes", "recommender_cache_bytes", "Memory of the response caches of all workers."),
 )
 
 

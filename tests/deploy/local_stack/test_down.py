@@ -9,7 +9,7 @@ import pytest
 from docker.errors import APIError
 
 import deploy
-from deploy.local_stack import down
+from deploy.local_stack import down, example
 from local import docker_engine
 from local.errors import LocalError
 from local.settings import LocalSettings
@@ -67,7 +67,7 @@ def started(settings: LocalSettings, processes: Processes) -> Processes:
 
 
 def _destroys(monkeypatch: pytest.MonkeyPatch, error: str = "") -> None:
-    def destroy(stack: str) -> deploy.Result:
+    def destroy(stack: str, *, project_dir: Path) -> deploy.Result:
         if error:
             raise deploy.DeployError(error)
         return deploy.Result()
@@ -102,11 +102,27 @@ def test_a_step_that_gave_up_is_not_ticked_and_the_rest_is_removed_all_the_same(
     with pytest.raises(LocalError, match="was not destroyed resource by resource"):
         down.down(settings)
     told = capsys.readouterr()
-    assert "✗ Destroying the stack `local`: given up (no answer)" in told.err
+    assert "✗ Destroying the stack `local`: failed (no answer)" in told.err
     assert "✓ Destroying" not in told.out
     assert NOTHING_LEFT not in told.out
     assert engine.images.names == ["localhost:4566/recommender-local:x"]
     assert not settings.state_dir.exists()
+
+
+def test_down_ends_the_example_too_and_removes_its_state(
+    settings: LocalSettings, started: Processes, engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    destroyed: list[Path] = []
+
+    def destroy(stack: str, *, project_dir: Path) -> deploy.Result:
+        destroyed.append(project_dir)
+        return deploy.Result()
+
+    monkeypatch.setattr(deploy, "destroy", destroy)
+    (example.EXAMPLE_DIR / ".local").mkdir(parents=True)
+    down.down(settings)
+    assert destroyed == [example.EXAMPLE_DIR, down.PROJECT_DIR]
+    assert not example.is_deployed()
 
 
 def test_images_that_the_engine_keeps_are_told_and_a_second_down_goes_on(

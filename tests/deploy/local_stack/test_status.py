@@ -56,7 +56,7 @@ def ecs(monkeypatch: pytest.MonkeyPatch, processes: Processes) -> Ecs:
     made = Ecs()
     processes.running.add("emulator")
     monkeypatch.setattr(deploy, "outputs", lambda _: OUTPUTS)
-    monkeypatch.setattr(emulated_aws, "answers", lambda _: True)
+    monkeypatch.setattr(emulated_aws, "is_reachable", lambda _: True)
     monkeypatch.setattr(status, "client", lambda *_, **__: made)
     return made
 
@@ -67,14 +67,14 @@ def test_every_task_is_told_with_its_model_and_leaving_ones_are_counted_apart(
 ) -> None:
     status.status(settings)
     told = capsys.readouterr().out
-    assert "1 new and 2 leaving tasks run, 2 wanted" in told
+    assert "1 new and 2 leaving tasks run, 2 desired" in told
     tasks = [line.split() for line in told.splitlines() if line.startswith("  task")]
     assert [line[4] for line in tasks] == ["687c1556a432", "0123456789ab", "unknown"]
 
 
 def test_a_steady_service_counts_its_tasks_of_those_wanted() -> None:
     deployments = [{"status": "PRIMARY", "runningCount": 2}, {"status": "ACTIVE", "runningCount": 0}]
-    assert status.counts({"desiredCount": 2, "deployments": deployments}) == "2 of 2 tasks run"
+    assert status.format_task_counts({"desiredCount": 2, "deployments": deployments}) == "2 of 2 tasks run"
 
 
 def test_a_service_that_somebody_deleted_is_told(
@@ -92,9 +92,9 @@ def test_an_emulated_aws_that_cannot_be_asked_ends_in_a_message(
         raise EndpointConnectionError(endpoint_url=settings.aws_url)
 
     monkeypatch.setattr(ecs, "describe_services", unreachable)
-    with pytest.raises(LocalError, match=r"could not be asked: Could not connect .* `make down`, then `make up`"):
+    with pytest.raises(LocalError, match=r"does not answer: Could not connect .* `make down`, then `make up`"):
         status.status(settings)
-    monkeypatch.setattr(emulated_aws, "answers", lambda _: False)
+    monkeypatch.setattr(emulated_aws, "is_reachable", lambda _: False)
     with pytest.raises(LocalError, match="it does not answer on http://localhost:4666"):
         status.status(settings)
 
@@ -137,4 +137,4 @@ def test_an_engine_that_a_failed_up_left_running_is_told_with_the_way_to_stop_it
     status.status(settings)
     assert "Docker engine that `make up` started still runs; `make down` stops it" in capsys.readouterr().out
     processes.running.add("emulator")
-    assert status.engine_alone(settings.state_dir) == ""
+    assert status.orphaned_engine_hint(settings.state_dir) == ""

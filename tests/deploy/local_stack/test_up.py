@@ -14,9 +14,10 @@ import pytest
 import deploy
 from deploy import engines
 from deploy.local_stack import __main__, up
+from deploy.local_stack.example import EXAMPLE_DIR
 from local import emulated_aws
 from local.errors import LocalError
-from local.settings import LocalSettings
+from local.settings import PROJECT_DIR, LocalSettings
 from local.stack_record import StackRecord, load_record, save_record
 
 FILMS = [["A Film (1999)", 4.5]]
@@ -55,19 +56,19 @@ def service() -> Iterator[Service]:
 
 
 def _shown(uid: int, answer: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
-    up.show_outcome({"url": "http://lb", "modelVersion": "v", "imageDigest": "d"}, uid, answer)
+    up.print_summary({"url": "http://lb", "modelVersion": "v", "imageDigest": "d"}, uid, answer)
     return capsys.readouterr().out
 
 
 def test_a_model_that_knows_user_20_is_asked_for_that_one(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
     service.answers["/?uid=20"] = KNOWN
-    assert up.first_answer(service.url) == (20, KNOWN)
+    assert up.first_recommendations(service.url) == (20, KNOWN)
     assert "best films that user 20 has not rated, from http://lb/?uid=20" in _shown(20, KNOWN, capsys)
 
 
 def test_a_model_without_user_20_is_asked_for_its_first_user(service: Service) -> None:
     service.answers |= {"/?uid=20": COLD, "/users?n=1": {"users": [4711]}, "/?uid=4711": KNOWN}
-    assert up.first_answer(service.url) == (4711, KNOWN)
+    assert up.first_recommendations(service.url) == (4711, KNOWN)
 
 
 @pytest.mark.parametrize("users", [None, {"users": []}, {"success": True}])
@@ -75,7 +76,7 @@ def test_where_no_user_is_told_the_films_are_called_popular_with_the_reason(
     service: Service, users: dict[str, Any] | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     service.answers |= {"/?uid=20": COLD} | ({"/users?n=1": users} if users else {})
-    assert up.first_answer(service.url) == (20, COLD)
+    assert up.first_recommendations(service.url) == (20, COLD)
     told = _shown(20, COLD, capsys)
     assert "Ten popular films for user 20 (user 20 is not in the data)" in told
     assert "has not rated" not in told
@@ -83,17 +84,17 @@ def test_where_no_user_is_told_the_films_are_called_popular_with_the_reason(
 
 def test_a_service_that_does_not_answer_is_told_with_its_address(service: Service) -> None:
     with pytest.raises(LocalError, match=rf"{service.url} does not answer: .*404"):
-        up.ask(service.url, "/?uid=20", seconds=0)
+        up.fetch(service.url, "/?uid=20", seconds=0)
 
 
 def test_other_ports_reach_the_registry_the_url_and_every_endpoint_of_the_provider(tmp_path: Path) -> None:
     other = LocalSettings(aws_port=4666, endpoint_port=8180, state_dir=tmp_path)
-    config = up.stack_config(other, "base:1")
+    config = up.machine_config(other, "base:1")
     assert (config["registryHost"], config["publicUrl"]) == ("localhost:4666", "http://localhost:8180")
     assert {url for services in config["aws:endpoints"] for url in services.values()} == {"http://localhost:4666"}
     assert {"ecs", "ecr"} <= {name for services in config["aws:endpoints"] for name in services}
     usual = LocalSettings(aws_port=4566, endpoint_port=8080, state_dir=tmp_path)
-    assert set(up.stack_config(usual, "base:1")) <= {"baseImage", "caBundle"}
+    assert set(up.machine_config(usual, "base:1")) <= {"baseImage", "caBundle"}
 
 
 def test_what_prepare_found_is_remembered(settings: LocalSettings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,10 +112,21 @@ def test_plain_calls_for_the_local_stack_get_what_prepare_found_under_their_own_
     monkeypatch.setattr(engines.shutil, "which", lambda _: None)
     config = {"baseImage": "base:1", "publicUrl": "http://localhost:8180"}
     save_record(tmp_path, StackRecord(aws_port=4666, endpoint_port=8180, config=config))
-    plain: Any = engines.choose_engine("local", config={}, backend=None)
+    plain: Any = engines.choose_engine("local", config={}, backend=None, project_dir=PROJECT_DIR)
     assert plain.config == config
-    own: Any = engines.choose_engine("local", config={"baseImage": "own:2"}, backend=None)
+    own: Any = engines.choose_engine("local", config={"baseImage": "own:2"}, backend=None, project_dir=PROJECT_DIR)
     assert own.config == {**config, "baseImage": "own:2"}
+
+
+def test_another_program_gets_what_prepare_found_of_the_settings_that_it_declares(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(engines, "STATE_DIR", tmp_path)
+    monkeypatch.setattr(engines.shutil, "which", lambda _: None)
+    config = {"baseImage": "base:1", "publicUrl": "http://localhost:8180", "aws:endpoints": []}
+    save_record(tmp_path, StackRecord(aws_port=4666, endpoint_port=8180, config=config))
+    engine: Any = engines.choose_engine("local", config={}, backend=None, project_dir=EXAMPLE_DIR)
+    assert engine.config == {"baseImage": "base:1", "aws:endpoints": []}
 
 
 @pytest.mark.parametrize(
@@ -141,7 +153,7 @@ def test_a_failed_up_says_that_the_engine_it_started_still_runs(
         raise deploy.DeployError("port 8080 is taken")
 
     monkeypatch.setitem(__main__.COMMANDS, "up", fails)
-    monkeypatch.setattr(__main__, "engine_alone", lambda _: "the engine still runs")
+    monkeypatch.setattr(__main__, "orphaned_engine_hint", lambda _: "the engine still runs")
     monkeypatch.setattr("sys.argv", ["python -m deploy.local_stack", "up"])
     assert __main__.main() == 1
     assert capsys.readouterr().err == "\nerror: port 8080 is taken\nthe engine still runs\n"

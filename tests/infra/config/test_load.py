@@ -9,7 +9,7 @@ import yaml
 
 from infra.config import schema
 from infra.config.batch import BatchJob
-from infra.config.load import FIELDS, load_settings
+from infra.config.load import FIELDS, RENAMED, load_settings
 from infra.config.service import ScheduledMinimum, WorkingHours
 from infra.config.stack import StackSettings
 from infra.errors import ConfigError
@@ -86,12 +86,16 @@ def test_values_arrive_typed() -> None:
 
 REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
     "unknown key": ({"desiredCont": 3}, 'did you mean "desiredCount"', "pulumi config rm desiredCont"),
-    "far from any key": ({"zzz": 3}, "allowedCidrs, approximateAbove, baseImage", "pulumi config rm zzz"),
+    "far from any key": ({"zzz": 3}, "allowedCidrs, annMinItems, baseImage", "pulumi config rm zzz"),
     "word": ({"network": "private"}, "allowed: default, existing, new", "pulumi config set network "),
     "architecture": ({"cpuArchitecture": "arm"}, "X86_64, ARM64", "pulumi config set cpuArchitecture ARM64"),
     "truth": ({"production": "yes"}, "allowed: true, false", "pulumi config set production"),
     "number": ({"desiredCount": "two"}, '"two"; allowed: a whole number from 0', "pulumi config set desiredCount 0"),
-    "too many": ({"containerStartSeconds": 301}, "from 0 to 300", "pulumi config set containerStartSeconds 300"),
+    "too many": (
+        {"healthCheckStartPeriodSeconds": 301},
+        "from 0 to 300",
+        "pulumi config set healthCheckStartPeriodSeconds 300",
+    ),
     "fraction": ({"cpuTargetPercent": 1.5}, "from 10 to 90", "pulumi config set cpuTargetPercent 10"),
     "cpu": ({"cpu": 300}, "256, 512, 1024", "pulumi config set cpu 256"),
     "cpu between": ({"cpu": 1500}, "256, 512, 1024", "pulumi config set cpu 1024"),
@@ -151,7 +155,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
         "with publicUrl (https) or domain",
         "set publicUrl https://",
     ),
-    "rate": ({"firewallRate": 9}, "0 (off) or 10", "set firewallRate 10"),
+    "rate": ({"wafRateLimit": 9}, "0 (off) or 10", "set wafRateLimit 10"),
     "ipv6 elsewhere": ({"ipv6": True}, "allowed with existing", "set network existing"),
     "ipv6 for nobody": (
         {
@@ -177,44 +181,48 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
     ),
     "hours": ({"workingHours": "9 to 5"}, "a time and a later one", "set workingHours 'MON-FRI 07:00-20:00"),
     "hours over night": ({"workingHours": "MON-FRI 20:00-07:00"}, "a later one on the same day", "set workingHours"),
-    "task that is no JSON": ({"tasks": ["score"]}, "is no JSON", "--path 'tasks[0]'"),
-    "task that is no object": ({"tasks": ["[]"]}, "allowed: an object", "--path 'tasks[0]'"),
-    "task without a command": ({"tasks": ['{"name": "score"}']}, "a list of texts", "--path 'tasks[0]'"),
+    "task that is no JSON": ({"batchJobs": ["score"]}, "is no JSON", "--path 'batchJobs[0]'"),
+    "task that is no object": ({"batchJobs": ["[]"]}, "allowed: an object", "--path 'batchJobs[0]'"),
+    "task without a command": ({"batchJobs": ['{"name": "score"}']}, "a list of texts", "--path 'batchJobs[0]'"),
     "task with a shell string": (
-        {"tasks": ['{"name": "score", "command": "python3 -m score"}']},
+        {"batchJobs": ['{"name": "score", "command": "python3 -m score"}']},
         "the program and its arguments, a list of texts",
-        "--path 'tasks[0]'",
+        "--path 'batchJobs[0]'",
     ),
-    "task with a bad name": ({"tasks": ['{"name": "A", "command": ["x"]}']}, "a letter, then", "--path 'tasks[0]'"),
+    "task with a bad name": (
+        {"batchJobs": ['{"name": "A", "command": ["x"]}']},
+        "a letter, then",
+        "--path 'batchJobs[0]'",
+    ),
     "task with an unknown member": (
-        {"tasks": ['{"name": "a", "command": ["x"], "when": "now"}']},
+        {"batchJobs": ['{"name": "a", "command": ["x"], "when": "now"}']},
         "has when; allowed: command, cpu",
-        "--path 'tasks[0]'",
+        "--path 'batchJobs[0]'",
     ),
     "task of an impossible size": (
-        {"tasks": ['{"name": "a", "command": ["x"], "memoryMib": 9000}']},
+        {"batchJobs": ['{"name": "a", "command": ["x"], "memoryMib": 9000}']},
         "512, 1024, 2048",
-        "--path 'tasks[0]'",
+        "--path 'batchJobs[0]'",
     ),
     "task with a bad schedule": (
-        {"tasks": ['{"name": "a", "command": ["x"], "schedule": "daily"}']},
+        {"batchJobs": ['{"name": "a", "command": ["x"], "schedule": "daily"}']},
         "rate(1 day)",
-        "--path 'tasks[0]'",
+        "--path 'batchJobs[0]'",
     ),
     "task with a bad prefix": (
-        {"tasks": ['{"name": "a", "command": ["x"], "s3Read": ["films/in"]}']},
+        {"batchJobs": ['{"name": "a", "command": ["x"], "s3Read": ["films/in"]}']},
         "s3://bucket/folder/",
-        "--path 'tasks[0]'",
+        "--path 'batchJobs[0]'",
     ),
     "tasks of one name": (
-        {"tasks": ['{"name": "a", "command": ["x"]}', '{"name": "a", "command": ["y"]}']},
+        {"batchJobs": ['{"name": "a", "command": ["x"]}', '{"name": "a", "command": ["y"]}']},
         "distinct names",
-        "--path 'tasks[1]'",
+        "--path 'batchJobs[1]'",
     ),
     "floor without a number": (
-        {"scheduledFloors": ['{"name": "m", "schedule": "rate(1 day)"}']},
+        {"scheduledMinimums": ['{"name": "m", "schedule": "rate(1 day)"}']},
         "a whole number from 0 to 1000",
-        "--path 'scheduledFloors[0]'",
+        "--path 'scheduledMinimums[0]'",
     ),
     "NAT gateways elsewhere": ({"natGateways": "single"}, "allowed with network new", "set network new"),
     "no NAT gateways elsewhere": ({"natGateways": "none"}, "allowed with network new", "rm natGateways"),
@@ -223,14 +231,14 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
     "requests for nothing": ({"requestsPerTarget": 9}, "allowed with maxCount", "rm requestsPerTarget"),
     "machine of nothing": ({"instanceType": "t3.large"}, "allowed with EC2", "set launchType EC2"),
     "machines of nothing": ({"maxInstances": 9}, "allowed with EC2", "rm maxInstances"),
-    "latency of no alarm": ({"latencyAlarmMilliseconds": 9}, "allowed with watching", "set watching true"),
+    "latency of no alarm": ({"latencyP95AlarmMs": 9}, "allowed with monitoring", "set monitoring true"),
     "no way out": ({"network": "new", "natGateways": "none"}, "cannot pull", "set vpcEndpoints true"),
     "endpoints elsewhere": ({"vpcEndpoints": True}, "for a new VPC alone", "set network new"),
-    "alarms of nobody": ({"alarmEmail": "a@example.com"}, "allowed with watching", "set watching true"),
-    "address": ({"watching": True, "alarmEmail": "team"}, "an e-mail address", "set alarmEmail team@"),
+    "alarms of nobody": ({"alarmEmail": "a@example.com"}, "allowed with monitoring", "set monitoring true"),
+    "address": ({"monitoring": True, "alarmEmail": "team"}, "an e-mail address", "set alarmEmail team@"),
     "budget of nobody": ({"monthlyBudgetUsd": 9}, "goes with budgetEmail", "set budgetEmail team@"),
     "mail of no budget": ({"budgetEmail": "a@example.com"}, "goes with monthlyBudgetUsd", "monthlyBudgetUsd 100"),
-    "latency": ({"latencyAlarmMilliseconds": 0}, "from 1 to 60000", "set latencyAlarmMilliseconds 1"),
+    "latency": ({"latencyP95AlarmMs": 0}, "from 1 to 60000", "set latencyP95AlarmMs 1"),
     "tag": ({"tags": ["aws:x=1"]}, "not beginning with aws:", "--path 'tags[0]'"),
 }
 
@@ -263,14 +271,17 @@ def test_private_endpoints_follow_the_secrets() -> None:
 def test_a_task_is_read_with_its_command_whole() -> None:
     text = '{"name": "score", "command": ["a b", "c,d", "-m"], "s3Write": ["s3://films/out/"], "cpu": 512}'
     text = text.replace("}", ', "memoryMib": 1024}')
-    (task,) = settings_of({"tasks": [text]}).batch.jobs
+    (task,) = settings_of({"batchJobs": [text]}).batch.jobs
     assert task.command == ("a b", "c,d", "-m")
     assert (task.s3_read, task.s3_write) == ((), ("s3://films/out/",))
-    assert (task.cpu, task.memory_mib, task.schedule, task.timezone) == (512, 1024, None, "UTC")
+    assert (task.cpu, task.memory_mib, task.schedule, task.timezone) == (512, 1024, "", "UTC")
 
 
 def test_the_examples_in_the_messages_are_accepted() -> None:
-    examples = {"tasks": [json.dumps(BatchJob.EXAMPLE)], "scheduledFloors": [json.dumps(ScheduledMinimum.EXAMPLE)]}
+    examples = {
+        "batchJobs": [json.dumps(BatchJob.EXAMPLE)],
+        "scheduledMinimums": [json.dumps(ScheduledMinimum.EXAMPLE)],
+    }
     settings = settings_of(examples)
     assert settings.batch.jobs[0].schedule
     assert settings.service.scheduled_minimums[0].min_count == 4
@@ -299,3 +310,54 @@ def test_a_setting_stored_as_a_secret_is_refused_unread() -> None:
         settings_of({"environment": ["PASSWORD=hunter2"]}, secret="environment")
     assert "hunter2" not in str(refusal.value)
     assert "secrets[0]" in str(refusal.value)
+
+
+def test_every_problem_of_a_configuration_is_in_one_message() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        settings_of({"cpu": 300, "logRetentionDays": 8, "desiredcount": 3})
+    message = str(refusal.value)
+    for key in ("cpu", "logRetentionDays", "desiredcount"):
+        assert message.count(f"recommender:{key} ") == 1
+    assert message.count("To fix it: ") == 3
+
+
+def test_without_the_cli_the_stack_local_is_fixed_in_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    lines = (ROOT / "Pulumi.local.yaml").read_text(encoding="utf-8").splitlines()
+    number = lines.index("  recommender:desiredCount: 2") + 1
+    for config, fix in (
+        ({"desiredCount": -1}, f"edit Pulumi.local.yaml, line {number}: recommender:desiredCount: 0"),
+        ({"cpu": 300}, "add to Pulumi.local.yaml, under config: recommender:cpu: 256"),
+        ({"desiredcount": 2}, "remove recommender:desiredcount from Pulumi.local.yaml"),
+    ):
+        with pytest.raises(ConfigError) as refusal:
+            settings_of(config, stack="local")
+        assert fix in str(refusal.value)
+
+
+def test_with_the_cli_the_stack_local_is_fixed_by_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/pulumi")
+    with pytest.raises(ConfigError, match="To fix it: pulumi config set cpu 256"):
+        settings_of({"cpu": 300}, stack="local")
+
+
+@pytest.mark.parametrize(
+    ("old", "value", "fix"),
+    [
+        ("watching", True, "pulumi config set monitoring true && pulumi config rm watching"),
+        ("approximateAbove", 9, "pulumi config set annMinItems 10 && pulumi config rm approximateAbove"),
+        ("tasks", ["{}"], "rename tasks to batchJobs in the stack's file"),
+    ],
+)
+def test_a_former_key_is_refused_with_its_new_name(old: str, value: object, fix: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        settings_of({old: value})
+    assert f"recommender:{old} is now {RENAMED[old]}\nTo fix it: {fix}" in str(refusal.value)
+
+
+def test_every_former_key_has_a_name_that_exists_and_a_row_in_the_changelog() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert set(RENAMED.values()) <= set(FIELDS)
+    assert not set(RENAMED) & set(FIELDS)
+    for old, new in RENAMED.items():
+        assert f"| `{old}` | `{new}` |" in changelog

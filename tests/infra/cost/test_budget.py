@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from infra.config.settings_operations import BudgetSettings
 
+from infra.config.budget import BudgetSettings
 from tests.infra.recorder import run_main
 
 BUDGET = "aws:budgets/budget:Budget"
@@ -36,8 +36,8 @@ def test_somebody_is_told_before_and_not_after(project: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"monthly_usd": -1, "email": ""}, "monthly_usd is -1; allowed: 0"),
-        ({"monthly_usd": 5, "email": ""}, "needs an email to tell"),
+        ({"monthly_usd": -1, "email": ""}, r"monthly_usd\n  Input should be greater than or equal to 0"),
+        ({"monthly_usd": 5, "email": ""}, r'monthlyBudgetUsd is "5", which goes with budgetEmail'),
     ],
 )
 def test_a_budget_that_nobody_hears_of_is_refused(values: dict[str, Any], message: str) -> None:

@@ -6,8 +6,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from infra.config.settings_tasks import WorkingHours
 
+from infra.config.service import WorkingHours
 from infra.cost import prices
 from infra.cost.estimate import MODEL_METRICS, Estimate, estimate
 from infra.cost.prices import HOURS_A_MONTH, Price
@@ -16,7 +16,7 @@ from model_service.serving.telemetry import emf
 from tests.infra.config.test_load import settings_of
 from tests.infra.recorder import Recording, run_main
 
-DEAR: Mapping[str, object] = {"vpcEndpoints": True, "firewallRate": 1000, "watching": True, "maxCount": 6}
+DEAR: Mapping[str, object] = {"vpcEndpoints": True, "wafRateLimit": 1000, "monitoring": True, "maxCount": 6}
 
 
 def estimated(stack: str = "dev", **config: object) -> Estimate:
@@ -166,7 +166,7 @@ def test_the_preview_shows_the_table_and_the_outputs_keep_it(project: Path, capl
 
 
 def test_the_lines_add_up_and_the_dearest_comes_first() -> None:
-    told = estimated("prod", firewallRate=500)
+    told = estimated("prod", wafRateLimit=500)
     amounts = [line.monthly_usd for line in told.lines]
     assert amounts == sorted(amounts, reverse=True)
     assert told.monthly_usd == pytest.approx(sum(amounts), abs=0.01)

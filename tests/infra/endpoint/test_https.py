@@ -110,11 +110,16 @@ def test_a_given_certificate_can_answer_for_a_domain() -> None:
     ],
 )
 def test_plain_http_is_told_of_unless_it_stays_on_this_machine(
-    name: str, certificate: str, url: str, warned: bool
+    name: str, certificate: str, url: str, warned: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    warning = plain_http_warning(domain=name, certificate_arn=certificate, public_url=url)
-    assert bool(warning) is warned
-    assert ("pulumi config set domain" in warning) is warned
+    warnings: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", lambda message, resource: warnings.append(message))
+    endpoint(
+        replace(
+            ENDPOINT, domain=name, hosted_zone_id="ZGIVEN" * bool(name), certificate_arn=certificate, public_url=url
+        )
+    )
+    assert [("plain HTTP" in one, "pulumi config set domain" in one) for one in warnings] == [(True, True)] * warned
 
 
 def test_the_preview_says_that_it_is_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,10 +53,13 @@ def test_names_with_a_limit_fit_however_long_the_stacks_name() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"slow_start_seconds": 10}, r"slow_start_seconds is 10; allowed: 0 \(off\) or 30 to 900"),
-        ({"deregistration_delay_seconds": 3601}, "allowed: 0 to 3600"),
-        ({"allowed_cidrs": ()}, "one range or more"),
-        ({"waf_rate_limit": 9}, r"waf_rate_limit is 9; allowed: 0 \(off\) or 10 or more"),
+        ({"slow_start_seconds": 10}, r'slow_start_seconds\n.*is "10"; allowed: 0 \(off\) or 30 to 900'),
+        (
+            {"deregistration_delay_seconds": 3601},
+            r"deregistration_delay_seconds\n  Input should be less than or equal to 3600",
+        ),
+        ({"allowed_cidrs": ()}, "allowed: one address range or more"),
+        ({"waf_rate_limit": 9}, r'waf_rate_limit\n.*is "9"; allowed: 0 \(off\) or 10 to 2000000000'),
     ],
 )
 def test_an_endpoint_that_aws_would_refuse_is_refused(change: dict[str, Any], message: str) -> None:

@@ -27,10 +27,10 @@ def image_settings(project: Path, **changes: Any) -> ImageSettings:
     return ImageSettings(**changes)
 
 
-def image(settings: ImageSettings, *, approximate_above: int = 0, preview: bool = False) -> Recording:
+def image(settings: ImageSettings, *, ann_min_items: int = 0, preview: bool = False) -> Recording:
     """The image as the program builds it, with what its container is given."""
     context = Path("model_service")
-    model = read_model(context / "artifact", settings, ModelSettings(approximate_above=approximate_above))
+    model = read_model(context / "artifact", settings, ModelSettings(ann_min_items=ann_min_items))
     args = ModelImageArgs(
         **settings.args(model_version=model.version, build_args=model.build_args),
         context=context,
@@ -94,24 +94,24 @@ def test_an_index_is_asked_for_in_the_image_and_in_the_task_and_has_to_be_there(
     )
     plain = image(image_settings(project)).one("docker-build:index:Image").inputs
     assert "EXTRAS" not in plain["buildArgs"]
-    small = image(image_settings(project), approximate_above=FILMS)
+    small = image(image_settings(project), ann_min_items=FILMS + 1)
     assert small.one("docker-build:index:Image").inputs["buildArgs"]["EXTRAS"] == "approximate"
     with pytest.raises(
         ProgramError,
         match=r"but no approximate index: .* cannot be read\nTo fix it: .*python -m model_service.build_index",
     ):
-        image(image_settings(project), approximate_above=FILMS - 1)
+        image(image_settings(project), ann_min_items=FILMS)
     (artifact / INDEX_METADATA_FILE).write_bytes(replace(about, model_version="0" * 64).to_bytes())
     with pytest.raises(ProgramError, match="is of model 000000000000"):
-        image(image_settings(project), approximate_above=FILMS - 1)
+        image(image_settings(project), ann_min_items=FILMS)
     (artifact / INDEX_METADATA_FILE).write_bytes(about.to_bytes())
     (artifact / INDEX_FILE).write_bytes(b"index")
-    large = image(image_settings(project), approximate_above=FILMS - 1)
-    assert large.exports["environment"]["APPROXIMATE_ABOVE"] == str(FILMS - 1)
+    large = image(image_settings(project), ann_min_items=FILMS)
+    assert large.exports["environment"]["ANN_MIN_ITEMS"] == str(FILMS)
     staged = project / large.one("docker-build:index:Image").inputs["context"]["location"]
     assert (staged / "artifact" / INDEX_FILE).is_file()
-    given = image(image_settings(project, uri=f"ghcr.io/films/app@{FOREIGN_DIGEST}"), approximate_above=5)
-    assert given.exports["environment"] == {"APPROXIMATE_ABOVE": "5"}
+    given = image(image_settings(project, uri=f"ghcr.io/films/app@{FOREIGN_DIGEST}"), ann_min_items=5)
+    assert given.exports["environment"] == {"ANN_MIN_ITEMS": "5"}
 
 
 def test_the_staged_folder_is_what_is_built(project: Path) -> None:

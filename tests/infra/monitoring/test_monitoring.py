@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from infra.config.settings_operations import MonitoringSettings
 
+from infra.config.monitoring import MonitoringSettings
 from infra.monitoring.alarms import MIN_REQUESTS, endpoint_alarms, model_alarms, service_alarms
 from infra.monitoring.monitoring import (
     EndpointMonitoring,
@@ -18,8 +18,9 @@ from infra.monitoring.monitoring import (
 )
 from model_service.serving.telemetry import emf
 from tests.infra.recorder import Recording, run, run_main
+from tests.infra.settings import replace
 
-ON = MonitoringSettings(on=True, alarm_email="team@example.com", latency_alarm_ms=400)
+ON = MonitoringSettings(enabled=True, alarm_email="team@example.com", latency_p95_alarm_ms=400)
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 
 LOAD_BALANCER = {"LoadBalancer": "app/films/1"}
@@ -46,9 +47,9 @@ def watched(settings: MonitoringSettings = ON) -> Recording:
         watch = EndpointMonitoring(
             "films",
             EndpointMonitoringArgs(
+                **settings.args(),
                 arn_suffix=LOAD_BALANCER["LoadBalancer"],
                 target_group_arn_suffix=TARGETS["TargetGroup"],
-                settings=settings,
             ),
         )
         ServiceMonitoring(
@@ -82,21 +83,21 @@ def evaluate(expression: str, **values: float) -> float:
 
 
 def test_nobody_who_does_not_ask_gets_an_alarm(project: Path) -> None:
-    recorded = run_main("prod", config={"watching": False})
+    recorded = run_main("prod", config={"monitoring": False})
     assert not [resource for resource in recorded if resource.type.startswith(("aws:cloudwatch/m", "aws:sns/"))]
     assert "alarms" not in recorded.one("aws:ecs/service:Service").inputs
     assert "METRICS_NAMESPACE" not in told_to_the_task(recorded)
 
 
 def test_a_deployment_is_rolled_back_when_users_feel_it(project: Path) -> None:
-    recorded = run_main("dev", config={"watching": True})
+    recorded = run_main("dev", config={"monitoring": True})
     alarms = recorded.one("aws:ecs/service:Service").inputs["alarms"]
     assert (alarms["enable"], alarms["rollback"]) == (True, True)
     assert set(alarms["alarmNames"]) == {"recommender-dev-errors", "recommender-dev-latency"}
 
 
 def test_the_model_writes_under_the_name_that_the_alarms_look_for(project: Path) -> None:
-    recorded = run_main("dev", config={"watching": True})
+    recorded = run_main("dev", config={"monitoring": True})
     told = told_to_the_task(recorded)
     (metric,) = series(recorded.one(ALARM, "-score-drift").inputs).values()
     assert metric["namespace"] == told["METRICS_NAMESPACE"]
@@ -119,7 +120,7 @@ def test_every_alarm_tells_the_topic_when_it_rings_and_when_it_is_over(films: Re
 
 
 def test_without_an_address_there_are_alarms_but_no_mail() -> None:
-    recorded = watched(MonitoringSettings(on=True, alarm_email="", latency_alarm_ms=400))
+    recorded = watched(replace(ON, alarm_email=""))
     assert recorded.all("aws:sns/topicSubscription:TopicSubscription") == []
     assert recorded.all(ALARM)
 
@@ -214,11 +215,11 @@ def test_the_dashboard_shows_every_alarm_and_overlaps_nowhere(films: Recording) 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"on": False}, "alarm_email goes with on"),
-        ({"latency_alarm_ms": 0}, "latency_alarm_ms is 0; allowed: 1 or more"),
+        ({"enabled": False}, r'alarmEmail is "a@example.com", but there are no alarms'),
+        ({"latency_p95_alarm_ms": 0}, r"latency_p95_alarm_ms\n  Input should be greater than or equal to 1"),
     ],
 )
 def test_settings_that_watch_nothing_are_refused(changed: dict[str, Any], message: str) -> None:
-    values = {"on": True, "alarm_email": "a@example.com", "latency_alarm_ms": 1} | changed
+    values = {"enabled": True, "alarm_email": "a@example.com", "latency_p95_alarm_ms": 1} | changed
     with pytest.raises(ValueError, match=message):
         MonitoringSettings(**values)

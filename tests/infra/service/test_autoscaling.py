@@ -80,12 +80,12 @@ def test_outside_working_hours_nothing_runs() -> None:
 
 @pytest.mark.parametrize("change", [{"max_count": 6}, {"scheduled_minimums": (MORNING,)}, {"working_hours": HOURS}])
 def test_whatever_moves_the_number_of_tasks_owns_it(change: dict[str, object]) -> None:
-    made = service(replace(SERVICE, scaling=replace(SERVICE, **change)))  # type: ignore[arg-type]
+    made = service(replace(SERVICE, **change))
     assert made.one("aws:ecs/service:Service").ignore_changes == ("desiredCount",)
 
 
 def test_the_fewest_tasks_are_those_of_the_quietest_hour() -> None:
     assert SERVICE.min_tasks == SERVICE.desired_count
-    assert replace(SERVICE, scaling=replace(SERVICE, scheduled_minimums=(replace(MORNING, fewest=1),))).min_tasks == 1
-    assert replace(SERVICE, scaling=replace(SERVICE, scheduled_minimums=(MORNING,))).min_tasks == SERVICE.desired_count
-    assert replace(SERVICE, scaling=replace(SERVICE, working_hours=HOURS)).min_tasks == 0
+    assert replace(SERVICE, scheduled_minimums=(replace(MORNING, min_count=1),)).min_tasks == 1
+    assert replace(SERVICE, scheduled_minimums=(MORNING,)).min_tasks == SERVICE.desired_count
+    assert replace(SERVICE, working_hours=HOURS).min_tasks == 0

@@ -19,7 +19,7 @@ SCHEDULE = "aws:scheduler/schedule:Schedule"
 
 
 def program(**change: Any) -> Recording:
-    return run_main("dev", config={"tasks": [json.dumps({**TASK, **change})]})
+    return run_main("dev", config={"batchJobs": [json.dumps({**TASK, **change})]})
 
 
 def definition(recorded: Recording) -> Any:
@@ -79,7 +79,7 @@ def test_the_schedule_may_start_this_task_and_nothing_else() -> None:
 def test_a_task_without_a_schedule_is_run_by_the_command_that_is_told() -> None:
     recorded = program(schedule="")
     assert recorded.all(SCHEDULE) == []
-    words = shlex.split(recorded.exports["taskCommands"]["score"])
+    words = shlex.split(recorded.exports["batchJobCommands"]["score"])
     options = dict(zip(words[3::2], words[4::2], strict=True))
     placed = recorded.one("aws:ecs/service:Service").inputs["networkConfiguration"]
     network = json.loads(options["--network-configuration"])["awsvpcConfiguration"]
@@ -94,7 +94,7 @@ def test_a_task_without_a_schedule_is_run_by_the_command_that_is_told() -> None:
 def test_without_tasks_nothing_is_made_nor_told() -> None:
     recorded = run_main("dev")
     assert len(recorded.all("aws:ecs/taskDefinition:TaskDefinition")) == 1
-    assert "taskCommands" not in recorded.exports
+    assert "batchJobCommands" not in recorded.exports
 
 
 @pytest.mark.usefixtures("project")
@@ -118,7 +118,9 @@ def test_reading_is_not_writing_and_one_prefix_is_not_another() -> None:
     assert not any("Delete" in action or action.endswith("*") for action in reach)
 
 
-@pytest.mark.parametrize(("change", "message"), [({"memory_mib": 4096}, "512, 1024"), ({"command": ()}, "is empty")])
+@pytest.mark.parametrize(
+    ("change", "message"), [({"memory_mib": 4096}, "512, 1024"), ({"command": ()}, r"command\n.*at least 1 item")]
+)
 def test_a_task_that_could_not_run_is_refused(change: dict[str, Any], message: str) -> None:
     fine = BatchJob(
         name="score",

@@ -88,11 +88,11 @@ def test_tasks_on_machines_are_defined_for_them_and_have_no_address_of_their_own
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"spot_percent": 101}, "allowed: 0 to 100"),
-        ({"launch_type": "EC2", "spot_percent": 1}, "goes with launch_type FARGATE"),
-        ({"max_instances": 0}, "allowed: 1 or more"),
+        ({"spot_percent": 101}, r"spot_percent\n  Input should be less than or equal to 100"),
+        ({"launch_type": "EC2", "spot_percent": 1}, "with launchType EC2; allowed with FARGATE"),
+        ({"max_instances": 0}, r"max_instances\n  Input should be greater than or equal to 1"),
     ],
 )
 def test_capacity_that_ecs_would_refuse_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        replace(FARGATE, **change)
+        replace(SERVICE, **change)

@@ -12,13 +12,14 @@ from infra.args import Subnets, Target
 from infra.config.service import ServiceSettings
 from infra.contract import CONTAINER_ARGS
 from infra.errors import ProgramError
+from infra.service.container import Container, batch_container_definitions
 from infra.service.fargate_service import FargateService, FargateServiceArgs
 from tests.infra.recorder import Recording, run
 from tests.infra.settings import replace
 
 SERVICE = ServiceSettings(
     health_check_grace_seconds=77,
-    container_start_seconds=55,
+    health_check_start_period_seconds=55,
     environment={"GREETING": "hello"},
 )
 
@@ -101,7 +102,7 @@ def test_the_service_comes_after_and_goes_before_listener_grants_and_rules() -> 
 
 
 def test_the_number_of_tasks_is_autoscalings_business_only_when_it_is_on() -> None:
-    fixed, scaled = service(), service(replace(SERVICE, scaling=replace(SCALING, max_count=5)))
+    fixed, scaled = service(), service(replace(SERVICE, max_count=5))
     target = scaled.one("aws:appautoscaling/target:Target").inputs
     assert fixed.one("aws:ecs/service:Service").ignore_changes == ()
     assert fixed.all("aws:appautoscaling/target:Target") == []
@@ -133,7 +134,7 @@ def test_the_container_may_write_nothing_and_be_nobody() -> None:
 
 def test_the_time_to_start_is_granted_twice_over() -> None:
     recorded = service()
-    assert container(recorded)["healthCheck"]["startPeriod"] == SERVICE.container_start_seconds
+    assert container(recorded)["healthCheck"]["startPeriod"] == SERVICE.health_check_start_period_seconds
     assert (
         recorded.one("aws:ecs/service:Service").inputs["healthCheckGracePeriodSeconds"]
         == SERVICE.health_check_grace_seconds
@@ -165,14 +166,17 @@ def test_a_secret_arrives_by_its_arn_and_may_be_read() -> None:
 
 def test_a_secret_among_the_plain_variables_is_refused_by_name() -> None:
     def program() -> None:
-        definitions = container_definitions(
-            image="films",
-            environment={"OPEN": pulumi.Output.from_input("x"), "PASSWORD": pulumi.Output.secret("hunter2")},
-            secrets={},
+        definitions = batch_container_definitions(
+            Container(
+                name="films",
+                image="films",
+                user="",
+                environment={"OPEN": pulumi.Output.from_input("x"), "PASSWORD": pulumi.Output.secret("hunter2")},
+                secrets={},
+            ),
+            ["true"],
             log_group="logs",
             region="eu-central-1",
-            start_seconds=30,
-            enable_execute_command=False,
         )
         pulumi.export("definitions", definitions)
 
@@ -185,9 +189,15 @@ def test_a_secret_among_the_plain_variables_is_refused_by_name() -> None:
     ("change", "message"),
     [
         ({"memory_mib": 4096}, "Fargate has no task with 256 CPU units and 4096 MiB; with 256: 512, 1024, 2048"),
-        ({"scaling": replace(SCALING, max_count=1)}, "max_count is 1; allowed: 0 or at least 2"),
-        ({"container_start_seconds": 301}, "allowed: 0 to 300"),
-        ({"secrets": {"GREETING": "arn:x"}}, "environment and secrets both name GREETING"),
+        ({"max_count": 1}, r'maxCount is "1"; allowed: 0 \(no autoscaling\) or at least desiredCount, 2'),
+        (
+            {"health_check_start_period_seconds": 301},
+            r"health_check_start_period_seconds\n  Input should be less than or equal to 300",
+        ),
+        (
+            {"secrets": {"GREETING": "arn:aws:ssm:eu-central-1:111122223333:parameter/token"}},
+            "names GREETING, which environment names too",
+        ),
     ],
 )
 def test_a_service_that_ecs_would_refuse_is_refused(change: dict[str, Any], message: str) -> None:

@@ -133,7 +133,7 @@ def test_a_part_that_aws_refuses_to_tell_hides_no_other_part() -> None:
         return account.client(service)
 
     words = told(without_elb)
-    assert "not to be had: Unable to locate credentials" in words
+    assert "not available: Unable to locate credentials" in words
     assert "Task failed ELB health checks" in words
     assert words.endswith("the end")
 
@@ -148,7 +148,7 @@ def test_a_rolled_back_deployment_fails_and_says_what_runs_and_why(
         asked.append(about)
         return f"{about['verdict']}; no artifact in /nowhere"
 
-    monkeypatch.setattr(rollback, "explain", explained)
+    monkeypatch.setattr(rollback, "diagnose_deployment", explained)
     with pytest.raises(ProgramError, match=r"films:6 runs; no artifact in /nowhere\n.*pulumi refresh"):
         run_main("dev", aws=Aws(running_task_definition=GOOD))
     (about,) = asked
@@ -157,7 +157,7 @@ def test_a_rolled_back_deployment_fails_and_says_what_runs_and_why(
 
 
 def test_a_deployment_that_came_through_asks_for_no_reason(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rollback, "explain", lambda *_, **__: pytest.fail("asked"))
+    monkeypatch.setattr(rollback, "diagnose_deployment", lambda *_, **__: pytest.fail("asked"))
     recorded = run_main("dev")
     tokens = [token for token, _ in recorded.calls]
     assert "aws:ecs/getService:getService" in tokens
@@ -171,7 +171,7 @@ def test_a_preview_looks_at_no_service(project: Path) -> None:
 def test_a_service_that_cannot_be_made_is_explained_too(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_main("dev").one("aws:ecs/service:Service").error_hooks == ("recommender-dev-explain",)
     said: list[str] = []
-    monkeypatch.setattr(rollback, "explain", lambda _, **about: " ".join(about.values()))
+    monkeypatch.setattr(rollback, "diagnose_deployment", lambda _, **about: " ".join(about.values()))
     monkeypatch.setattr(pulumi.log, "error", said.append)
     args = pulumi.ErrorHookArgs(
         urn="urn",
@@ -182,16 +182,16 @@ def test_a_service_that_cannot_be_made_is_explained_too(project: Path, monkeypat
         failed_operation="create",
         errors=["timeout while waiting for state"],
     )
-    assert rollback._explain_error(args) is False
-    assert said == [f"{CLUSTER} films-1 {BAD} did not get steady"]
+    assert rollback._log_diagnosis(args) is False
+    assert said == [f"{CLUSTER} films-1 {BAD} did not reach a steady state"]
 
 
 def test_without_credentials_the_verdict_still_stands(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> str:
         raise NoCredentialsError
 
-    monkeypatch.setattr(rollback, "explain", refuse)
-    with pytest.raises(ProgramError, match=r"was rolled back: films:6 runs \(why is not to be had: Unable to locate"):
+    monkeypatch.setattr(rollback, "diagnose_deployment", refuse)
+    with pytest.raises(ProgramError, match=r"was rolled back: films:6 runs \(no diagnosis: Unable to locate"):
         run_main("dev", aws=Aws(running_task_definition=GOOD))
 
 

@@ -14,8 +14,7 @@ from local.engine.aws import Aws, auto_name
 from local.engine.events import Events
 from local.engine.handlers import HANDLERS
 from local.engine.handlers.base import Handler, Inputs, Outputs
-from local.engine.monitor import Engine, ResourceFailedError, delete_records, plain
-from local.engine.program import stack_config
+from local.engine.monitor import Engine, ResourceFailedError, delete_records
 from local.engine.state import State
 from local.engine.unsupported import UnsupportedError
 
@@ -67,7 +66,7 @@ class Run:
         self.state = State.load(self.path)
         self.engine = Engine(aws=aws, state=self.state, events=Events(self.stream), dry_run=dry_run)
         try:
-            self.engine.at("urn:thing", remote=remote)
+            self.engine.set_current("urn:thing", remote=remote)
             return self.engine.new_resource(MockResourceArgs(type_, "thing", inputs, custom=custom and not remote))[1]
         finally:
             self._read()
@@ -111,9 +110,9 @@ def test_a_change_that_cannot_makes_a_new_one_before_the_old_goes(tmp_path: Path
     assert run.bring(size=2)["arn"] != made["arn"]
     assert run.operations() == ["replace"]
     assert len(shelf.things) == 2
-    delete_records(run.state.pending_deletes, aws=run.engine._aws, state=run.state, events=Events(io.StringIO()))
+    delete_records(run.state.superseded, aws=run.engine._aws, state=run.state, events=Events(io.StringIO()))
     assert list(shelf.things.values()) == [{"size": 2}]
-    assert State.load(run.path).pending_deletes == []
+    assert State.load(run.path).superseded == []
 
 
 def test_a_resource_that_somebody_removed_is_made_again(tmp_path: Path, shelf: Shelf) -> None:
@@ -136,23 +135,23 @@ def test_a_type_without_a_handler_stops_the_run_with_its_name(tmp_path: Path) ->
     run = Run(tmp_path)
     with pytest.raises(ResourceFailedError, match="aws:moon/base:Base"):
         run.bring(type_="aws:moon/base:Base")
-    assert "asks for the resource type aws:moon/base:Base" in run.told[-1]["message"]
+    assert "the program needs the resource type aws:moon/base:Base" in run.told[-1]["message"]
 
 
 def test_what_one_setting_asks_for_in_vain_is_told_once(tmp_path: Path) -> None:
     run = Run(tmp_path)
     with pytest.raises(ResourceFailedError):
         run.bring(type_="aws:sns/topic:Topic")
-    assert "the setting watching asks" in run.told[-1]["message"]
+    assert "the setting monitoring needs" in run.told[-1]["message"]
     run.again(type_="aws:cloudwatch/dashboard:Dashboard")
     assert run.told == []
     run.again(type_="aws:wafv2/webAcl:WebAcl")
-    assert ["firewallRate" in one["message"] for one in run.told] == [True]
+    assert ["wafRateLimit" in one["message"] for one in run.told] == [True]
 
 
 def test_a_component_that_a_provider_would_make_is_not_taken_for_made(tmp_path: Path) -> None:
     run = Run(tmp_path)
-    with pytest.raises(ResourceFailedError, match="the setting network asks for the resource type awsx:ec2:Vpc"):
+    with pytest.raises(ResourceFailedError, match="the setting network needs the resource type awsx:ec2:Vpc"):
         run.bring(type_="awsx:ec2:Vpc", remote=True)
     assert run.bring(type_="recommender:infra:Network", custom=False) == {}
 
@@ -160,7 +159,7 @@ def test_a_component_that_a_provider_would_make_is_not_taken_for_made(tmp_path: 
 def test_a_function_without_an_answer_is_told_as_an_event_and_not_as_a_stack_trace(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.bring(type_="recommender:infra:Network", custom=False)
-    with pytest.raises(UnsupportedError, match="the setting domain asks for the function aws:route53/getZone"):
+    with pytest.raises(UnsupportedError, match="the setting domain needs the function aws:route53/getZone"):
         run.engine.call(MockCallArgs("aws:route53/getZone:getZone", {}, ""))
     assert run.engine.failed
 
@@ -174,25 +173,6 @@ def test_a_defect_is_told_with_its_type(tmp_path: Path, shelf: Shelf, monkeypatc
     with pytest.raises(ResourceFailedError):
         run.bring()
     assert run.told[-1]["message"] == "KeyError: 'vpcId'"
-
-
-def test_inputs_are_kept_as_json_has_them() -> None:
-    assert plain({"port": 80.0, "share": 0.5, "gone": None, "list": [1.0, {"x": None}]}) == {
-        "port": 80,
-        "share": 0.5,
-        "list": [1, {}],
-    }
-
-
-def test_overrides_win_over_the_stack_file_and_that_over_the_defaults(tmp_path: Path) -> None:
-    (tmp_path / "Pulumi.yaml").write_text(
-        "name: shop\nconfig:\n  a: {default: 1, type: integer}\n  b: {default: 1, type: integer}\n  c: {type: string}\n"
-    )
-    (tmp_path / "Pulumi.local.yaml").write_text("config:\n  shop:a: 2\n  shop:b: 2\n  aws:region: moon\n")
-    assert stack_config(tmp_path, "local", {"a": 3, "list": ["x"]}) == (
-        "shop",
-        {"shop:a": "3", "shop:b": "2", "aws:region": "moon", "shop:list": '["x"]'},
-    )
 
 
 def test_an_interrupted_write_leaves_the_old_state(

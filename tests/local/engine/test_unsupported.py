@@ -20,13 +20,13 @@ CASES: dict[str, dict[str, Any]] = {
     "vpcEndpoints": {"network": "new", "natGateways": "none", "vpcEndpoints": True},
     "domain": {"domain": "films.example.com", "hostedZoneId": "Z0123456789ABCDEFGHIJ"},
     "accessLogDays": {"accessLogDays": 3},
-    "firewallRate": {"firewallRate": 200},
-    "pusherPolicy": {"pusherPolicy": True},
+    "wafRateLimit": {"wafRateLimit": 200},
+    "createPushPolicy": {"createPushPolicy": True},
     "maxCount": {"maxCount": 4},
     "workingHours": {"workingHours": "MON-FRI 07:00-20:00 Europe/Berlin"},
     "launchType": {"launchType": "EC2"},
-    "tasks": {"tasks": [json.dumps(TASK)]},
-    "watching": {"watching": True, "alarmEmail": "team@example.com"},
+    "batchJobs": {"batchJobs": [json.dumps(TASK)]},
+    "monitoring": {"monitoring": True, "alarmEmail": "team@example.com"},
     "monthlyBudgetUsd": {"monthlyBudgetUsd": 10, "budgetEmail": "team@example.com"},
 }
 
@@ -50,5 +50,5 @@ def test_every_named_setting_exists() -> None:
 
 def test_what_no_setting_explains_is_told_without_a_guess() -> None:
     message = str(UnsupportedError("resource type", "aws:moon/base:Base"))
-    assert message.startswith("the program asks for the resource type aws:moon/base:Base")
+    assert message.startswith("the program needs the resource type aws:moon/base:Base")
     assert "a real account can" in message

@@ -27,9 +27,9 @@ def _counted(port: int, name: str) -> float:
 
 
 def test_a_kept_answer_is_the_computed_one_to_the_last_byte(port: int, trained: Trained) -> None:
-    kept = _counted(port, "recommender_answers_kept_total")
+    kept = _counted(port, "recommender_cache_hits_total")
     computed, again = (ask(port, "/?uid=41&n=7", "X-Request-Id: mine") for _ in range(2))
-    assert _counted(port, "recommender_answers_kept_total") == kept + 1
+    assert _counted(port, "recommender_cache_hits_total") == kept + 1
     for answer in (computed, again):
         answer[1].pop("date")
     assert computed == again
@@ -43,10 +43,10 @@ def test_a_kept_answer_is_the_computed_one_to_the_last_byte(port: int, trained: 
 
 
 def test_an_unknown_user_is_never_kept(port: int) -> None:
-    kept = _counted(port, "recommender_answers_kept_total")
+    kept = _counted(port, "recommender_cache_hits_total")
     for _ in range(3):
         assert json.loads(ask(port, "/?uid=424242")[2])["cold_start"] is True
-    assert _counted(port, "recommender_answers_kept_total") == kept
+    assert _counted(port, "recommender_cache_hits_total") == kept
 
 
 @pytest.mark.parametrize("given", ["a b", "x" * 129, "caf\u00e9", ""])
@@ -86,14 +86,14 @@ def test_a_request_in_pieces_and_one_with_a_body_are_answered_like_any_other(por
 @pytest.mark.parametrize("head", [b"HEAD /?uid=25 HTTP/1.1", b"GET /?uid=25 HTTP/1.0", b"POST /?uid=25 HTTP/1.1"])
 def test_what_is_no_plain_get_goes_the_ordinary_way(head: bytes, port: int) -> None:
     ask(port, "/?uid=25")
-    kept = _counted(port, "recommender_answers_kept_total")
+    kept = _counted(port, "recommender_cache_hits_total")
     with connect(port) as connection:
         connection.sendall(head + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
         answer = b""
         while chunk := connection.recv(65536):
             answer += chunk
     assert answer.split()[1] == (b"405" if head.startswith(b"HEAD") else b"200")
-    assert _counted(port, "recommender_answers_kept_total") == kept
+    assert _counted(port, "recommender_cache_hits_total") == kept
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_every_answer_is_200_or_503_none_is_late_and_a_second_later_it_is_as_qui
 ) -> None:
     port = free_port()
     seen: list[tuple[int, float]] = []
-    with service(trained.folder, port, program=_SLOW, WORKERS="1", KEEP_MIB="0"):
+    with service(trained.folder, port, program=_SLOW, WORKERS="1", RESPONSE_CACHE_MIB="0"):
         until = time.monotonic() + SECONDS
         clients = [threading.Thread(target=_client, args=(port, number, until, seen)) for number in range(CLIENTS)]
         for client in clients:
@@ -52,7 +52,7 @@ def test_every_answer_is_200_or_503_none_is_late_and_a_second_later_it_is_as_qui
         started = time.monotonic()
         assert ask(port, "/?uid=20")[0] == 200
         assert time.monotonic() - started < 1
-        refused = float(ask(port, "/metrics")[2].split(b"\nrecommender_overloaded_total ")[1].split()[0])
+        refused = float(ask(port, "/metrics")[2].split(b"\nrecommender_rejections_total ")[1].split()[0])
     answered = sorted(seconds for status, seconds in seen if status == 200)
     turned_away = sorted(seconds for status, seconds in seen if status == 503)
     assert len(answered) + len(turned_away) == len(seen)

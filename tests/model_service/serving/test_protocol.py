@@ -52,7 +52,7 @@ def _plain(uid: int, *lines: str) -> bytes:
 
 def test_a_computed_answer_is_that_of_the_framework_to_the_last_byte_but_for_the_date(trained: Trained) -> None:
     port = free_port()
-    with service(trained.folder, port, WORKERS="1", KEEP_MIB="0"):
+    with service(trained.folder, port, WORKERS="1", RESPONSE_CACHE_MIB="0"):
         direct = ask(port, "/?uid=7", "X-Request-ID: mine")
         framework = ask(port, "/?n=10&uid=7", "X-Request-ID: mine")
     for answer in (direct, framework):
@@ -62,7 +62,7 @@ def test_a_computed_answer_is_that_of_the_framework_to_the_last_byte_but_for_the
 
 def test_a_full_queue_is_told_at_once_on_a_connection_that_stays(trained: Trained) -> None:
     port = free_port()
-    with service(trained.folder, port, program=_SLOW, WORKERS="1", KEEP_MIB="0", MOST_WAITING="2"):
+    with service(trained.folder, port, program=_SLOW, WORKERS="1", RESPONSE_CACHE_MIB="0", MAX_QUEUE_SIZE="2"):
         crowd = [connect(port) for _ in range(60)]
         for uid, connection in enumerate(crowd, 1):
             connection.sendall(_plain(uid, f"X-Request-ID: r{uid}"))
@@ -82,12 +82,12 @@ def test_a_full_queue_is_told_at_once_on_a_connection_that_stays(trained: Traine
         for connection in crowd:
             connection.close()
     counted = dict(line.rsplit(" ", 1) for line in told.splitlines() if not line.startswith("#"))
-    assert float(counted["recommender_overloaded_total"]) == len(turned_away)
+    assert float(counted["recommender_rejections_total"]) == len(turned_away)
 
 
 def _full(trained: Trained, port: int) -> AbstractContextManager[object]:
     """The service with a queue that has no place."""
-    return service(trained.folder, port, program=_FULL, WORKERS="1", KEEP_MIB="0")
+    return service(trained.folder, port, program=_FULL, WORKERS="1", RESPONSE_CACHE_MIB="0")
 
 
 def test_turned_away_unparsed_or_parsed_it_is_told_the_same(trained: Trained) -> None:
@@ -107,7 +107,7 @@ def test_turned_away_unparsed_or_parsed_it_is_told_the_same(trained: Trained) ->
     assert unparsed == parsed
     assert unparsed[0] == 503
     assert unparsed[1]["x-request-id"] == "mine"
-    assert "recommender_overloaded_total 2\n" in told
+    assert "recommender_rejections_total 2\n" in told
     assert 'recommender_requests_total{status="5xx"} 2\n' in told
 
 
@@ -164,7 +164,7 @@ def test_only_the_whole_head_of_one_get_is_read_without_the_parser(data: bytes) 
 
 def test_a_question_that_fails_is_a_500_with_a_line_in_the_log_and_spoils_nothing(trained: Trained) -> None:
     port = free_port()
-    with service(trained.folder, port, program=_FAILING, WORKERS="1", KEEP_MIB="0") as process:
+    with service(trained.folder, port, program=_FAILING, WORKERS="1", RESPONSE_CACHE_MIB="0") as process:
         with connect(port) as connection:
             connection.sendall(_plain(13, "X-Request-ID: mine").replace(b"uid=13", b"uid=13&n=3"))
             status, headers, body = read_answer(connection)
@@ -180,7 +180,7 @@ def test_a_question_that_fails_is_a_500_with_a_line_in_the_log_and_spoils_nothin
 
 def test_a_client_that_goes_while_it_waits_takes_nobody_along(trained: Trained) -> None:
     port = free_port()
-    with service(trained.folder, port, program=_SLOW, WORKERS="1", KEEP_MIB="0"):
+    with service(trained.folder, port, program=_SLOW, WORKERS="1", RESPONSE_CACHE_MIB="0"):
         with connect(port) as staying:
             for uid in range(1, 6):
                 with connect(port) as leaving:
@@ -192,7 +192,7 @@ def test_a_client_that_goes_while_it_waits_takes_nobody_along(trained: Trained) 
 
 def test_what_is_under_way_when_the_service_ends_is_answered_and_its_connection_closed(trained: Trained) -> None:
     port = free_port()
-    with service(trained.folder, port, program=_SLOW, WORKERS="1", KEEP_MIB="0") as process:
+    with service(trained.folder, port, program=_SLOW, WORKERS="1", RESPONSE_CACHE_MIB="0") as process:
         with connect(port) as first, connect(port) as second:
             first.sendall(_plain(1))
             second.sendall(_plain(2) + _plain(3))

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from model_service.data.ratings import Ratings
 from model_service.data.synthetic import Shape, generate_ratings
-from model_service.training import als
 from model_service.training.config import TrainConfig
 from model_service.training.factors import Factors
 from model_service.training.model import MatrixFactorization
-from model_service.training.trainers import fit
+from model_service.training.trainers import als, fit
 
 
 @pytest.fixture(scope="module")

@@ -1,41 +1,39 @@
-"""The registry of training methods: a method is one module and one entry."""
+"""Training methods: a module among the trainers is one."""
 
-from collections.abc import Iterator
+import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
-from numpy.typing import NDArray
 
 from model_service.artifact import load_artifact
-from model_service.data.ratings import Ratings
+from model_service.training import trainers
 from model_service.training.__main__ import main
 from model_service.training.config import TrainConfig
-from model_service.training.early_stopping import EarlyStopping, FitResult
-from model_service.training.epochs import run_epochs
-from model_service.training.model import MatrixFactorization
-from model_service.training.model_card import model_card
-from model_service.training.trainers import TRAINERS, Trainer
 from tests.model_service.conftest import Trained
 
+MEANS = '''
+"""The mean rating of each item, for every user."""
 
-def fit_means(
-    ratings: Ratings,
-    *,
-    train: NDArray[np.int64],
-    validation: NDArray[np.int64] | None,
-    config: TrainConfig,
-    label: str,
-) -> FitResult:
-    """An item's mean rating for every user: a minimal trainer."""
+import numpy as np
+import torch
+
+from model_service.training.early_stopping import EarlyStopping
+from model_service.training.epochs import run_epochs
+from model_service.training.model import MatrixFactorization
+
+DESCRIPTION = "item means"
+SETTINGS = ("learning_rate",)
+MIN_REG = 0.01
+
+
+def fit(ratings, *, train, validation, config, label):
     generator = torch.Generator().manual_seed(config.seed)
     model = MatrixFactorization.initialise(ratings, train=train, config=config, generator=generator)
 
-    def epoch() -> Iterator[int]:
+    def epoch():
         rows, residuals = ratings.item_rows[train], ratings.values[train] - model.global_mean.item()
         counts = np.bincount(rows, minlength=len(ratings.item_ids))
-        means = np.bincount(rows, residuals, len(ratings.item_ids)) / np.maximum(counts, 1)
+        means = np.bincount(rows, residuals, len(counts)) / np.maximum(counts, 1)
         with torch.no_grad():
             model.item_bias.copy_(torch.from_numpy(means))
             model.user_factors.zero_()
@@ -43,6 +41,7 @@ def fit_means(
 
     stopping = EarlyStopping(model, ratings, train=train, validation=validation, patience=config.patience)
     return run_epochs(epoch, stopping, train=train, config=config, label=label, single_thread=True)
+'''
 
 
 @pytest.fixture(autouse=True)
@@ -51,38 +50,43 @@ def small_data(monkeypatch: pytest.MonkeyPatch, trained: Trained) -> None:
 
 
 @pytest.fixture
-def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = Trainer(fit=f"{__name__}:fit_means", description="item means", options=("patience",), min_reg=0.01)
-    monkeypatch.setitem(TRAINERS, "means", trainer)
+def means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "means.py").write_text(MEANS)
+    monkeypatch.setattr(trainers, "__path__", [*trainers.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, f"{trainers.__name__}.means", raising=False)
 
 
-@pytest.mark.usefixtures("registered")
-def test_a_third_trainer_trains_through_the_command_once_it_is_registered(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("means")
+def test_a_module_among_the_trainers_trains_through_the_command(tmp_path: Path) -> None:
     out = tmp_path / "artifact"
     assert main(["--method", "means", "--epochs", "9", "--patience", "2", "--out", str(out)]) == 0
     artifact = load_artifact(out)
     assert artifact.metadata.hyperparameters["method"] == "means"
+    assert "learning_rate" in artifact.metadata.hyperparameters
+    assert "batch_size" not in artifact.metadata.hyperparameters
     assert artifact.metadata.metrics["best_epoch"] == 1
     assert len(artifact.metadata.metrics["validation_rmse"]) == 3
     assert not artifact.weights.user_factors.any()
     assert artifact.weights.item_bias.std() > 0.1
-    assert "trained by item means" in model_card(artifact.metadata)
+    assert "trained by item means" in (out / "MODEL_CARD.md").read_text()
 
 
-@pytest.mark.usefixtures("registered")
-def test_the_help_the_limits_and_the_metadata_follow_from_the_entry(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("means")
+def test_the_command_line_and_the_limits_follow_from_the_module(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "{als,sgd,means}" in shown
-    assert "means: item means" in shown
+    assert "{als,means,sgd}" in capsys.readouterr().out
     with pytest.raises(ValueError, match=r"method means needs at least 0\.01 for each\. .* --method als or sgd"):
         TrainConfig(method="means", reg_bias=0.005)
-    assert "patience" in TrainConfig(method="means").to_metadata()
-    assert not {"patience", "batch_size"} & TrainConfig().to_metadata().keys()
 
 
-@pytest.mark.parametrize("method", TRAINERS)
+def test_an_unknown_method_is_refused_with_the_known_ones() -> None:
+    assert trainers.methods() == ["als", "sgd"]
+    with pytest.raises(ValueError, match="method is 'lasso'; allowed: als, sgd"):
+        TrainConfig(method="lasso")
+
+
+@pytest.mark.parametrize("method", ["als", "sgd"])
 def test_the_tutorials_names_are_aliases_and_the_keys_of_the_metadata(method: str, tmp_path: Path) -> None:
     out = tmp_path / "artifact"
     arguments = ["--c-vector", "0.25", "--c-bias", "0.5", "--factors", "2", "--epochs", "1", "--method", method]

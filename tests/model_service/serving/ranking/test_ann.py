@@ -177,9 +177,9 @@ def test_a_catalogue_of_a_few_films_can_be_indexed(tmp_path: Path) -> None:
 
 
 def test_answers_are_exact_unless_a_size_is_set_and_passed(indexed: Path) -> None:
-    assert Settings().approximate_above == 0
-    for above, index in ((0, "exact"), (_FILMS, "exact"), (_FILMS - 1, None)):
-        with serving(Settings(artifact_dir=indexed, approximate_above=above)) as client:
+    assert Settings().ann_min_items == 0
+    for minimum, index in ((0, "exact"), (_FILMS + 1, "exact"), (_FILMS, None)):
+        with serving(Settings(artifact_dir=indexed, ann_min_items=minimum)) as client:
             told = client.get("/model").json()
             if index is None:
                 about = _index(indexed, load_artifact(indexed)).metadata
@@ -195,7 +195,7 @@ def test_an_index_of_another_model_is_refused(copy: Path, tmp_path: Path) -> Non
     _make(tmp_path / "other", seed=2)
     for name in (INDEX_FILE, INDEX_METADATA_FILE):
         shutil.copy(copy / name, tmp_path / "other")
-    with serving(Settings(artifact_dir=tmp_path / "other", approximate_above=1)) as client:
+    with serving(Settings(artifact_dir=tmp_path / "other", ann_min_items=1)) as client:
         refused = client.get("/ready")
     assert refused.status_code == 503
     assert "the approximate index in" in refused.text
@@ -229,7 +229,7 @@ def test_without_the_library_the_message_says_how_to_get_it(
 
     artifact = load_artifact(copy)
     monkeypatch.setattr(importlib, "import_module", missing)
-    with pytest.raises(AnnIndexError, match=r"--build-arg EXTRAS=approximate.*APPROXIMATE_ABOVE=0 answers exactly"):
+    with pytest.raises(AnnIndexError, match=r"--build-arg EXTRAS=approximate.*ANN_MIN_ITEMS=0 answers exactly"):
         _index(copy, artifact)
     with pytest.raises(SystemExit, match="faiss-cpu"):
         main(["--artifact", str(copy)])

@@ -1,6 +1,4 @@
-"""Deploys the `local` stack without the Pulumi CLI: runs `local.engine` as a process and reads its events."""
-
-from __future__ import annotations
+"""Deploys the stack `local` without the Pulumi CLI: runs `local.engine` as a process and reads its events."""
 
 import contextlib
 import json
@@ -15,18 +13,18 @@ from typing import IO, Any
 
 from deploy.errors import DeployError
 from deploy.events import Event, OnEvent, Result
-from deploy.project import PROJECT_DIR
 from local.docker_engine import buildkit_cli
 from local.errors import LocalError
-from local.settings import STATE_DIR, load_settings
+from local.settings import PROJECT_DIR, load_settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Emulated:
+class EmulatedEngine:
     """One stack on the emulated AWS."""
 
     stack: str
     config: dict[str, Any]
+    project_dir: Path = PROJECT_DIR
     description: str = "without the Pulumi CLI: the SDK's mock runtime creates each resource on the emulated AWS"
 
     def preview(self, on_event: OnEvent) -> Result:
@@ -38,7 +36,7 @@ class Emulated:
         return self._run("up", on_event)
 
     def refresh(self, on_event: OnEvent) -> Result:
-        """What is no longer as recorded: the engine asks the emulated AWS for every resource in any case."""
+        """Differences from the records: every run of the engine reads every resource."""
         return self._run("preview", on_event)
 
     def destroy(self, on_event: OnEvent) -> Result:
@@ -52,20 +50,21 @@ class Emulated:
         return {}
 
     def _state_file(self) -> Path:
-        return STATE_DIR / "engine" / f"{self.stack}.json"
+        return self.project_dir / ".local" / "engine" / f"{self.stack}.json"
 
     def _run(self, command: str, on_event: OnEvent) -> Result:
         try:
             settings, docker_cli = load_settings(), buildkit_cli()
         except LocalError as error:
             raise DeployError(str(error)) from error
-        arguments = [sys.executable, "-m", "local.engine", command, "--stack", self.stack]
+        arguments = [sys.executable, "-m", "local.engine", command]
+        arguments += ["--project-dir", str(self.project_dir), "--stack", self.stack]
         arguments += ["--config", json.dumps(self.config), "--state", str(self._state_file())]
         arguments += ["--endpoint-url", settings.aws_url, "--registry-host", settings.registry_host]
         arguments += ["--docker-cli", str(docker_cli)]
         with tempfile.TemporaryFile("w+") as stderr:
             process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=stderr, text=True, cwd=PROJECT_DIR)
-            assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+            assert process.stdout is not None  # noqa: S101 - stdout is a pipe
             try:
                 result, errors = _read(process.stdout, on_event, planning=command == "preview")
                 process.wait()
@@ -79,31 +78,30 @@ class Emulated:
 
 
 def _read(lines: IO[str], on_event: OnEvent, *, planning: bool) -> tuple[Result, list[str]]:
-    """Turn the engine's JSON lines into events, and gather what they amount to."""
+    """Turn the engine's JSON lines into events; returns the result and the errors."""
     changes: Counter[str] = Counter()
     outputs: dict[str, Any] = {}
     errors: list[str] = []
-    for line in lines:
-        told = json.loads(line)
-        if told["kind"] == "outputs":
-            outputs = told["values"]
-        elif told["kind"] == "log":
-            on_event(Event(kind="log", message=told["message"]))
-        elif told["kind"] == "error":
-            where = f"{told['resource']}: " if told["resource"] else ""
-            errors.append(where + told["message"])
-            on_event(Event(kind="error", message=where + told["message"]))
-        elif told["seconds"] is None:
-            on_event(Event(kind="begin", operation=told["operation"].rstrip("…"), type=told["type"], name=told["name"]))
+    for line in map(json.loads, lines):
+        if line["kind"] == "outputs":
+            outputs = line["values"]
+        elif line["kind"] == "log":
+            on_event(Event(kind="log", message=line["message"]))
+        elif line["kind"] == "error":
+            where = f"{line['resource']}: " if line["resource"] else ""
+            errors.append(where + line["message"])
+            on_event(Event(kind="error", message=where + line["message"]))
+        elif line["seconds"] is None:
+            on_event(Event(kind="begin", operation=line["operation"].rstrip("…"), type=line["type"], name=line["name"]))
         else:
-            changes[told["operation"]] += 1
+            changes[line["operation"]] += 1
             on_event(
                 Event(
                     kind="done",
-                    operation=told["operation"],
-                    type=told["type"],
-                    name=told["name"],
-                    seconds=None if planning else told["seconds"],
+                    operation=line["operation"],
+                    type=line["type"],
+                    name=line["name"],
+                    seconds=None if planning else line["seconds"],
                 )
             )
     return Result(outputs=outputs, changes=changes), errors

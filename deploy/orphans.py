@@ -1,6 +1,4 @@
-"""What is left of a stack that was destroyed, by its tags, and which of it still costs money."""
-
-from __future__ import annotations
+"""Orphaned resources of a destroyed stack: found by its tags, with how AWS bills them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,13 +9,14 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.errors import DeployError
-from deploy.project import LOCAL_STACK, PROJECT_DIR, check_stack, read_stack_file
+from deploy.stack_file import LOCAL_STACK, check_stack, read_stack_file
 from infra.naming import base_name
+from local.settings import PROJECT_DIR
 
 Clients = Callable[[str], Any]
 """A service's name to a boto3 client of it, in the stack's region."""
 
-COSTS: Final[Mapping[str, str]] = {
+BILLING: Final[Mapping[str, str]] = {
     "cloudwatch:alarm": "by the month",
     "cloudwatch:dashboard": "by the month",
     "ec2:elastic-ip": "by the hour",
@@ -61,47 +60,50 @@ FREE: Final = frozenset(
         "acm:certificate",
     }
 )
-"""Costs nothing by itself. Whatever is neither here nor in COSTS is told as if it cost money."""
+"""Kinds that cost nothing by themselves; one that is neither here nor in BILLING is reported as billed."""
 
 UNSEEN: Final = "what carries no tags: Route 53 records, scaling policies, the budget, data that has left the account"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Leftover:
-    """One thing that is still there. cost: how AWS bills it, empty when it is free."""
+class Orphan:
+    """One resource that still exists. billing: how AWS bills it; empty when it is free."""
 
     arn: str
     kind: str
-    cost: str
+    billing: str
 
 
-def leftovers(stack: str, *, clients: Clients | None = None) -> list[Leftover]:
-    """Everything with this project's and stack's tags that is still there, what costs money first.
+def find_orphans(stack: str, *, clients: Clients | None = None) -> list[Orphan]:
+    """Every existing resource with this project's and stack's tags, billed ones first.
 
-    Raises `DeployError` when AWS cannot be asked. Services answer for a while after something has gone; what can be
-    asked whether it has is asked.
+    AWS lists some resources for a while after their deletion; where it can be checked, those are left out. Raises
+    `DeployError` when AWS does not answer.
     """
     project, config = _stack_file(stack)
-    ask = clients or _clients(stack, config)
+    client = clients or _clients(stack, config)
     try:
-        found = [*_tagged(ask, {"project": project, "stack": stack}), *_dashboards(ask, base_name(project, stack))]
-        left = [one for one in found if not _gone(ask, one)]
+        found = [
+            *_tagged(client, {"project": project, "stack": stack}),
+            *_dashboards(client, base_name(project, stack)),
+        ]
+        left = [one for one in found if not _gone(client, one)]
     except (ClientError, BotoCoreError) as error:
         raise DeployError(
-            f"AWS could not be asked for what is left of the stack {stack!r}: {error}\n"
-            "It takes credentials that may tag:GetResources, cloudwatch:ListDashboards, ec2:Describe* and "
+            f"AWS did not list the resources of the stack {stack!r}: {error}\n"
+            "Credentials are needed that may tag:GetResources, cloudwatch:ListDashboards, ec2:Describe* and "
             "ecs:DescribeServices, as the stack's own do."
         ) from error
-    return sorted(left, key=lambda one: (not one.cost, one.kind, one.arn))
+    return sorted(left, key=lambda one: (not one.billing, one.kind, one.arn))
 
 
-def report(stack: str, left: list[Leftover]) -> str:
-    """The leftovers as lines for people."""
-    costly, free = [one for one in left if one.cost], [one for one in left if not one.cost]
-    lines = [f"Of the stack {stack!r}, {len(costly)} things that cost money and {len(free)} that do not are left."]
-    lines += [f"  {one.cost:26} {one.arn}" for one in costly]
+def format_orphans(stack: str, left: list[Orphan]) -> str:
+    """The orphans as lines for people."""
+    costly, free = [one for one in left if one.billing], [one for one in left if not one.billing]
+    lines = [f"Of the stack {stack!r}, {len(costly)} resources that cost money and {len(free)} that do not are left."]
+    lines += [f"  {one.billing:26} {one.arn}" for one in costly]
     lines += [f"  {'free':26} {one.arn}" for one in free]
-    return "\n".join([*lines, f"Not looked for: {UNSEEN}."])
+    return "\n".join([*lines, f"Not checked: {UNSEEN}."])
 
 
 def kind_of(arn: str) -> str:
@@ -114,26 +116,26 @@ def kind_of(arn: str) -> str:
     return f"{service}:{resource.replace(':', '/').split('/')[0]}"
 
 
-def _tagged(clients: Clients, tags: Mapping[str, str]) -> Iterator[Leftover]:
+def _tagged(clients: Clients, tags: Mapping[str, str]) -> Iterator[Orphan]:
     filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
     pages = clients("resourcegroupstaggingapi").get_paginator("get_resources").paginate(TagFilters=filters)
     for page in pages:
         for found in page["ResourceTagMappingList"]:
             kind = kind_of(found["ResourceARN"])
-            cost = "" if kind in FREE else COSTS.get(kind, "perhaps: not known here")
-            yield Leftover(arn=found["ResourceARN"], kind=kind, cost=cost)
+            billing = "" if kind in FREE else BILLING.get(kind, "perhaps: not known here")
+            yield Orphan(arn=found["ResourceARN"], kind=kind, billing=billing)
 
 
-def _dashboards(clients: Clients, name: str) -> Iterator[Leftover]:
+def _dashboards(clients: Clients, name: str) -> Iterator[Orphan]:
     """Dashboards carry no tags; ours has the stack's name."""
     for entry in clients("cloudwatch").list_dashboards(DashboardNamePrefix=name)["DashboardEntries"]:
         if entry["DashboardName"] == name:
             kind = "cloudwatch:dashboard"
-            yield Leftover(arn=entry["DashboardArn"], kind=kind, cost=COSTS[kind])
+            yield Orphan(arn=entry["DashboardArn"], kind=kind, billing=BILLING[kind])
 
 
-def _gone(clients: Clients, one: Leftover) -> bool:
-    """Whether something that is still listed is known to be no more."""
+def _gone(clients: Clients, one: Orphan) -> bool:
+    """Whether a resource that is still listed is known to be deleted."""
     id_ = one.arn.rpartition("/")[2]
     try:
         if one.kind == "ec2:natgateway":
@@ -155,7 +157,7 @@ def _gone(clients: Clients, one: Leftover) -> bool:
 
 
 def _stack_file(stack: str) -> tuple[str, dict[str, Any]]:
-    file = check_stack(stack)
+    file = check_stack(stack, PROJECT_DIR)
     project = yaml.safe_load((PROJECT_DIR / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
     return str(project), dict(read_stack_file(file)["config"])
 

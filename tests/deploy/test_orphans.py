@@ -9,9 +9,9 @@ import pytest
 from botocore.stub import Stubber
 
 from deploy import __main__ as command
-from deploy import leftovers as module
+from deploy import orphans as module
 from deploy.errors import DeployError
-from deploy.leftovers import COSTS, FREE, Leftover, kind_of, leftovers, report
+from deploy.orphans import BILLING, FREE, Orphan, find_orphans, format_orphans, kind_of
 from tests.infra.recorder import run_main
 
 PLACE = "eu-central-1:111122223333"
@@ -57,46 +57,46 @@ def account(tagged: list[str], *, dashboards: tuple[str, ...] = (), **more: Answ
 
 
 def test_what_costs_money_comes_first_with_how_it_is_billed() -> None:
-    left = leftovers("dev", clients=account([DEFINITION, GROUP, BALANCER, REPOSITORY, LOGS, BUCKET]))
-    assert [one.arn for one in left if one.cost] == [REPOSITORY, BALANCER, LOGS, BUCKET]
-    assert {one.arn for one in left if not one.cost} == {DEFINITION, GROUP}
-    text = report("dev", left)
-    assert "4 things that cost money and 2 that do not are left" in text
+    left = find_orphans("dev", clients=account([DEFINITION, GROUP, BALANCER, REPOSITORY, LOGS, BUCKET]))
+    assert [one.arn for one in left if one.billing] == [REPOSITORY, BALANCER, LOGS, BUCKET]
+    assert {one.arn for one in left if not one.billing} == {DEFINITION, GROUP}
+    text = format_orphans("dev", left)
+    assert "4 resources that cost money and 2 that do not are left" in text
     assert f"by the hour                {BALANCER}" in text
 
 
 def test_a_kind_that_nobody_knows_is_told_as_if_it_cost_money() -> None:
-    (one,) = leftovers("dev", clients=account([STRANGE]))
-    assert one.cost == "perhaps: not known here"
+    (one,) = find_orphans("dev", clients=account([STRANGE]))
+    assert one.billing == "perhaps: not known here"
 
 
 @pytest.mark.parametrize(("state", "left"), [("deleted", 0), ("deleting", 0), ("available", 1)])
 def test_a_gateway_that_is_listed_but_gone_is_not_told(state: str, left: int) -> None:
     clients = account([GATEWAY], ec2=("describe_nat_gateways", {"NatGateways": [{"State": state}]}, None))
-    assert len(leftovers("dev", clients=clients)) == left
+    assert len(find_orphans("dev", clients=clients)) == left
 
 
 def test_a_gateway_that_is_not_found_has_gone() -> None:
     clients = account([GATEWAY], ec2=("describe_nat_gateways", {"ErrorCode": "NatGatewayNotFound"}, None))
-    assert leftovers("dev", clients=clients) == []
+    assert find_orphans("dev", clients=clients) == []
 
 
 @pytest.mark.parametrize(("state", "left"), [("terminated", 0), ("running", 1), ("stopped", 1)])
 def test_a_terminated_instance_is_not_told(state: str, left: int) -> None:
     found = {"Reservations": [{"Instances": [{"State": {"Name": state}}]}]}
     clients = account([INSTANCE], ec2=("describe_instances", found, {"InstanceIds": ["i-1"]}))
-    assert len(leftovers("dev", clients=clients)) == left
+    assert len(find_orphans("dev", clients=clients)) == left
 
 
 @pytest.mark.parametrize(("status", "left"), [("INACTIVE", 0), ("DRAINING", 1), ("ACTIVE", 1)])
 def test_an_inactive_service_is_not_told(status: str, left: int) -> None:
     asked = {"cluster": "films", "services": ["films-1"]}
     clients = account([SERVICE], ecs=("describe_services", {"services": [{"status": status}]}, asked))
-    assert len(leftovers("dev", clients=clients)) == left
+    assert len(find_orphans("dev", clients=clients)) == left
 
 
 def test_the_dashboard_is_found_by_its_name_and_others_are_left_alone() -> None:
-    left = leftovers("dev", clients=account([], dashboards=("recommender-dev", "recommender-dev-of-somebody")))
+    left = find_orphans("dev", clients=account([], dashboards=("recommender-dev", "recommender-dev-of-somebody")))
     assert [one.arn for one in left] == ["arn:aws:cloudwatch::1:dashboard/recommender-dev"]
 
 
@@ -119,29 +119,29 @@ def test_the_tags_that_are_searched_for_are_the_ones_that_are_set(project: objec
 )
 def test_every_way_to_write_an_arn_has_its_kind(arn: str, kind: str) -> None:
     assert kind_of(arn) == kind
-    assert kind in {*COSTS, *FREE}
+    assert kind in {*BILLING, *FREE}
 
 
 def test_nothing_both_costs_and_does_not() -> None:
-    assert set(COSTS) & FREE == set()
+    assert set(BILLING) & FREE == set()
 
 
 def test_the_status_says_whether_money_is_lost(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    free = Leftover(arn=DEFINITION, kind="ecs:task-definition", cost="")
-    costly = Leftover(arn=BALANCER, kind="elasticloadbalancing:loadbalancer", cost="by the hour")
+    free = Orphan(arn=DEFINITION, kind="ecs:task-definition", billing="")
+    costly = Orphan(arn=BALANCER, kind="elasticloadbalancing:loadbalancer", billing="by the hour")
     for left, status in (([], 0), ([free], 0), ([costly, free], 1)):
-        monkeypatch.setattr(command, "leftovers", lambda stack, left=left: left)
-        assert command.main(["leftovers", "dev"]) == status
+        monkeypatch.setattr(command, "find_orphans", lambda stack, left=left: left)
+        assert command.main(["orphans", "dev"]) == status
     assert BALANCER in capsys.readouterr().out
 
 
 def test_an_account_that_refuses_is_no_clean_account(capsys: pytest.CaptureFixture[str]) -> None:
     refused = account([], cloudwatch=("list_dashboards", {"ErrorCode": "AccessDenied"}, None))
     with pytest.raises(DeployError, match=r"AccessDenied(?s:.*)tag:GetResources"):
-        leftovers("dev", clients=refused)
-    assert command.main(["leftovers", "nowhere"]) == 2
+        find_orphans("dev", clients=refused)
+    assert command.main(["orphans", "nowhere"]) == 2
     assert "There are: dev, local, prod" in capsys.readouterr().err
 
 
@@ -155,5 +155,5 @@ def test_the_stacks_own_region_is_asked(monkeypatch: pytest.MonkeyPatch) -> None
             made.append(arguments)
 
     monkeypatch.setattr(module.boto3.session, "Session", Session)
-    assert leftovers("dev") == []
+    assert find_orphans("dev") == []
     assert json.dumps(made) == '[{"region_name": "eu-central-1", "profile_name": null}]'

@@ -1,4 +1,4 @@
-"""What the emulator's target health decides, and its probe against a real HTTP server."""
+"""Health checks of targets: their thresholds, their matcher, and the probe against a real HTTP server."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from local.emulator.target_health import Health, TargetHealth, _matches, _probe
+from local.emulator.health_checks import Health, matches, probe
 
 GROUP = {"HealthyThresholdCount": 2, "UnhealthyThresholdCount": 3, "HealthCheckPath": "/ready", "Matcher": {}}
 
 
 def _after(*problems: str | None) -> str:
-    health = Health(registered_at=0.0)
+    health = Health()
     for problem in problems:
-        TargetHealth._record(health, GROUP, problem)
+        health.record(GROUP, problem)
     return health.state
 
 
@@ -50,7 +50,7 @@ def test_an_unhealthy_target_has_to_pass_the_healthy_threshold() -> None:
     [("200", 200, True), ("200", 204, False), ("200,202", 202, True), ("200-299", 250, True), ("200-299", 302, False)],
 )
 def test_a_matcher_is_read_as_the_load_balancer_reads_it(matcher: str, status: int, passes: bool) -> None:
-    assert _matches(matcher, status) is passes
+    assert matches(matcher, status) is passes
 
 
 @pytest.fixture
@@ -71,10 +71,10 @@ def server() -> Iterator[tuple[str, int]]:
         thread.join()
 
 
-def test_the_probe_asks_the_groups_path(server: tuple[str, int]) -> None:
-    assert _probe(GROUP, server) is None
-    assert _probe({**GROUP, "HealthCheckPath": "/other"}, server) == "Health checks failed with these codes: [503]"
+def test_the_probe_requests_the_groups_path(server: tuple[str, int]) -> None:
+    assert probe(GROUP, server) is None
+    assert probe({**GROUP, "HealthCheckPath": "/other"}, server) == "Health checks failed with these codes: [503]"
 
 
-def test_the_probe_tells_why_nobody_answered() -> None:
-    assert _probe(GROUP, ("127.0.0.1", 1)) == "Health checks failed: ConnectionRefusedError"
+def test_the_probe_returns_why_there_was_no_response() -> None:
+    assert probe(GROUP, ("127.0.0.1", 1)) == "Health checks failed: ConnectionRefusedError"

@@ -27,6 +27,10 @@ from model_service.training.epochs import run_epochs
 from model_service.training.model import MatrixFactorization
 from model_service.training.sparse import user_item_matrix
 
+DESCRIPTION = "alternating least squares"
+SETTINGS = ()
+MIN_REG = 1e-4  # with less, the normal equations of a user with few ratings are singular
+
 _MAX_BATCH_ELEMENTS = 1 << 22  # float32 gathered, or in the systems solved, at a time: 16 MiB
 _MIN_FILL = 0.7  # share of ratings in what is gathered; the rest pads rows to the longest one
 _SINGLE_THREAD_PRODUCTS = 1 << 26  # multiplications in half a sweep
@@ -45,7 +49,7 @@ class _Side:
     batches: tuple[tuple[int, int, int], ...]  # first, end and maximum count
 
 
-def fit_als(
+def fit(
     ratings: Ratings,
     *,
     train: NDArray[np.int64],
@@ -53,7 +57,7 @@ def fit_als(
     config: TrainConfig,
     label: str,
 ) -> FitResult:
-    """Minimise `MatrixFactorization.loss`, an epoch is one sweep; see `trainers.FitFunction` for the arguments.
+    """Minimise `MatrixFactorization.loss`, an epoch is one sweep; see `FitFunction` for the arguments.
 
     Rows without ratings are zeros.
     """

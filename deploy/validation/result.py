@@ -1,6 +1,4 @@
-"""What a check found, and how it is told."""
-
-from __future__ import annotations
+"""The result of validating a stack's settings, and its report."""
 
 import textwrap
 from collections import Counter
@@ -9,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 UNSEEN: Final = (
-    "Not looked at, since only the account knows: quotas, names that are taken, permissions, and whether the domain's "
+    "Not checked, since it takes the account: quotas, names that are taken, permissions, and whether the domain's "
     "zone, certificates, networks, keys, secrets and images that are named exist."
 )
 _LINE: Final = 118
@@ -28,12 +26,12 @@ class PlannedResource:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checked:
-    """Settings that the program takes, and what it would make of them.
+class CheckResult:
+    """Valid settings, and the plan of the program for them.
 
     settings: those that differ from the defaults, as text, secrets left out. resources: without the components.
-    estimate: the monthly cost as the program tells it, a line each; empty where nothing costs anything.
-    monthly_usd, costs: the same total and lines as numbers, US dollars. warnings: what is allowed and yet to know.
+    estimate: the monthly cost line by line, as the program logs it; empty where nothing costs anything.
+    monthly_usd, costs: the same total and lines as numbers, US dollars. warnings: allowed, but probably not intended.
     """
 
     stack: str
@@ -54,20 +52,20 @@ class Checked:
         return self.report()
 
 
-def _settings(checked: Checked) -> str:
-    if not checked.settings:
-        return f"No setting of {checked.stack} differs from the defaults."
-    width = max(map(len, checked.settings))
-    lines = [f"  {key:{width}}  {value}" for key, value in checked.settings.items()]
-    return "\n".join([f"Settings of {checked.stack} that differ from the defaults:", *lines])
+def _settings(result: CheckResult) -> str:
+    if not result.settings:
+        return f"No setting of {result.stack} differs from the defaults."
+    width = max(map(len, result.settings))
+    lines = [f"  {key:{width}}  {value}" for key, value in result.settings.items()]
+    return "\n".join([f"Settings of {result.stack} that differ from the defaults:", *lines])
 
 
-def _resources(checked: Checked, *, named: bool) -> str:
+def _resources(result: CheckResult, *, named: bool) -> str:
     by_component: dict[str, list[PlannedResource]] = {}
-    for resource in checked.resources:
+    for resource in result.resources:
         by_component.setdefault(resource.component, []).append(resource)
     width = max(map(len, by_component), default=0)
-    lines = [f"It would make {len(checked.resources)} resources in {len(by_component)} components:"]
+    lines = [f"It would make {len(result.resources)} resources in {len(by_component)} components:"]
     for component, made in by_component.items():
         if named:
             lines += [f"  {component}", *(f"    {_kind(one.type)}  {one.name}" for one in made)]

@@ -1,6 +1,4 @@
-"""An AWS account that has whatever a configuration names, for a run of the program that asks no real one."""
-
-from __future__ import annotations
+"""A made-up AWS account that has whatever a configuration names."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -9,18 +7,18 @@ from pulumi.runtime import mocks
 
 ACCOUNT: Final = "111122223333"
 DIGEST: Final = "sha256:" + "f0" * 32
-"""Of every image that is already in a registry."""
+"""The digest of every image that is already in a registry."""
 
 Failures = list[tuple[str, str]]
-Answer = dict[str, Any] | tuple[dict[str, Any], Failures]
-"""What a look-up found, and perhaps why it found nothing."""
+LookupResult = dict[str, Any] | tuple[dict[str, Any], Failures]
+"""The result of a lookup, and perhaps why there is none."""
 
 
-class AnyAccount(mocks.Mocks):
-    """Answers the program's look-ups as an account would in which all is there, and plans resources as a preview does.
+class FakeAccount(mocks.Mocks):
+    """Answers lookups as an account in which everything exists, and plans resources as a preview does.
 
-    Every subnet is in `vpc_id`, in a zone of its own and with an IPv6 range; every Route 53 zone exists. Whoever knows
-    an account better overrides what it says. Raises LookupError for a function that the program has not called so far.
+    Every subnet is in `vpc_id`, in a zone of its own and with an IPv6 range; every Route 53 zone exists. Subclasses
+    override single lookups. Raises LookupError for a function without an answer here.
     """
 
     def __init__(self, *, region: str, vpc_id: str) -> None:
@@ -29,7 +27,7 @@ class AnyAccount(mocks.Mocks):
 
     def call(self, args: mocks.MockCallArgs) -> Any:
         """Answer a provider function."""
-        asked: Mapping[str, Any] = args.args
+        arguments: Mapping[str, Any] = args.args
         match args.token:
             case "aws:index/getCallerIdentity:getCallerIdentity":
                 return {"accountId": ACCOUNT, "id": ACCOUNT}
@@ -42,42 +40,42 @@ class AnyAccount(mocks.Mocks):
             case "aws:ecr/getImage:getImage" | "docker:index/getRegistryImage:getRegistryImage":
                 return {"imageDigest": DIGEST, "sha256Digest": DIGEST, "id": DIGEST}
             case "aws:ec2/getVpc:getVpc":
-                return self.vpc(asked)
+                return self.vpc(arguments)
             case "aws:ec2/getRouteTables:getRouteTables":
                 return {"ids": ["rtb-main", "rtb-private"], "id": self.region}
             case "aws:ec2/getSubnets:getSubnets":
                 return {"ids": list(self.default_subnets()), "id": self.region}
             case "aws:ec2/getSubnet:getSubnet":
-                return {"id": asked["id"], **self.subnet(asked["id"])}
+                return {"id": arguments["id"], **self.subnet(arguments["id"])}
             case "aws:route53/getZone:getZone":
-                return self.hosted_zone(asked["name"])
+                return self.hosted_zone(arguments["name"])
         raise LookupError(
-            f"the made-up AWS account has no answer for {args.token}; deploy/checking/account.py gives it"
+            f"the made-up AWS account has no answer for {args.token}; add one to mock_runtime/fake_account.py"
         )
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        """What a preview knows of a resource: what was asked for, and nothing that AWS would add."""
+        """The outputs of a resource in a preview: its inputs, without what AWS would add."""
         if args.typ.startswith("awsx:"):
             return "", {}
         named = {"name": args.name} if args.custom else {}
         return "", {**named, **args.inputs}
 
-    def vpc(self, asked: Mapping[str, Any]) -> Answer:
+    def vpc(self, arguments: Mapping[str, Any]) -> LookupResult:
         """A VPC by its id, or the default one."""
-        return {"id": asked.get("id", "vpc-default"), "cidrBlock": "10.0.0.0/16"}
+        return {"id": arguments.get("id", "vpc-default"), "cidrBlock": "10.0.0.0/16"}
 
     def default_subnets(self) -> Sequence[str]:
         """The ids of the default VPC's subnets."""
         return ("subnet-b", "subnet-a")
 
     def subnet(self, subnet_id: str) -> dict[str, Any]:
-        """Where a subnet is."""
+        """The location of a subnet."""
         return {
             "availabilityZone": f"zone of {subnet_id}",
             "vpcId": self.vpc_id,
             "ipv6CidrBlock": "2001:db8::/64",
         }
 
-    def hosted_zone(self, name: str) -> Answer:
+    def hosted_zone(self, name: str) -> LookupResult:
         """A public zone of Route 53."""
         return {"zoneId": "Z0000000000000", "id": "Z0000000000000"}

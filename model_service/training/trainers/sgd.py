@@ -12,10 +12,13 @@ from model_service.training.early_stopping import EarlyStopping, FitResult, Rati
 from model_service.training.epochs import run_epochs
 from model_service.training.model import MatrixFactorization
 
+DESCRIPTION = "stochastic gradient descent with Adam"
+SETTINGS = ("batch_size", "learning_rate")
+
 _SINGLE_THREAD_ELEMENTS = 1 << 20  # in the vectors of a batch
 
 
-def fit_sgd(
+def fit(
     ratings: Ratings,
     *,
     train: NDArray[np.int64],
@@ -23,7 +26,7 @@ def fit_sgd(
     config: TrainConfig,
     label: str,
 ) -> FitResult:
-    """Minimise `MatrixFactorization.loss`; see `trainers.FitFunction` for the arguments."""
+    """Minimise `MatrixFactorization.loss`; see `FitFunction` for the arguments."""
     generator = torch.Generator().manual_seed(config.seed)
     model = MatrixFactorization.initialise(ratings, train=train, config=config, generator=generator)
     tensors = RatingTensors.of(ratings, train, model.global_mean.device)

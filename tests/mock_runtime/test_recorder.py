@@ -4,6 +4,7 @@ import pulumi_aws as aws
 import pytest
 
 from infra.tags import register_default_tags
+from mock_runtime.recorder import DuplicateUrnError
 from tests.infra.recorder import run
 
 
@@ -21,5 +22,5 @@ def test_the_recorder_refuses_a_second_resource_under_one_name() -> None:
         aws.ecs.Cluster("twin")
         aws.ecs.Cluster("twin")
 
-    with pytest.raises(AssertionError, match="registered twice"):
+    with pytest.raises(DuplicateUrnError, match="registered twice"):
         run(program)

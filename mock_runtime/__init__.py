@@ -1,0 +1,1 @@
+"""Evaluates a Pulumi program in this process, under the SDK's mock runtime and without the Pulumi engine."""
