@@ -70,14 +70,14 @@ def write_artifact(
 ) -> Metadata:
     """Write the artifact beside `folder`, then rename it into place; the same input gives the same bytes.
 
-    attach: adds files for people (plots, a model card), which are not part of the version and never read back.
-    An error or Ctrl-C at any point leaves the old artifact intact. Raises ArtifactError when `folder` holds
-    anything but an artifact, and ValueError when `items` and `weights` do not match.
+    attach: adds documentation (plots, a model card), which is not part of the version and never read back.
+    An error or Ctrl-C at any point leaves the previous artifact intact. Raises ArtifactError when `folder` contains
+    files but no artifact, and ValueError when `items` and `weights` do not match.
     """
     from safetensors.numpy import save_file  # the service reads artifacts without this package
 
     if [item.id for item in items] != weights.item_ids.tolist():
-        raise ValueError("items have to be the films of item_ids, in that order")
+        raise ValueError("items do not match item_ids: the same ids in the same order are needed")
     check_replaceable(folder)
     fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -107,7 +107,7 @@ def check_replaceable(folder: Path) -> None:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ArtifactError(f"{folder} is not a folder; give --out a new folder or an artifact to replace")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / METADATA_FILE).is_file():
-        raise ArtifactError(f"{folder} holds something else than an artifact; give --out a new folder")
+        raise ArtifactError(f"{folder} contains files but no artifact; give --out a new folder")
 
 
 def artifact_folder() -> Path:

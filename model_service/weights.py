@@ -1,4 +1,4 @@
-"""The arrays of a trained model, with their shapes and types checked."""
+"""The arrays of a trained model, validated."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -57,7 +57,7 @@ class Weights:
             array = getattr(self, name)
             if array.shape != shape or array.dtype != _TYPES[name]:
                 expected = f"{np.dtype(_TYPES[name])}{list(shape)}"
-                raise ValueError(f"{name} is {array.dtype}{list(array.shape)}, expected is {expected}")
+                raise ValueError(f"{name} is {array.dtype}{list(array.shape)}, expected {expected}")
             if array.dtype == np.float32 and not np.isfinite(array).all():
                 raise ValueError(f"{name} holds a number that is not finite")
         if not items or not users:
@@ -73,6 +73,8 @@ class Weights:
 
 def _check_seen(indptr: NDArray[np.int64], indices: NDArray[np.int32], items: int) -> None:
     if indptr[0] != 0 or indptr[-1] != len(indices) or (np.diff(indptr) < 0).any():
-        raise ValueError("seen_indptr does not divide seen_indices into users")
+        raise ValueError(
+            "seen_indptr is not a CSR row pointer: it has to increase from 0 to the length of seen_indices"
+        )
     if len(indices) and not 0 <= indices.min() <= indices.max() < items:
-        raise ValueError("seen_indices names a film that is not in the catalogue")
+        raise ValueError("seen_indices has an item row outside the catalogue")

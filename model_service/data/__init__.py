@@ -1,1 +1,1 @@
-"""Ratings: what they are, the MovieLens readers, the seeded generator."""
+"""Rating data: validation, readers for MovieLens releases, a synthetic generator."""

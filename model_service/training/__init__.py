@@ -1,1 +1,1 @@
-"""Training: the model in PyTorch, the baselines, the metrics, the command line."""
+"""Training: the model in PyTorch, trainers, baselines, evaluation, model card, command line."""

@@ -1,9 +1,10 @@
-"""`python -m model_service.training`: ratings in, one artifact folder out."""
+"""`python -m model_service.training`: train on ratings and write the artifact folder."""
 
 import argparse
 import resource
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ from model_service.data.movielens import read_movielens
 from model_service.data.ratings import DataError, Ratings
 from model_service.data.synthetic import generate_ratings
 from model_service.metadata import ArtifactError, Metadata
-from model_service.training.config import FitConfig, TrainConfig, methods
+from model_service.training.config import TrainConfig
+from model_service.training.trainers import methods
 
 DEFAULT_OUT = Path(__file__).parents[1] / "artifact"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train as the command line says; returns 0, 2 for invalid input, 130 after Ctrl-C."""
+    """Train with the options of the command line; returns 0, 2 for invalid input, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
         return _train(options)
@@ -28,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error.filename or options.out}: {error.strerror}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"interrupted: {options.out} is as it was before", file=sys.stderr)
+        print(f"interrupted: {options.out} is unchanged", file=sys.stderr)
         return 130
 
 
@@ -37,20 +39,7 @@ def _train(options: argparse.Namespace) -> int:
     from model_service.training.train import train
 
     check_replaceable(options.out)
-    config = TrainConfig(
-        factors=options.factors,
-        reg_factors=options.reg_factors,
-        reg_bias=options.reg_bias,
-        shrinkage=options.shrinkage,
-        fit=FitConfig(
-            method=options.method,
-            epochs=options.epochs,
-            patience=options.patience,
-            batch_size=options.batch_size,
-            learning_rate=options.learning_rate,
-            seed=options.seed,
-        ),
-    )
+    config = TrainConfig(**{option.name: getattr(options, option.name) for option in fields(TrainConfig)})
     started = time.monotonic()
     ratings = read_movielens(options.data) if options.data else generate_ratings(seed=options.seed)
     print(_describe(ratings))
@@ -58,8 +47,8 @@ def _train(options: argparse.Namespace) -> int:
     print(_report(metadata, options.out))
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(
-        f"{time.monotonic() - started:.1f} s, {used.ru_utime + used.ru_stime:.1f} s of processors, "
-        f"at most {used.ru_maxrss / 1024:,.0f} MiB of memory"
+        f"{time.monotonic() - started:.1f} s, {used.ru_utime + used.ru_stime:.1f} s CPU time, "
+        f"peak memory {used.ru_maxrss / 1024:,.0f} MiB"
     )
     return 0
 
@@ -87,48 +76,21 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--data", type=Path, metavar="FOLDER", help="an unpacked MovieLens release; without it, generated ratings")
+    add("--data", type=Path, metavar="FOLDER", help="an unpacked MovieLens release; synthetic ratings if omitted")
     add("--out", type=Path, default=DEFAULT_OUT, metavar="FOLDER", help="the artifact folder to replace")
-    add(
-        "--seed",
-        type=_number(int, 0),
-        default=FitConfig.seed,
-        help="seed of generated data, split and initial weights",
-    )
-    add("--factors", type=_number(int, 1), default=TrainConfig.factors, help="length k of the vectors")
-    add("--method", choices=methods(), default=FitConfig.method, help="the trainer")
-    add(
-        "--reg-factors",
-        "--c-vector",
-        type=_number(float, 0.0),
-        default=TrainConfig.reg_factors,
-        help="L2 weight of the vectors",
-    )
-    add(
-        "--reg-bias", "--c-bias", type=_number(float, 0.0), default=TrainConfig.reg_bias, help="L2 weight of the biases"
-    )
-    add(
-        "--shrinkage",
-        type=_number(float, 0.0),
-        default=TrainConfig.shrinkage,
-        help="further ratings by which every user and film is regularised",
-    )
-    add("--epochs", type=_number(int, 1), default=FitConfig.epochs, help="maximum number of passes over the ratings")
-    add(
-        "--patience",
-        type=_number(int, 1),
-        default=FitConfig.patience,
-        help="epochs without improvement before stopping",
-    )
-    add("--batch-size", type=_number(int, 1), default=FitConfig.batch_size, help="ratings per step of sgd")
-    add("--learning-rate", type=_number(float, 1e-6), default=FitConfig.learning_rate, help="Adam's step size in sgd")
+    add("--method", choices=methods(), default=TrainConfig.method, help="the trainer")
+    for option in fields(TrainConfig):
+        if option.metadata:
+            names = [f"--{name.replace('_', '-')}" for name in (option.name, option.metadata["alias"]) if name]
+            kind = _number(type(option.default), option.metadata["minimum"])
+            add(*names, type=kind, default=option.default, help=option.metadata["help"])
     return parser
 
 
-def _number(kind: type[int] | type[float], minimum: float) -> Any:
+def _number(kind: Any, minimum: float) -> Any:
     def parse(text: str) -> float:
         try:
-            value = kind(text)
+            value: float = kind(text)
         except ValueError:
             value = kind(minimum) - 1
         if not minimum <= value < 2**63:

@@ -1,4 +1,4 @@
-"""Baselines: scikit-surprise's SVD with its defaults and tuned, and biases only."""
+"""Baselines: scikit-surprise's SVD with default and with tuned hyperparameters, and biases only."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from model_service.training.factors import Factors
 from model_service.training.metrics import rmse
 from model_service.training.split import Split
 
-MAX_RATINGS = 2_000_000  # Surprise keeps every rating as Python objects, about 300 bytes each
-MAX_TUNED_RATINGS = 300_000  # above, tuning takes longer than everything else together
-SETTINGS: tuple[Mapping[str, Any], ...] = (
+MAX_RATINGS = 2_000_000  # Surprise stores ratings as Python objects, about 300 bytes each
+MAX_TUNED_RATINGS = 300_000  # above, tuning takes longer than the rest of the training
+_SVD_GRID: tuple[Mapping[str, Any], ...] = (
     {"n_factors": 10, "n_epochs": 80, "lr_all": 0.01, "reg_all": 0.1},
     {"n_factors": 10, "n_epochs": 80, "lr_all": 0.01, "reg_all": 0.12},
     {"n_factors": 20, "n_epochs": 60, "lr_all": 0.01, "reg_all": 0.12},
@@ -26,33 +26,33 @@ SETTINGS: tuple[Mapping[str, Any], ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Baselines:
-    """Models trained on everything but the test ratings, by name, and the settings of the tuned SVD."""
+    """Models by name, trained without the test ratings, and the hyperparameters of the tuned SVD."""
 
     models: Mapping[str, Factors]
     tuned: Mapping[str, Any] | None
 
 
 class _Frame:
-    """The one method of a data frame that Surprise calls."""
+    """The only method of a data frame that Surprise calls."""
 
-    def __init__(self, ratings: Ratings, chosen: NDArray[np.int64]) -> None:
-        columns = (ratings.user_rows[chosen], ratings.item_rows[chosen], ratings.values[chosen])
+    def __init__(self, ratings: Ratings, positions: NDArray[np.int64]) -> None:
+        columns = (ratings.user_rows[positions], ratings.item_rows[positions], ratings.values[positions])
         self._columns = tuple(column.tolist() for column in columns)
 
     def itertuples(self, index: bool) -> Iterator[tuple[int, int, float]]:
         return zip(*self._columns, strict=True)
 
 
-def trainset_of(ratings: Ratings, chosen: NDArray[np.int64]) -> Trainset:
-    """The ratings at positions `chosen` for Surprise, rows in place of ids."""
+def trainset_of(ratings: Ratings, positions: NDArray[np.int64]) -> Trainset:
+    """The ratings at `positions` for Surprise, with rows as ids."""
     reader = Reader(rating_scale=ratings.scale)
-    return Dataset.load_from_df(_Frame(ratings, chosen), reader).build_full_trainset()
+    return Dataset.load_from_df(_Frame(ratings, positions), reader).build_full_trainset()
 
 
 def train_baselines(ratings: Ratings, split: Split, *, seed: int) -> Baselines:
-    """Surprise's SVD at its defaults, tuned on the validation ratings, and biases only.
+    """Train Surprise's SVD with its defaults, the tuned one, and biases only.
 
-    None of them above MAX_RATINGS ratings, no tuned one above MAX_TUNED_RATINGS.
+    Returns no baseline above MAX_RATINGS ratings, no tuned SVD above MAX_TUNED_RATINGS.
     """
     if len(ratings) > MAX_RATINGS:
         return Baselines(models={}, tuned=None)
@@ -66,7 +66,7 @@ def train_baselines(ratings: Ratings, split: Split, *, seed: int) -> Baselines:
 
 
 def tune_svd(ratings: Ratings, split: Split, *, seed: int) -> Mapping[str, Any]:
-    """The one of SETTINGS with which Surprise's SVD does best on the validation ratings."""
+    """The hyperparameters in _SVD_GRID with the lowest validation RMSE."""
     trainset = trainset_of(ratings, split.train)
     actual = ratings.values[split.validation]
 
@@ -74,11 +74,11 @@ def tune_svd(ratings: Ratings, split: Split, *, seed: int) -> Mapping[str, Any]:
         model = to_factors(SVD(random_state=seed, **settings).fit(trainset), ratings)
         return rmse(model.predict(ratings, split.validation), actual)
 
-    return min(tqdm(SETTINGS, desc="tuning Surprise's SVD", unit="setting"), key=error)
+    return min(tqdm(_SVD_GRID, desc="tuning Surprise's SVD", unit="setting"), key=error)
 
 
 def to_factors(algorithm: AlgoBase, ratings: Ratings) -> Factors:
-    """The arrays of a trained SVD or BaselineOnly, in the order of the rows of `ratings`."""
+    """The arrays of a trained SVD or BaselineOnly, ordered by the rows of `ratings`."""
     trainset = algorithm.trainset
     users = np.array([trainset.to_raw_uid(inner) for inner in range(trainset.n_users)])
     items = np.array([trainset.to_raw_iid(inner) for inner in range(trainset.n_items)])

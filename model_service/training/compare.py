@@ -1,8 +1,7 @@
-"""`python -m model_service.training.compare`: training times and errors side by side, on one split.
+"""`python -m model_service.training.compare`: benchmark of training time and test error on one split.
 
-Each contender learns from everything but the test ratings; the table has the median time of several runs, in which
-all contenders take turns. Settings that have to be chosen (epochs, those of the tuned SVD) are chosen on the
-validation ratings before, and that is not timed.
+Every method trains without the test ratings; times are medians over interleaved runs. Hyperparameter selection
+(epochs, tuned SVD) on the validation ratings is not timed.
 """
 
 import argparse
@@ -17,16 +16,17 @@ from model_service.data.movielens import read_movielens
 from model_service.data.ratings import DataError, Ratings
 from model_service.data.synthetic import generate_ratings
 from model_service.training.baseline import MAX_TUNED_RATINGS
-from model_service.training.config import FitConfig, TrainConfig
+from model_service.training.config import TrainConfig
 from model_service.training.factors import Factors
 from model_service.training.metrics import errors
 from model_service.training.split import Split, split_ratings
+from model_service.training.trainers import fit, load_trainer, methods
 
-Learn = Callable[[], Factors]
+_Train = Callable[[], Factors]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the table; returns 0, 2 for data that cannot be used, 130 after Ctrl-C."""
+    """Print the table; returns 0, 2 for invalid data, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
         ratings = read_movielens(options.data) if options.data else generate_ratings(seed=options.seed)
@@ -45,15 +45,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def compare(ratings: Ratings, *, runs: int, seed: int) -> str:
-    """The table in Markdown: seconds to learn, by the clock and of the processors, and test errors in stars."""
+    """The table in Markdown: training time, wall clock and CPU, in seconds, and test errors in stars."""
     split = split_ratings(len(ratings), seed=seed)
-    contenders = _contenders(ratings, split, seed)
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
+    entries = _entries(ratings, split, seed)
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in entries}
     models: dict[str, Factors] = {}
     for _ in range(runs):
-        for name, learn in contenders.items():
+        for name, train in entries.items():
             clock, work = time.perf_counter(), time.process_time()
-            models[name] = learn()
+            models[name] = train()
             seconds[name].append((time.perf_counter() - clock, time.process_time() - work))
     lines = [
         "| trained on 90 %, tested on 10 % | seconds | CPU seconds | test RMSE | MAE |",
@@ -66,63 +66,51 @@ def compare(ratings: Ratings, *, runs: int, seed: int) -> str:
     return "\n".join(lines)
 
 
-def _contenders(ratings: Ratings, split: Split, seed: int) -> Mapping[str, Learn]:
+def _entries(ratings: Ratings, split: Split, seed: int) -> Mapping[str, _Train]:
     from surprise import SVD, BaselineOnly
 
     from model_service.training.baseline import to_factors, trainset_of, tune_svd
 
     tuned = tune_svd(ratings, split, seed=seed)
-    trainset = trainset_of(ratings, split.train_and_validation)  # made before the clock starts: its best case
-    settings = ", ".join(f"{name} {value}" for name, value in tuned.items())
+    trainset = trainset_of(ratings, split.train_and_validation)  # not timed
+    chosen = ", ".join(f"{name} {value}" for name, value in tuned.items())
     return {
         "Surprise SVD, defaults": lambda: to_factors(SVD(random_state=seed).fit(trainset), ratings),
-        f"Surprise SVD, tuned ({settings})": lambda: to_factors(SVD(random_state=seed, **tuned).fit(trainset), ratings),
-        "ours, PyTorch with Adam (sgd)": _ours("sgd", ratings, split, seed),
-        "ours, alternating least squares (als)": _ours("als", ratings, split, seed),
+        f"Surprise SVD, tuned ({chosen})": lambda: to_factors(SVD(random_state=seed, **tuned).fit(trainset), ratings),
+        **{f"ours, {load_trainer(name).DESCRIPTION} ({name})": _ours(name, ratings, split, seed) for name in methods()},
         "biases only (Surprise)": lambda: to_factors(BaselineOnly(verbose=False).fit(trainset), ratings),
     }
 
 
-def _ours(method: str, ratings: Ratings, split: Split, seed: int) -> Learn:
-    from model_service.training.fit import fit
+def _ours(method: str, ratings: Ratings, split: Split, seed: int) -> _Train:
+    config = TrainConfig(method=method, seed=seed)
+    label = f"finding epochs of {method}"
+    search = fit(ratings, train=split.train, validation=split.validation, config=config, label=label)
+    config = replace(config, epochs=search.epochs)
 
-    config = FitConfig(method=method, seed=seed)
-    sizes = TrainConfig(fit=config).model_config(ratings)
-    search = fit(
-        ratings,
-        train=split.train,
-        validation=split.validation,
-        model_config=sizes,
-        config=config,
-        label=f"epochs for {method}",
-    )
-    final_config = replace(config, epochs=search.epochs)
+    def train() -> Factors:
+        positions = split.train_and_validation
+        return Factors.of(fit(ratings, train=positions, validation=None, config=config, label=method).model)
 
-    def learn() -> Factors:
-        done = fit(
-            ratings,
-            train=split.train_and_validation,
-            validation=None,
-            model_config=sizes,
-            config=final_config,
-            label=method,
-        )
-        return Factors.of(done.model)
-
-    return learn
+    return train
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m model_service.training.compare",
-        description="Training times and test errors of this model and of what it is compared with.",
+        description="Training times and test errors of this model and the baselines.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="a MovieLens release; without it, invented ratings")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="a MovieLens release; synthetic ratings if omitted")
     parser.add_argument(
-        "--runs", type=int, choices=range(1, 21), default=5, metavar="1-20", help="how many to take the median of"
+        "--runs",
+        type=int,
+        choices=range(1, 21),
+        default=5,
+        metavar="1-20",
+        help="timed runs; the table shows medians",
     )
-    parser.add_argument("--seed", type=int, default=0, help="decides invented data, split and first weights")
+    parser.add_argument("--seed", type=int, default=0, help="seed of synthetic data, split and initial weights")
     return parser
 
 

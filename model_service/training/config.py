@@ -1,97 +1,61 @@
-"""Settings of a training run; imports no torch, so that the command line shows its defaults at once."""
+"""Hyperparameters of a training run; imports no PyTorch, so that the command line prints its help at once."""
 
-import pkgutil
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
-from model_service.data.ratings import Ratings
-from model_service.training import trainers
-
-MIN_ALS_REG = 1e-4
+from model_service.training.trainers import load_trainer, methods
 
 
-def methods() -> Sequence[str]:
-    """The names of the trainers: the modules of `trainers`."""
-    return sorted(module.name for module in pkgutil.iter_modules(trainers.__path__))
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """Size and regularisation of the model; raises ValueError for values out of range.
-
-    factors: length k of a user's and of an item's vector.
-    reg_factors, reg_bias: L2 weights of the vectors and of the biases, per rating.
-    shrinkage: a row is regularised as if it had this many more ratings. Without it, an item with a single high
-        rating gets a bias of more than a star and leads every list.
-    """
-
-    users: int
-    items: int
-    factors: int = 10
-    reg_factors: float = 0.06
-    reg_bias: float = 0.05
-    shrinkage: float = 50.0
-
-    def __post_init__(self) -> None:
-        if min(self.users, self.items, self.factors) < 1:
-            raise ValueError("users, items and factors have to be at least 1")
-        if min(self.reg_factors, self.reg_bias, self.shrinkage) < 0:
-            raise ValueError("reg_factors, reg_bias and shrinkage cannot be negative")
-
-
-@dataclass(frozen=True, kw_only=True)
-class FitConfig:
-    """Settings of the optimisation; raises ValueError for values out of range.
-
-    method: a trainer. `als`: alternating least squares; `sgd`: minibatches with Adam, which alone uses batch_size and
-        learning_rate. Their errors differ by less than 0.002 stars; `als` takes a ninth of the time
-        (benchmarks/training.md).
-    epochs: maximum number of passes over the ratings. patience: epochs without a lower validation error before
-        stopping.
-    batch_size: ratings per step. learning_rate: Adam's step size.
-    """
-
-    method: str = "als"
-    epochs: int = 60
-    patience: int = 3
-    batch_size: int = 2048
-    learning_rate: float = 0.01
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.method not in methods():
-            raise ValueError(f"method is {self.method!r}; it has to be one of {', '.join(methods())}")
-        if min(self.epochs, self.patience, self.batch_size) < 1:
-            raise ValueError("epochs, patience and batch_size have to be at least 1")
-        if self.learning_rate <= 0:
-            raise ValueError("learning_rate has to be greater than 0")
+def _option(default: Any, minimum: float, help: str, alias: str | None = None) -> Any:
+    return field(default=default, metadata={"minimum": minimum, "help": help, "alias": alias})
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """All settings of a training run; see ModelConfig and FitConfig."""
+    """Hyperparameters; the only declaration of their defaults, minima and command-line help.
 
-    factors: int = ModelConfig.factors
-    reg_factors: float = ModelConfig.reg_factors
-    reg_bias: float = ModelConfig.reg_bias
-    shrinkage: float = ModelConfig.shrinkage
-    fit: FitConfig = field(default_factory=FitConfig)
+    Raises ValueError for a value below its minimum, an unknown method, or weights too small for the method.
+    An alias is the option's second name on the command line and its key in the artifact's metadata.
+    """
+
+    factors: int = _option(10, 1, "length k of the user and item vectors")
+    reg_factors: float = _option(0.06, 0.0, "L2 weight of the vectors, per rating", alias="c_vector")
+    reg_bias: float = _option(0.05, 0.0, "L2 weight of the biases, per rating", alias="c_bias")
+    # Without shrinkage, a film that one user rated 5 gets a bias above a star and tops everybody's list.
+    shrinkage: float = _option(50.0, 0.0, "ratings added to those of each user and film in the L2 penalty")
+    # als and sgd minimise the same objective, with errors within 0.002 stars; als takes a ninth of the time
+    # (benchmarks/training.md).
+    method: str = "als"
+    epochs: int = _option(60, 1, "maximum passes over the ratings")
+    patience: int = _option(3, 1, "epochs without a better validation error before stopping")
+    batch_size: int = _option(2048, 1, "ratings per step of sgd")
+    learning_rate: float = _option(0.01, 1e-6, "Adam's step size in sgd")
+    seed: int = _option(0, 0, "seed of synthetic data, split and initial weights")
 
     def __post_init__(self) -> None:
-        if self.fit.method == "als" and min(self.reg_factors, self.reg_bias) < MIN_ALS_REG:
+        needed = _min_reg(self.method)
+        for option in fields(self):
+            minimum, value = option.metadata.get("minimum"), getattr(self, option.name)
+            if minimum is not None and not value >= minimum:
+                raise ValueError(f"{option.name} is {value:g}; allowed: at least {minimum:g}")
+        reg = min(self.reg_factors, self.reg_bias)
+        if reg < needed:
+            others = " or ".join(method for method in methods() if _min_reg(method) <= reg)
             raise ValueError(
-                f"reg_factors is {self.reg_factors:g} and reg_bias {self.reg_bias:g}; method als needs at least "
-                f"{MIN_ALS_REG:g} for each, or a user with few ratings has no single best vector. "
-                "Use --method sgd for less"
+                f"reg_factors is {self.reg_factors:g} and reg_bias {self.reg_bias:g}; method {self.method} needs at "
+                f"least {needed:g} for each. To fix it: raise them, or use --method {others}"
             )
 
-    def model_config(self, ratings: Ratings) -> ModelConfig:
-        """The sizes of a model for `ratings`."""
-        return ModelConfig(
-            users=len(ratings.user_ids),
-            items=len(ratings.item_ids),
-            factors=self.factors,
-            reg_factors=self.reg_factors,
-            reg_bias=self.reg_bias,
-            shrinkage=self.shrinkage,
-        )
+    def to_metadata(self) -> dict[str, Any]:
+        """The hyperparameters that `method` reads, by their keys in the artifact's metadata."""
+        optional = {name for method in methods() for name in load_trainer(method).SETTINGS}
+        unused = optional - {*load_trainer(self.method).SETTINGS}
+        return {
+            option.metadata.get("alias") or option.name: getattr(self, option.name)
+            for option in fields(self)
+            if option.name not in unused
+        }
+
+
+def _min_reg(method: str) -> float:
+    return float(getattr(load_trainer(method), "MIN_REG", 0.0))

@@ -1,4 +1,4 @@
-"""Early stopping on validation ratings, shared by the trainers, and the ratings as tensors."""
+"""Early stopping on the validation RMSE; keeps the parameters of the best epoch."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ from model_service.training.model import MatrixFactorization
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fit:
-    """A trained model (on the CPU), the epochs behind it, and the RMSE after each epoch in stars.
+class FitResult:
+    """A trained model (on the CPU), its number of epochs, and the RMSE after each epoch in stars.
 
-    validation_rmse and train_rmse are empty without validation ratings; train_rmse is measured on as many training
-    ratings as there are validation ratings.
+    train_rmse is computed on as many training ratings as there are validation ratings. Without validation ratings
+    both are empty.
     """
 
     model: MatrixFactorization
@@ -35,25 +35,24 @@ class RatingTensors:
     values: Tensor  # (N,) float32
 
     @classmethod
-    def of(cls, ratings: Ratings, chosen: NDArray[np.int64], device: torch.device) -> "RatingTensors":
-        """The ratings at positions `chosen`."""
+    def of(cls, ratings: Ratings, positions: NDArray[np.int64], device: torch.device) -> "RatingTensors":
+        """The ratings at `positions`."""
         columns = (ratings.user_rows, ratings.item_rows, ratings.values)
-        users, items, values = (torch.from_numpy(column[chosen]).to(device) for column in columns)
+        users, items, values = (torch.from_numpy(column[positions]).to(device) for column in columns)
         return cls(users=users, items=items, values=values)
 
-    def predict(self, model: MatrixFactorization, scale: tuple[float, float]) -> NDArray[np.float32]:
-        """(N,) the model's predictions, clipped to `scale`."""
-        with torch.no_grad():
-            clipped: NDArray[np.float32] = model(self.users, self.items).clamp(*scale).cpu().numpy()
-        return clipped
-
     def rmse(self, model: MatrixFactorization, scale: tuple[float, float]) -> float:
-        """The model's error on these ratings, in stars."""
-        return rmse(self.predict(model, scale), self.values.cpu().numpy())
+        """RMSE of the model's predictions, clipped to `scale`, in stars."""
+        with torch.no_grad():
+            predicted = model(self.users, self.items).clamp(*scale).cpu().numpy()
+        return rmse(predicted, self.values.cpu().numpy())
 
 
 class EarlyStopping:
-    """Measures a model after each epoch, and restores the best epoch; without validation ratings, the last one."""
+    """Records the errors after each epoch and the parameters of the best one.
+
+    Without validation ratings it never stops, and the last epoch counts as the best.
+    """
 
     def __init__(
         self,
@@ -63,14 +62,14 @@ class EarlyStopping:
         train: NDArray[np.int64],
         validation: NDArray[np.int64] | None,
         patience: int,
-        min_improvement: float = 0.0,
+        min_delta: float = 0.0,
     ) -> None:
-        """min_improvement: in stars; an epoch that lowers the best error by less does not count as better."""
+        """An epoch is an improvement when its RMSE is more than `min_delta` stars below the best one's."""
         self._model, self._scale = model, ratings.scale
-        self._patience, self._min_improvement = patience, min_improvement
+        self._patience, self._min_delta = patience, min_delta
         device = model.global_mean.device
         self._held_out = None if validation is None else RatingTensors.of(ratings, validation, device)
-        self._train_sample = None if validation is None else RatingTensors.of(ratings, train[: len(validation)], device)
+        self._learned = None if validation is None else RatingTensors.of(ratings, train[: len(validation)], device)
         self._validation: list[float] = []
         self._train: list[float] = []
         self._best_epoch, self._best_error = 0, float("inf")
@@ -78,27 +77,27 @@ class EarlyStopping:
         self._epochs = 0
 
     def should_stop(self) -> bool:
-        """Call after each epoch: True when none of the last `patience` epochs was better."""
+        """Record an epoch; true after `patience` epochs without improvement."""
         self._epochs += 1
-        if self._held_out is None or self._train_sample is None:
+        if self._held_out is None or self._learned is None:
             return False
         error = self._held_out.rmse(self._model, self._scale)
         self._validation.append(error)
-        self._train.append(self._train_sample.rmse(self._model, self._scale))
-        if error < self._best_error - self._min_improvement:
+        self._train.append(self._learned.rmse(self._model, self._scale))
+        if error < self._best_error - self._min_delta:
             self._best_epoch, self._best_error = self._epochs, error
             self._best_state = {name: value.clone() for name, value in self._model.state_dict().items()}
         return self._epochs - self._best_epoch >= self._patience
 
     def progress(self) -> dict[str, str]:
-        """The values for a progress bar."""
+        """The figures for a progress bar."""
         return {"validation_rmse": f"{self._validation[-1]:.4f}"} if self._validation else {}
 
-    def fit(self) -> Fit:
-        """The result; the model has the best epoch's parameters afterwards."""
+    def result(self) -> FitResult:
+        """The outcome, with the model restored to its best epoch."""
         if self._best_state:
             self._model.load_state_dict(self._best_state)
-        return Fit(
+        return FitResult(
             model=self._model.cpu(),
             epochs=self._best_epoch or self._epochs,
             validation_rmse=tuple(self._validation),

@@ -1,4 +1,4 @@
-"""A trained model of any origin as plain arrays, so that all are measured by the same code."""
+"""Any trained matrix factorisation as numpy arrays: one evaluation code for this model and the baselines."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from model_service.data.ratings import Ratings
 from model_service.training.model import MatrixFactorization
 
-_PAIRS_AT_ONCE = 1 << 20
+_PAIRS_PER_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Factors:
-    """r̂(u, i) = μ + b_u + b_i + p_u · q_i; rows that were not learned hold zeros."""
+    """r̂(u, i) = μ + b_u + b_i + p_u · q_i; rows without training ratings are zeros."""
 
     mean: float
     user_bias: NDArray[np.floating]  # (U,)
@@ -32,17 +32,17 @@ class Factors:
             items=model.item_factors.detach().numpy(),
         )
 
-    def predict(self, ratings: Ratings, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(len(chosen),) predictions for the pairs at positions `chosen`, clipped to the rating scale."""
+    def predict(self, ratings: Ratings, positions: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(N,) predictions for the ratings at `positions` (N,), clipped to the rating scale."""
         parts = [np.zeros(0)]
-        for start in range(0, len(chosen), _PAIRS_AT_ONCE):
-            at = chosen[start : start + _PAIRS_AT_ONCE]
+        for start in range(0, len(positions), _PAIRS_PER_BLOCK):
+            at = positions[start : start + _PAIRS_PER_BLOCK]
             users, items = ratings.user_rows[at], ratings.item_rows[at]
             dot = np.einsum("nk,nk->n", self.users[users], self.items[items])
             parts.append(np.clip(self.mean + self.user_bias[users] + self.item_bias[items] + dot, *ratings.scale))
         return np.concatenate(parts)
 
     def scores(self, users: NDArray[np.int64]) -> NDArray[np.floating]:
-        """(B, I) predictions of every film for the user rows `users` (B,), not clipped."""
+        """(B, I) predictions for the user rows `users` (B,) and every item, not clipped."""
         base = self.mean + self.item_bias
         return np.asarray(self.users[users] @ self.items.T + base + self.user_bias[users, None])

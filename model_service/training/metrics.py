@@ -1,16 +1,16 @@
-"""Error metrics: RMSE, MAE, calibration, and errors over the long tail."""
+"""Error metrics of rating predictions: RMSE, MAE, calibration, error by popularity."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-CALIBRATION_GROUPS = 10
-POPULARITY_GROUPS = 20
+_CALIBRATION_BINS = 10
+_POPULARITY_BINS = 20
 
 
 def rmse(predicted: NDArray[np.floating], actual: NDArray[np.floating]) -> float:
-    """Root of the mean squared error, in stars."""
+    """Root mean squared error, in stars."""
     return float(np.sqrt(np.mean(np.square(_difference(predicted, actual)))))
 
 
@@ -20,17 +20,17 @@ def mae(predicted: NDArray[np.floating], actual: NDArray[np.floating]) -> float:
 
 
 def errors(predicted: NDArray[np.floating], actual: NDArray[np.floating]) -> dict[str, float]:
-    """Both errors, rounded to the five digits that mean something."""
+    """RMSE and MAE, rounded to five decimals."""
     return {"rmse": round(rmse(predicted, actual), 5), "mae": round(mae(predicted, actual), 5)}
 
 
 def calibration(predicted: NDArray[np.floating], actual: NDArray[np.floating]) -> dict[str, Any]:
-    """Groups of equal size by increasing prediction: mean prediction and mean rating of each, in stars.
+    """Calibration curve over bins of equal size by prediction: mean prediction and mean rating of each, in stars.
 
-    `error` is the mean distance between the two, weighted by the groups' sizes.
+    `error` is the expected calibration error: the mean absolute difference, weighted by the size of the bins.
     """
     order = np.argsort(predicted, kind="stable")
-    groups = [group for group in np.array_split(order, CALIBRATION_GROUPS) if len(group)]
+    groups = [group for group in np.array_split(order, _CALIBRATION_BINS) if len(group)]
     means = [(float(predicted[group].mean()), float(actual[group].mean()), len(group)) for group in groups]
     error = sum(abs(mean - true) * count for mean, true, count in means) / len(predicted)
     return {
@@ -45,15 +45,15 @@ def long_tail(
     items: NDArray[np.integer],
     squared_errors: NDArray[np.floating],
 ) -> list[dict[str, Any]]:
-    """Groups of equally many films, most rated first: their share of ratings and of list places, and their error.
+    """Bins of equally many items by decreasing popularity: share of the ratings, share of the recommendations, RMSE.
 
-    counts (I,) ratings of each film, listed (I,) places on lists; items (T,) and squared_errors (T,) of the test
-    ratings. `rmse` is None for a group without a test rating.
+    counts (I,): ratings of each item. listed (I,): lists that recommend it. items (T,), squared_errors (T,): of the
+    test ratings. `rmse` is None for a bin without test ratings.
     """
     order = np.argsort(-counts, kind="stable")
     sums = np.bincount(items, weights=squared_errors, minlength=len(counts))
     tested = np.bincount(items, minlength=len(counts))
-    groups = [group for group in np.array_split(order, POPULARITY_GROUPS) if len(group)]
+    groups = [group for group in np.array_split(order, _POPULARITY_BINS) if len(group)]
     return [
         {
             "films": len(group),

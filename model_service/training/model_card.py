@@ -1,4 +1,4 @@
-"""The model card: what the model is for, how good it is, where it fails, how to make it again.
+"""The model card: intended use, data, metrics, limitations, and the command that reproduces the model.
 
 Source: Mitchell et al., "Model Cards for Model Reporting", 2019 (the sections).
 """
@@ -6,20 +6,20 @@ Source: Mitchell et al., "Model Cards for Model Reporting", 2019 (the sections).
 from pathlib import Path
 
 from model_service.metadata import Metadata
-from model_service.training.fit import description
 from model_service.training.plots import write_plots
 from model_service.training.report import markdown_table, verdicts
+from model_service.training.trainers import load_trainer
 
 CARD_FILE = "MODEL_CARD.md"
 
 
-def write_card(folder: Path, metadata: Metadata) -> None:
-    """Write MODEL_CARD.md and its pictures to `folder`; they follow from the metadata and nothing else."""
+def write_model_card(folder: Path, metadata: Metadata) -> None:
+    """Write MODEL_CARD.md and its plots to `folder`, from the metadata alone."""
     write_plots(folder, metadata.metrics)
-    (folder / CARD_FILE).write_text(card(metadata), encoding="utf-8")
+    (folder / CARD_FILE).write_text(model_card(metadata), encoding="utf-8")
 
 
-def card(metadata: Metadata) -> str:
+def model_card(metadata: Metadata) -> str:
     """The card as Markdown."""
     data, metrics, settings = metadata.data, metadata.metrics, metadata.hyperparameters
     low, high = data["scale"]
@@ -27,33 +27,33 @@ def card(metadata: Metadata) -> str:
     sections = [
         f"# Model card: film recommender {metadata.short_version}",
         "Matrix factorisation with biases, r̂(u, i) = μ + b_u + b_i + p_u · q_i with "
-        f"{settings['factors']} factors, trained by {description(settings['method'])}.",
+        f"{settings['factors']} factors, trained by {load_trainer(settings['method']).DESCRIPTION}.",
         "## Intended use",
-        "Ten films, best first, for a person whose ratings were learned from, and rough predictions of single "
-        "ratings. For people it does not know it has popular films, or what a few of their ratings tell. It is not "
-        "meant to judge people or films, nor for decisions of any weight.",
+        "Top-10 film recommendations for users in the training data, and approximate predictions of single ratings. "
+        "For new users: popular films, or recommendations from a few ratings (fold-in). Not intended to assess people "
+        "or films, nor for consequential decisions.",
         "## Data",
         f"{data['source']}: {data['ratings']:,} ratings from {low:g} to {high:g} of {data['items']:,} films by "
         f"{data['users']:,} users.\n\nFingerprint (SHA-256): `{data['fingerprint']}`\n\n"
-        "Random split: 10 % for the test, 9 % to choose the number of epochs, 81 % to learn from; tested as trained "
-        "on the latter two. The model in this folder then learned from all ratings in the same way.",
-        "## Quality",
-        f"On {metrics['test_ratings']:,} test ratings, and on lists for {ranking['users']:,} users with a film "
-        f"rated {ranking['liked_from']:g} or better among them:",
+        "Random split: 81 % training, 9 % validation (number of epochs), 10 % test. The metrics are those of a model "
+        "trained on the first two; the model in this folder is trained on all ratings with the same hyperparameters.",
+        "## Metrics",
+        f"On {metrics['test_ratings']:,} test ratings; ranking for the {ranking['users']:,} users with a relevant film "
+        f"(rated at least {ranking['liked_from']:g}) among them:",
         markdown_table(metrics),
-        "RMSE and MAE in stars. NDCG, precision and recall at 10: the user's held-out films put in order. Unseen "
-        "NDCG: ten films picked from all that the user has not rated, where a film that the user never rated is a "
-        "miss, however good; this favours popularity. Coverage: films that get onto anybody's list.",
+        "RMSE and MAE in stars. NDCG, precision and recall at 10 rank the user's held-out films. Unseen NDCG ranks all "
+        "films without a training rating of the user; films that the user never rated count as not relevant, which "
+        "favours popularity. Coverage: share of films on any list.",
         "\n".join(f"- {verdict}" for verdict in verdicts(metrics)),
-        f"Calibration: predictions are off by {metrics['calibration']['error']:.3f} stars on average over tenths of "
-        f"the ratings. The ten scores served to a user are {served['mean']:.3f} ± {served['std']:.3f} stars "
-        f"({served['users']:,} users); serving that differs much from this has drifted.",
-        "![error while learning](curves.png)\n\n![calibration](calibration.png)\n\n![long tail](long_tail.png)",
-        "## Limits",
-        _limits(metadata),
-        "## How to make it again",
-        f"```\n{command(metadata)}\n```\n\nThe same data, settings and library versions give the same model version "
-        "on the same kind of machine: sums in another order (other processors, a GPU) differ in their last bits.",
+        f"Calibration error over deciles: {metrics['calibration']['error']:.3f} stars. Scores of the top-10 lists: "
+        f"{served['mean']:.3f} ± {served['std']:.3f} stars ({served['users']:,} users), the reference for drift "
+        "monitoring.",
+        "![learning curves](curves.png)\n\n![calibration](calibration.png)\n\n![long tail](long_tail.png)",
+        "## Limitations",
+        _limitations(metadata),
+        "## Reproduction",
+        f"```\n{command(metadata)}\n```\n\nThe same data, hyperparameters and library versions give the same model "
+        "version on the same kind of machine. On other processors or a GPU, sums differ in their last bits.",
         "## Versions",
         "\n".join(f"- {name} {version}" for name, version in sorted(metadata.libraries.items())),
         f"Model version: `{metadata.model_version}`",
@@ -68,18 +68,17 @@ def command(metadata: Metadata) -> str:
     return " ".join(["python -m model_service.training", *data, *flags])
 
 
-def _limits(metadata: Metadata) -> str:
+def _limitations(metadata: Metadata) -> str:
     limits = [
-        "It learned from ratings that people chose to give; what they would never watch is not in them.",
-        "It knows nothing of time: old ratings count as much as new ones, and new films do not occur until the next "
-        "training.",
-        "Films with few ratings are held near the average, so that they are seldom recommended; see the long tail.",
-        "It repeats the tastes of those who rate most, and says nothing of why.",
+        "Selection bias: users chose what to rate, so films that they would never watch are missing from the data.",
+        "No time: old ratings weigh as much as new ones; new films need a new training.",
+        "Long tail: films with few ratings are shrunk towards the average and rarely recommended.",
+        "Users who rate most have the largest influence on what is recommended.",
     ]
     if metadata.data["source"].startswith("synthetic"):
         limits.insert(
             0,
-            "The ratings, titles and genres are invented: figures say how well the method finds the "
-            "structure that was put in, not how well it serves people.",
+            "Synthetic data: ratings, titles and genres are invented. The metrics show how well the method recovers "
+            "the generated structure, not how well it serves users.",
         )
     return "\n".join(f"- {limit}" for limit in limits)

@@ -1,4 +1,4 @@
-"""Plots beside an artifact, drawn from its metadata alone."""
+"""Plots of the model card, drawn from the metrics alone and deterministic."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,10 +21,10 @@ def write_plots(folder: Path, metrics: Mapping[str, Any]) -> None:
 
 
 def _curves(figure: Figure, metrics: Mapping[str, Any]) -> None:
-    axes = _axes(figure, "Error while learning", "epoch", "RMSE, stars")
+    axes = _axes(figure, "Learning curves", "epoch", "RMSE, stars")
     epochs = range(1, len(metrics["validation_rmse"]) + 1)
     best = metrics["best_epoch"]
-    axes.plot(epochs, metrics["train_rmse"], color=_OTHER, label="learned ratings")
+    axes.plot(epochs, metrics["train_rmse"], color=_OTHER, label="training ratings")
     axes.plot(epochs, metrics["validation_rmse"], color=_OURS, label="validation ratings")
     axes.axvline(best, color=_FAINT, linestyle=":", label=f"best: epoch {best}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -32,15 +32,15 @@ def _curves(figure: Figure, metrics: Mapping[str, Any]) -> None:
 
 
 def _calibration(figure: Figure, metrics: Mapping[str, Any]) -> None:
-    calibration = metrics["calibration"]
+    curve = metrics["calibration"]
     axes = _axes(
         figure,
-        f"Calibration on test ratings: off by {calibration['error']:.3f} stars on average",
-        "mean prediction of a tenth of the ratings, stars",
+        f"Calibration on test ratings: mean error {curve['error']:.3f} stars",
+        "mean prediction per decile, stars",
         "mean rating, stars",
     )
-    predicted = [group["predicted"] for group in calibration["groups"]]
-    actual = [group["actual"] for group in calibration["groups"]]
+    predicted = [group["predicted"] for group in curve["groups"]]
+    actual = [group["actual"] for group in curve["groups"]]
     ends = [min(predicted + actual), max(predicted + actual)]
     axes.plot(ends, ends, color=_FAINT, linestyle=":", label="perfect")
     axes.plot(predicted, actual, color=_OURS, marker="o", label="this model")
@@ -51,18 +51,18 @@ def _calibration(figure: Figure, metrics: Mapping[str, Any]) -> None:
 def _long_tail(figure: Figure, metrics: Mapping[str, Any]) -> None:
     groups = metrics["long_tail"]
     width = 100 / len(groups)  # percent of the films
-    axes = _axes(figure, "The long tail", "films, most rated first, in percent of all", "share of a group")
+    axes = _axes(figure, "Long tail", "films by decreasing number of ratings, percentile", "share per bin")
     middles = [width * (place + 0.5) for place in range(len(groups))]
     ratings = [group["ratings_share"] for group in groups]
     listed = [group["listed_share"] for group in groups]
-    axes.bar([x - width / 5 for x in middles], ratings, width * 0.4, color=_FAINT, label="of the ratings")
-    axes.bar([x + width / 5 for x in middles], listed, width * 0.4, color=_OURS, label="of the places on lists of ten")
+    axes.bar([x - width / 5 for x in middles], ratings, width * 0.4, color=_FAINT, label="of ratings")
+    axes.bar([x + width / 5 for x in middles], listed, width * 0.4, color=_OURS, label="of recommendations")
     errors = axes.twinx()
     tested = [(x, group["rmse"]) for x, group in zip(middles, groups, strict=True) if group["rmse"] is not None]
     errors.plot(*zip(*tested, strict=True), color=_OTHER, marker=".", label="test RMSE (right)")
     errors.set_ylabel("RMSE, stars")
     errors.spines["top"].set_visible(False)
-    handles = [side.get_legend_handles_labels() for side in (axes, errors)]
+    handles = [axis.get_legend_handles_labels() for axis in (axes, errors)]
     axes.legend(handles[0][0] + handles[1][0], handles[0][1] + handles[1][1], frameon=False, loc="upper center")
 
 

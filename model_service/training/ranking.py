@@ -1,9 +1,8 @@
-"""Ranking metrics: precision, recall and NDCG at 10, and the coverage of the catalogue.
+"""Ranking metrics of top-10 lists: precision, recall, NDCG and catalogue coverage, for two candidate strategies.
 
-Two questions, because the answers differ. `held_out`: of the films whose ratings were held out from a user, are the
-best-liked ones put first? That is what a model of ratings learns. `unseen`: of all films that the user has not rated,
-are the held-out liked ones among the ten? There a film counts as a miss when the user never rated it, however much
-he would like it, so popularity, which knows what people watch, is hard to beat.
+`held_out` ranks only the user's test items, whose ratings are known: what a rating model learns. `unseen` ranks all
+items without a training rating of the user; there an item that the user never rated counts as not relevant, which
+favours popularity.
 Source: Said, Bellogín, "Comparative Recommender System Evaluation", RecSys 2014 (candidate strategies).
 """
 
@@ -14,22 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_service.data.ratings import Ratings
-from model_service.training.sparse import by_user
+from model_service.training.sparse import user_item_matrix
 
-LENGTH = 10
-MAX_USERS = 2000  # a sample of these is enough for the reported digits
-_BLOCK = 256  # users at a time
-_DISCOUNTS = 1 / np.log2(np.arange(2, LENGTH + 2))
+K = 10
+MAX_USERS = 2000  # sample size; sampling error is below the reported digits
+_BLOCK = 256  # users scored at a time
+_DISCOUNTS = 1 / np.log2(np.arange(2, K + 2))
 
-Scorer = Callable[[NDArray[np.int64]], NDArray[np.floating]]  # (B,) user rows -> (B, I) scores, more is better
+Scorer = Callable[[NDArray[np.int64]], NDArray[np.floating]]  # (B,) user rows -> (B, I) scores, higher is better
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ranked:
-    """The metrics of one contender's lists.
+class RankingResult:
+    """Metrics of one scorer's lists.
 
-    metrics: precision, recall and ndcg for each question, and coverage, the share of the films on any `unseen` list.
-    listed: (I,) on how many of the `unseen` lists each film is.
+    metrics: precision, recall and ndcg for each strategy; coverage, the share of items on any `unseen` list.
+    listed: (I,) number of `unseen` lists with each item.
     """
 
     metrics: dict[str, dict[str, float]]
@@ -38,90 +37,90 @@ class Ranked:
 
 @dataclass(frozen=True, kw_only=True)
 class RankingTask:
-    """The users to make lists for, what they have seen, and what they liked among the held-out ratings."""
+    """The evaluated users, their training items, their test items, and which of those are relevant."""
 
-    users: NDArray[np.int64]  # (T,) rows of users with at least one liked film held out
+    users: NDArray[np.int64]  # (T,) rows of users with at least one relevant test item
     items: int
-    seen: tuple[NDArray[np.int32], ...]  # T times item rows that were learned from
-    held_out: tuple[NDArray[np.int32], ...]  # T times item rows
-    liked: tuple[NDArray[np.bool_], ...]  # T times, for each of `held_out`
+    seen: tuple[NDArray[np.int32], ...]  # T times item rows with a training rating
+    held_out: tuple[NDArray[np.int32], ...]  # T times item rows with a test rating
+    relevant: tuple[NDArray[np.bool_], ...]  # T times, for each of `held_out`
 
     @classmethod
     def of(cls, ratings: Ratings, *, train: NDArray[np.int64], test: NDArray[np.int64], seed: int) -> "RankingTask":
-        """The task that the ratings at positions `test` set; liked: rated `relevance_threshold` or higher."""
-        learned, tested = by_user(ratings, train), by_user(ratings, test)
-        liked = tested.data >= relevance_threshold(ratings.scale)
-        some = np.flatnonzero(np.diff(np.concatenate(([0], np.cumsum(liked)))[tested.indptr]))
-        if len(some) > MAX_USERS:
-            some = np.sort(np.random.default_rng(seed).choice(some, MAX_USERS, replace=False))
-        spans = [slice(tested.indptr[user], tested.indptr[user + 1]) for user in some]
+        """The task for a split; items rated at least `relevance_threshold` are relevant."""
+        learned, tested = user_item_matrix(ratings, train), user_item_matrix(ratings, test)
+        relevant = tested.data >= relevance_threshold(ratings.scale)
+        users = np.flatnonzero(np.diff(np.concatenate(([0], np.cumsum(relevant)))[tested.indptr]))
+        if len(users) > MAX_USERS:
+            users = np.sort(np.random.default_rng(seed).choice(users, MAX_USERS, replace=False))
+        spans = [slice(tested.indptr[user], tested.indptr[user + 1]) for user in users]
         return cls(
-            users=some,
+            users=users,
             items=len(ratings.item_ids),
-            seen=tuple(learned.indices[learned.indptr[user] : learned.indptr[user + 1]] for user in some),
+            seen=tuple(learned.indices[learned.indptr[user] : learned.indptr[user + 1]] for user in users),
             held_out=tuple(tested.indices[span] for span in spans),
-            liked=tuple(liked[span] for span in spans),
+            relevant=tuple(relevant[span] for span in spans),
         )
 
-    def measure(self, scorer: Scorer) -> Ranked:
-        """The contender that `scorer` is; equal scores are ordered by row."""
+    def evaluate(self, scorer: Scorer) -> RankingResult:
+        """Metrics of the lists by `scorer`; ties are broken by row."""
         listed = np.zeros(self.items, dtype=np.int64)
         sums = {"held_out": np.zeros(3), "unseen": np.zeros(3)}
         for start in range(0, len(self.users), _BLOCK):
             scores = scorer(self.users[start : start + _BLOCK])
             for row, place in enumerate(range(start, start + len(scores))):
                 own, candidates = scores[row], self.held_out[place]
-                relevant = candidates[self.liked[place]]
-                sums["held_out"] += _quality(candidates[top(own[candidates])], relevant)
+                relevant = candidates[self.relevant[place]]
+                sums["held_out"] += _list_metrics(candidates[top_k(own[candidates])], relevant)
                 unseen = own.astype(np.float64)
                 unseen[self.seen[place]] = -np.inf
-                best = top(unseen)
+                best = top_k(unseen)
                 best = best[unseen[best] > -np.inf]
-                sums["unseen"] += _quality(best, relevant)
+                sums["unseen"] += _list_metrics(best, relevant)
                 listed[best] += 1
-        metrics = {question: _named(total / max(len(self.users), 1)) for question, total in sums.items()}
+        metrics = {strategy: _named(total / max(len(self.users), 1)) for strategy, total in sums.items()}
         metrics["unseen"]["coverage"] = round(float(np.mean(listed > 0)), 5)
-        return Ranked(metrics=metrics, listed=listed)
+        return RankingResult(metrics=metrics, listed=listed)
 
 
 def relevance_threshold(scale: tuple[float, float]) -> float:
-    """The minimum rating of a relevant item: three quarters up the scale, 4 of 5 stars."""
+    """The lowest rating of a relevant item: three quarters up the scale, 4 of 5 stars."""
     low, high = scale
     return float(np.ceil(low + 0.75 * (high - low)))
 
 
 def popularity(ratings: Ratings, train: NDArray[np.int64]) -> Scorer:
-    """Everybody gets the most rated films."""
+    """Baseline: the most rated items for every user."""
     counts = np.bincount(ratings.item_rows[train], minlength=len(ratings.item_ids)).astype(np.float64)
     return lambda users: np.broadcast_to(counts, (len(users), len(counts)))
 
 
-def chance(items: int, seed: int) -> Scorer:
-    """Everybody gets films drawn at random."""
+def random_scores(items: int, seed: int) -> Scorer:
+    """Baseline: uniformly random items."""
     generator = np.random.default_rng(seed)
     return lambda users: generator.random((len(users), items))
 
 
-def measure_all(task: RankingTask, contenders: Mapping[str, Scorer]) -> dict[str, Ranked]:
-    """Every contender on the same task."""
-    return {name: task.measure(scorer) for name, scorer in contenders.items()}
+def evaluate_all(task: RankingTask, scorers: Mapping[str, Scorer]) -> dict[str, RankingResult]:
+    """Every scorer on the same task."""
+    return {name: task.evaluate(scorer) for name, scorer in scorers.items()}
 
 
-def top(scores: NDArray[np.floating]) -> NDArray[np.intp]:
-    """Positions of the LENGTH greatest, greatest first, equal ones by position."""
-    if len(scores) > LENGTH:
-        threshold = np.partition(scores, len(scores) - LENGTH)[len(scores) - LENGTH]
+def top_k(scores: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Positions of the K highest scores in descending order, ties by position."""
+    if len(scores) > K:
+        threshold = np.partition(scores, len(scores) - K)[len(scores) - K]
         candidates = np.flatnonzero(scores >= threshold)
     else:
         candidates = np.arange(len(scores))
-    return candidates[np.argsort(-scores[candidates], kind="stable")[:LENGTH]]
+    return candidates[np.argsort(-scores[candidates], kind="stable")[:K]]
 
 
-def _quality(listed: NDArray[np.integer], relevant: NDArray[np.integer]) -> NDArray[np.float64]:
-    """(3,) precision, recall and NDCG of a list against the `relevant` items, at least one."""
+def _list_metrics(listed: NDArray[np.integer], relevant: NDArray[np.integer]) -> NDArray[np.float64]:
+    """(3,) precision, recall and NDCG of a list, given at least one relevant item."""
     hits = np.isin(listed, relevant)
-    ideal = _DISCOUNTS[: min(len(relevant), LENGTH)].sum()
-    return np.array([hits.sum() / LENGTH, hits.sum() / len(relevant), _DISCOUNTS[: len(hits)][hits].sum() / ideal])
+    ideal = _DISCOUNTS[: min(len(relevant), K)].sum()
+    return np.array([hits.sum() / K, hits.sum() / len(relevant), _DISCOUNTS[: len(hits)][hits].sum() / ideal])
 
 
 def _named(means: NDArray[np.float64]) -> dict[str, float]:

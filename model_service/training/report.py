@@ -1,4 +1,4 @@
-"""Tables of the metrics for the terminal and the model card, and their verdicts."""
+"""Metrics as text: tables for the terminal and the model card, and comparisons with the baselines."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,22 +16,22 @@ HEADER = ("test ratings", "RMSE", "MAE", "NDCG@10", "precision", "recall", "unse
 
 
 def rows(metrics: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """A row of cells for each contender, HEADER's columns; a dash where there is no figure."""
+    """One row per model or baseline with the columns of HEADER; a dash for a missing figure."""
     errors = {"this_model": metrics["test"], **metrics["baselines"]}
     held_out, unseen = metrics["ranking"]["held_out"], metrics["ranking"]["unseen"]
     table = []
     for name, label in _NAMES.items():
         if name not in held_out:
             continue
-        error, order, reach = errors.get(name, {}), held_out[name], unseen[name]
-        figures = (error.get("rmse"), error.get("mae"), order["ndcg"], order["precision"], order["recall"])
-        cells = [_DASH if figure is None else f"{figure:.4f}" for figure in (*figures, reach["ndcg"])]
-        table.append((label, *cells, f"{reach['coverage']:.1%}"))
+        error, ranked, all_unseen = errors.get(name, {}), held_out[name], unseen[name]
+        figures = (error.get("rmse"), error.get("mae"), ranked["ndcg"], ranked["precision"], ranked["recall"])
+        cells = [_DASH if figure is None else f"{figure:.4f}" for figure in (*figures, all_unseen["ndcg"])]
+        table.append((label, *cells, f"{all_unseen['coverage']:.1%}"))
     return table
 
 
 def terminal_table(metrics: Mapping[str, Any]) -> str:
-    """The table in columns."""
+    """The table in aligned columns."""
     table = [HEADER, *rows(metrics)]
     widths = [max(len(row[column]) for row in table) for column in range(len(HEADER))]
     return "\n".join(
@@ -49,29 +49,29 @@ def markdown_table(metrics: Mapping[str, Any]) -> str:
 
 
 def verdicts(metrics: Mapping[str, Any]) -> list[str]:
-    """One sentence for each comparison, also where the model loses it."""
+    """One sentence per comparison, lost ones included."""
     baselines, ranking = metrics["baselines"], metrics["ranking"]
     own = metrics["test"]["rmse"]
-    sentences = []
+    lines = []
     for name in ("surprise_svd_tuned", "surprise_svd", "biases_only"):
         if name in baselines:
             other = baselines[name]["rmse"]
-            sentences.append(
+            lines.append(
                 _compared(f"Test RMSE {own:.4f}", "no worse than" if own <= other else "WORSE than", name, other)
             )
     if not baselines:
-        sentences.append("No baselines: too many ratings for scikit-surprise.")
+        lines.append("No baselines: too many ratings for scikit-surprise.")
     elif "surprise_svd_tuned" not in baselines:
-        sentences.append("No tuned SVD: too many ratings to try its settings.")
-    questions = {"held_out": "of the held-out films", "unseen": "of all unseen films"}
-    for question, what in questions.items():
+        lines.append("No tuned SVD: too many ratings to tune it.")
+    strategies = {"held_out": "of the held-out films", "unseen": "of all unseen films"}
+    for strategy, what in strategies.items():
         if not ranking["users"]:
-            sentences.append(f"No ranking {what}: no user has a liked film among the test ratings.")
+            lines.append(f"No ranking {what}: no user has a relevant film among the test ratings.")
             continue
-        ours, popular = (ranking[question][name]["ndcg"] for name in ("this_model", "popularity"))
+        ours, popular = (ranking[strategy][name]["ndcg"] for name in ("this_model", "popularity"))
         word = "better than" if ours > popular else "WORSE than"
-        sentences.append(_compared(f"NDCG@10 {what} {ours:.4f}", word, "popularity", popular))
-    return sentences
+        lines.append(_compared(f"NDCG@10 {what} {ours:.4f}", word, "popularity", popular))
+    return lines
 
 
 def is_worse(metrics: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Ratings as sparse matrices, sorted by user in linear time."""
+"""Ratings as sparse matrices."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,10 +7,10 @@ from scipy import sparse
 from model_service.data.ratings import Ratings
 
 
-def by_user(ratings: Ratings, chosen: NDArray[np.int64] | None = None) -> sparse.csr_array:
-    """(U, I) float32 matrix of the ratings at positions `chosen`, or of all; columns increase within a row."""
+def user_item_matrix(ratings: Ratings, positions: NDArray[np.int64] | None = None) -> sparse.csr_array:
+    """(U, I) float32 CSR matrix of the ratings at `positions`, or of all, with sorted column indices."""
     columns = (ratings.values, ratings.user_rows, ratings.item_rows)
-    values, users, items = columns if chosen is None else (column[chosen] for column in columns)
+    values, users, items = columns if positions is None else (column[positions] for column in columns)
     shape = (len(ratings.user_ids), len(ratings.item_ids))
     matrix = sparse.coo_array((values, (users, items)), shape=shape).tocsr()
     matrix.sort_indices()

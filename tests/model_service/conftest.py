@@ -1,4 +1,4 @@
-"""One small model, trained once; copies of its artifact for the tests that spoil one."""
+"""Session fixtures: one small trained model, and copies of its artifact for tests that modify it."""
 
 import shutil
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from model_service.artifact import Artifact, load_artifact
 from model_service.data.ratings import Ratings
 from model_service.data.synthetic import Shape, generate_ratings
 from model_service.metadata import Metadata
-from model_service.training.config import FitConfig, TrainConfig
+from model_service.training.config import TrainConfig
 from model_service.training.train import train
 
 SHAPE = Shape(users=120, items=150, ratings=5000)
-RECIPE = TrainConfig(factors=4, fit=FitConfig(epochs=8, batch_size=256))
+CONFIG = TrainConfig(factors=4, epochs=8, batch_size=256)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Trained:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("trained") / "artifact"
     ratings = generate_ratings(seed=3, shape=SHAPE)
-    return Trained(ratings=ratings, folder=folder, metadata=train(ratings, config=RECIPE, out=folder))
+    return Trained(ratings=ratings, folder=folder, metadata=train(ratings, config=CONFIG, out=folder))
 
 
 @pytest.fixture(scope="session")

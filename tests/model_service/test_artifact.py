@@ -22,7 +22,7 @@ from tests.model_service.conftest import Trained
 FILES = ("model.safetensors", "items.jsonl", "metadata.json")
 
 
-def test_what_training_knew_is_what_serving_reads(trained: Trained, artifact: Artifact) -> None:
+def test_serving_reads_what_training_wrote(trained: Trained, artifact: Artifact) -> None:
     ratings, weights = trained.ratings, artifact.weights
     assert tuple(artifact.items) == ratings.catalogue
     assert artifact.metadata == trained.metadata
@@ -90,12 +90,12 @@ def test_a_cut_file_is_refused(name: str, artifact_copy: Path) -> None:
         load_artifact(artifact_copy)
 
 
-def test_no_folder_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"no artifact: the folder .*nothing does not exist; `make train`"):
         read_model_version(tmp_path / "nothing")
 
 
-def test_another_format_is_told(artifact_copy: Path) -> None:
+def test_another_format_is_refused(artifact_copy: Path) -> None:
     path = artifact_copy / "metadata.json"
     path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
     with pytest.raises(ArtifactError, match="has format 2, this code reads format 1"):
@@ -126,7 +126,7 @@ class _PowerCutError(Exception):
 
 
 @pytest.mark.parametrize("moment", ["encode_items", "sha256_file", "_fsync_tree", "rename"])
-def test_an_interrupted_write_leaves_the_old_artifact_whole(
+def test_an_interrupted_write_leaves_the_old_artifact_unchanged(
     moment: str, artifact: Artifact, artifact_copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = {name: (artifact_copy / name).read_bytes() for name in FILES}
@@ -157,12 +157,12 @@ def test_modes_do_not_depend_on_the_umask(trained: Trained) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("user_bias", np.zeros(3, np.float32), r"user_bias is float32\[3\], expected is float32\[120\]"),
-        ("item_bias", np.zeros(150, np.float64), r"item_bias is float64\[150\], expected is float32\[150\]"),
+        ("user_bias", np.zeros(3, np.float32), r"user_bias is float32\[3\], expected float32\[120\]"),
+        ("item_bias", np.zeros(150, np.float64), r"item_bias is float64\[150\], expected float32\[150\]"),
         ("global_mean", np.array([np.nan], np.float32), "global_mean holds a number that is not finite"),
         ("user_ids", np.zeros(120, np.int64), "strictly increasing"),
-        ("seen_indptr", np.zeros(121, np.int64), "seen_indptr does not divide"),
-        ("seen_indices", np.full(5000, 150, np.int32), "seen_indices names a film that is not in the catalogue"),
+        ("seen_indptr", np.zeros(121, np.int64), "seen_indptr is not a CSR row pointer"),
+        ("seen_indices", np.full(5000, 150, np.int32), "seen_indices has an item row outside the catalogue"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(
@@ -173,7 +173,7 @@ def test_arrays_that_do_not_fit_are_refused(
 
 
 def test_films_in_another_order_are_not_written(artifact: Artifact, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="in that order"):
+    with pytest.raises(ValueError, match="in the same order"):
         write_artifact(
             tmp_path / "artifact",
             weights=artifact.weights,

@@ -45,8 +45,8 @@ def test_the_context_holds_what_is_copied_and_nothing_else() -> None:
 def test_the_image_has_the_versions_that_were_tested_each_with_its_hashes() -> None:
     locked = _pins(_SOURCE / "requirements.txt")
     tested = _pins(_ROOT / "constraints.txt")
-    wanted = {line for line in (_SOURCE / "requirements.in").read_text().splitlines() if not line.startswith("#")}
-    assert wanted <= set(locked)
+    required = {line for line in (_SOURCE / "requirements.in").read_text().splitlines() if not line.startswith("#")}
+    assert required <= set(locked)
     assert {name: version for name, version in locked.items() if tested.get(name) != version} == {}
     entries = re.split(r"^(?=[a-z0-9])", (_SOURCE / "requirements.txt").read_text(), flags=re.MULTILINE)[1:]
     assert all("--hash=sha256:" in entry for entry in entries)

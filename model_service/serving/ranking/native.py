@@ -120,7 +120,7 @@ def _load(path: Path) -> ctypes.CDLL:
     except (OSError, AttributeError) as error:
         raise NativeError(f"{path} cannot be used ({error}); {fix}") from None
     if abi != _ABI:
-        raise NativeError(f"{path} has interface {abi}, expected is {_ABI}; {fix}")
+        raise NativeError(f"{path} has interface {abi}, expected {_ABI}; {fix}")
     for name, arguments, result in (
         ("topn_has_avx2", (), ctypes.c_int32),
         ("topn_block_bytes", (_INTEGER,), _INTEGER),

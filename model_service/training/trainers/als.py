@@ -1,12 +1,14 @@
-"""Alternating least squares: each half of a sweep solves one side of the model exactly, with the other fixed.
+"""Alternating least squares: half a sweep solves all users exactly with the items fixed, the other half the reverse.
 
-The objective is that of `MatrixFactorization.loss`, summed over the ratings. With the vector and the bias of a row
-taken together, x = [p, b], and the other side's rows as z = [q, 1], a row's best x is the ridge solution of
+The objective is `MatrixFactorization.loss`, summed over the ratings. With the vector and the bias of a row stacked,
+x = [p, b], and the rows of the other side as z = [q, 1], the optimal x is the ridge regression solution of
 
-    (Σ z zᵀ + (n + m) diag(reg_factors, …, reg_bias)) x = Σ z (r - μ - b_other),   over its n ratings, m the shrinkage.
+    (Σ z zᵀ + (n + m) diag(λ_f, …, λ_f, λ_b)) x = Σ z (r - μ - b_other)
+
+over the n ratings of the row, with m the shrinkage, λ_f `reg_factors` and λ_b `reg_bias`.
 
 Source: Zhou, Wilkinson, Schreiber, Pan, "Large-scale Parallel Collaborative Filtering for the Netflix Prize", 2008
-(alternating least squares with weighted-λ-regularisation), here with the biases in the same solve.
+(alternating least squares with weighted-λ-regularisation), here with the biases in the same system.
 """
 
 from collections.abc import Iterator
@@ -17,34 +19,34 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
-from tqdm import tqdm
 
 from model_service.data.ratings import Ratings
-from model_service.training.config import FitConfig, ModelConfig
-from model_service.training.early_stopping import EarlyStopping, Fit
+from model_service.training.config import TrainConfig
+from model_service.training.early_stopping import EarlyStopping, FitResult
+from model_service.training.epochs import run_epochs
 from model_service.training.model import MatrixFactorization
-from model_service.training.sparse import by_user
-from model_service.training.threads import one_thread_if
+from model_service.training.sparse import user_item_matrix
 
 DESCRIPTION = "alternating least squares"
 SETTINGS = ()
+MIN_REG = 1e-4  # with less, the normal equations of a user with few ratings are singular
 
-_NUMBERS_AT_ONCE = 1 << 22  # float32 numbers gathered, or in systems to solve, at a time: 16 MiB
-_MIN_FILL = 0.7  # of what is gathered at a time; the rest is padding to the longest row
-_FEW = 1 << 26  # multiplications in the sums of half a sweep
-_MIN_IMPROVEMENT = 1e-4  # stars; later sweeps improve the error by less than its uncertainty
+_MAX_BATCH_ELEMENTS = 1 << 22  # float32 gathered, or in the systems solved, at a time: 16 MiB
+_MIN_FILL = 0.7  # share of ratings in what is gathered; the rest pads rows to the longest one
+_SINGLE_THREAD_PRODUCTS = 1 << 26  # multiplications in half a sweep
+_MIN_DELTA = 1e-4  # stars; the error keeps decreasing by less for many sweeps
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Side:
-    """The ratings sorted by the rows of one side, and which rows are solved together."""
+    """The ratings grouped by the rows of one side (users or items), and the batches of rows solved together."""
 
     others: Tensor  # (N,) int32 rows of the other side
     residuals: Tensor  # (N,) float32, rating - μ
-    starts: Tensor  # (R,) int64, where a row's ratings begin, for the R rows that have any, most ratings first
+    starts: Tensor  # (R,) int64, offset of each row's ratings; the R rows with any rating, by decreasing count
     counts: Tensor  # (R,) int64, decreasing
-    rows: Tensor  # (R,) int64, their numbers on this side
-    pieces: tuple[tuple[int, int, int], ...]  # first, end and most ratings of rows that are solved together
+    rows: Tensor  # (R,) int64, row numbers on this side
+    batches: tuple[tuple[int, int, int], ...]  # first, end and maximum count
 
 
 def fit(
@@ -52,43 +54,35 @@ def fit(
     *,
     train: NDArray[np.int64],
     validation: NDArray[np.int64] | None,
-    model_config: ModelConfig,
-    config: FitConfig,
+    config: TrainConfig,
     label: str,
-) -> Fit:
-    """Train in sweeps, as `model_service.training.fit.fit` describes; a row without ratings gets zeros."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+) -> FitResult:
+    """Minimise `MatrixFactorization.loss`, an epoch is one sweep; see `FitFunction` for the arguments.
+
+    Rows without ratings are zeros.
+    """
     generator = torch.Generator().manual_seed(config.seed)
-    mean = float(ratings.values[train].mean(dtype=np.float64))
-    model = MatrixFactorization(model_config, global_mean=mean, generator=generator).to(device)
-    stopping = EarlyStopping(
-        model, ratings, train=train, validation=validation, patience=config.patience, min_improvement=_MIN_IMPROVEMENT
+    model = MatrixFactorization.initialise(ratings, train=train, config=config, generator=generator)
+    matrix = user_item_matrix(ratings, train)
+    matrix.data -= model.global_mean.numpy(force=True)
+    user_side, item_side = (_side(m, config.factors, model.global_mean.device) for m in (matrix, matrix.T.tocsr()))
+    users, items = (model.user_factors, model.user_bias), (model.item_factors, model.item_bias)
+
+    def sweep() -> Iterator[int]:
+        _solve(user_side, users, items, config)
+        _solve(item_side, items, users, config)
+        yield len(train)
+
+    return run_epochs(
+        sweep,
+        EarlyStopping(
+            model, ratings, train=train, validation=validation, patience=config.patience, min_delta=_MIN_DELTA
+        ),
+        train=train,
+        config=config,
+        label=label,
+        single_thread=len(train) * config.factors**2 <= _SINGLE_THREAD_PRODUCTS,
     )
-    of_users, of_items = _sides(ratings, train, mean, model_config, device)
-    users = (model.user_factors, model.user_bias)
-    items = (model.item_factors, model.item_bias)
-    with (
-        one_thread_if(len(train) * model_config.factors**2 <= _FEW),
-        tqdm(total=config.epochs * len(train), desc=label, unit=" ratings", unit_scale=True) as bar,
-        torch.no_grad(),
-    ):
-        for _ in range(config.epochs):
-            _solve(of_users, users, items, model_config)
-            _solve(of_items, items, users, model_config)
-            bar.update(len(train))
-            done = stopping.should_stop()
-            bar.set_postfix(stopping.progress())
-            if done:
-                break
-    return stopping.fit()
-
-
-def _sides(
-    ratings: Ratings, train: NDArray[np.int64], mean: float, config: ModelConfig, device: torch.device
-) -> tuple[_Side, _Side]:
-    matrix = by_user(ratings, train)
-    matrix.data -= np.float32(mean)
-    return _side(matrix, config.factors, device), _side(matrix.T.tocsr(), config.factors, device)
 
 
 def _side(matrix: sparse.csr_array, factors: int, device: torch.device) -> _Side:
@@ -100,24 +94,25 @@ def _side(matrix: sparse.csr_array, factors: int, device: torch.device) -> _Side
         starts=torch.from_numpy(matrix.indptr[rows].astype(np.int64)).to(device),
         counts=torch.from_numpy(counts[rows]).to(device),
         rows=torch.from_numpy(rows).to(device),
-        pieces=tuple(_pieces(counts[rows], _width(factors))),
+        batches=tuple(_batches(counts[rows], _width(factors))),
     )
 
 
-def _pieces(counts: NDArray[np.int64], width: int) -> Iterator[tuple[int, int, int]]:
-    """Cut decreasing `counts` into runs of similar counts, which are padded, each within the memory limit."""
+def _batches(counts: NDArray[np.int64], width: int) -> Iterator[tuple[int, int, int]]:
+    """Split decreasing `counts` into runs with little padding that fit into _MAX_BATCH_ELEMENTS."""
     first = 0
     while first < len(counts):
-        most = int(counts[first])
-        fits = max(1, _NUMBERS_AT_ONCE // (width * max(most, width)))
-        alike = int(np.searchsorted(-counts, -_MIN_FILL * most, side="right"))
-        end = min(first + fits, max(alike, first + 1))
-        yield first, end, most
+        longest = int(counts[first])
+        fits = max(1, _MAX_BATCH_ELEMENTS // (width * max(longest, width)))
+        similar = int(np.searchsorted(-counts, -_MIN_FILL * longest, side="right"))
+        end = min(first + fits, max(similar, first + 1))
+        yield first, end, longest
         first = end
 
 
-def _solve(side: _Side, own: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor], config: ModelConfig) -> None:
-    """Set the vectors and biases of one side, `own`, to the optimum for those of the `other` side."""
+@torch.no_grad()
+def _solve(side: _Side, own: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor], config: TrainConfig) -> None:
+    """Set the vectors and biases `own` of one side to the optimum for those of the `other` side."""
     vectors, biases = own
     z = _with_ones(other[0])  # (J + 1, w), w > k
     other_bias = torch.nn.functional.pad(other[1], (0, 1))  # (J + 1,)
@@ -126,9 +121,9 @@ def _solve(side: _Side, own: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]
     penalty[-1] = config.reg_bias
     vectors.zero_()
     biases.zero_()
-    for first, end, most in side.pieces:
+    for first, end, longest in side.batches:
         counts = side.counts[first:end, None]  # (B, 1)
-        place = torch.arange(most, device=z.device)  # (m,)
+        place = torch.arange(longest, device=z.device)  # (m,)
         at = (side.starts[first:end, None] + place).clamp_(max=len(side.others) - 1)  # (B, m)
         others = _rows(side.others, at).masked_fill_(place >= counts, len(z) - 1)
         x = _rows(z, others)  # (B, m, w)
@@ -148,12 +143,12 @@ def _rows(values: Tensor, at: Tensor) -> Tensor:
 
 
 def _width(factors: int) -> int:
-    """Columns of z: the factors, zeros, the 1. Products of matrices run twice as fast with a multiple of four."""
+    """Columns of z: factors, zero padding, the 1. Matrix products are twice as fast with a multiple of four."""
     return -(-(factors + 1) // 4) * 4
 
 
 def _with_ones(vectors: Tensor) -> Tensor:
-    """(J + 1, w) from (J, k): a 1 in the last column, for the bias; the last row holds zeros, for padding."""
+    """(J + 1, w) from (J, k): the last column is 1, for the bias; the last row is zeros, for padding."""
     count, factors = vectors.shape
     z = vectors.new_zeros(count + 1, _width(factors))
     z[:-1, :factors] = vectors

@@ -1,22 +1,21 @@
-"""Stochastic gradient descent with Adam; minibatches are indices into tensors on the device."""
+"""Stochastic gradient descent with Adam: minibatches indexed from tensors that stay on the device."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from model_service.data.ratings import Ratings
-from model_service.training.config import FitConfig, ModelConfig
-from model_service.training.early_stopping import EarlyStopping, Fit, RatingTensors
+from model_service.training.config import TrainConfig
+from model_service.training.early_stopping import EarlyStopping, FitResult, RatingTensors
+from model_service.training.epochs import run_epochs
 from model_service.training.model import MatrixFactorization
-from model_service.training.threads import one_thread_if
 
-DESCRIPTION = "stochastic gradient descent (Adam)"
+DESCRIPTION = "stochastic gradient descent with Adam"
 SETTINGS = ("batch_size", "learning_rate")
 
-_FEW = 1 << 20  # numbers in the vectors of a batch
+_SINGLE_THREAD_ELEMENTS = 1 << 20  # in the vectors of a batch
 
 
 def fit(
@@ -24,48 +23,33 @@ def fit(
     *,
     train: NDArray[np.int64],
     validation: NDArray[np.int64] | None,
-    model_config: ModelConfig,
-    config: FitConfig,
+    config: TrainConfig,
     label: str,
-) -> Fit:
-    """Train with Adam, as `model_service.training.fit.fit` describes."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+) -> FitResult:
+    """Minimise `MatrixFactorization.loss`; see `FitFunction` for the arguments."""
     generator = torch.Generator().manual_seed(config.seed)
-    mean = float(ratings.values[train].mean(dtype=np.float64))
-    model = MatrixFactorization(model_config, global_mean=mean, generator=generator).to(device)
-    learned = RatingTensors.of(ratings, train, device)
-    model.weigh_by_counts(
-        torch.bincount(learned.users, minlength=model_config.users),
-        torch.bincount(learned.items, minlength=model_config.items),
+    model = MatrixFactorization.initialise(ratings, train=train, config=config, generator=generator)
+    tensors = RatingTensors.of(ratings, train, model.global_mean.device)
+    model.set_weights(
+        torch.bincount(tensors.users, minlength=len(ratings.user_ids)),
+        torch.bincount(tensors.items, minlength=len(ratings.item_ids)),
     )
-    stopping = EarlyStopping(model, ratings, train=train, validation=validation, patience=config.patience)
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
-    with (
-        one_thread_if(config.batch_size * model_config.factors <= _FEW),
-        tqdm(total=config.epochs * len(train), desc=label, unit=" ratings", unit_scale=True) as bar,
-    ):
-        for _ in range(config.epochs):
-            for count in _epoch(model, optimiser, learned, config.batch_size, generator):
-                bar.update(count)
-            done = stopping.should_stop()
-            bar.set_postfix(stopping.progress())
-            if done:
-                break
-    return stopping.fit()
 
+    def epoch() -> Iterator[int]:
+        order = torch.randperm(len(train), generator=generator).to(tensors.values.device)
+        for batch in torch.split(order, config.batch_size):
+            optimiser.zero_grad(set_to_none=True)
+            loss = model.loss(tensors.users[batch], tensors.items[batch], tensors.values[batch])
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            yield len(batch)
 
-def _epoch(
-    model: MatrixFactorization,
-    optimiser: torch.optim.Optimizer,
-    learned: RatingTensors,
-    batch_size: int,
-    generator: torch.Generator,
-) -> Iterator[int]:
-    """One pass over the ratings in random order; yields the size of each batch after its step."""
-    order = torch.randperm(len(learned.values), generator=generator).to(learned.values.device)
-    for batch in torch.split(order, batch_size):
-        optimiser.zero_grad(set_to_none=True)
-        loss = model.loss(learned.users[batch], learned.items[batch], learned.values[batch])
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        yield len(batch)
+    return run_epochs(
+        epoch,
+        EarlyStopping(model, ratings, train=train, validation=validation, patience=config.patience),
+        train=train,
+        config=config,
+        label=label,
+        single_thread=config.batch_size * config.factors <= _SINGLE_THREAD_ELEMENTS,
+    )

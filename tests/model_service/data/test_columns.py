@@ -16,7 +16,7 @@ from model_service.training.__main__ import main
 
 
 @pytest.mark.parametrize("separator", [",", "\t", "::"])
-def test_a_file_read_in_many_pieces_is_the_file(
+def test_a_file_read_in_many_blocks_is_the_file(
     separator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [(user, user * 7 % 90 + 1, user % 9 / 2 + 0.5, 10**9 + user) for user in range(1, 2000)]
@@ -36,7 +36,7 @@ def test_windows_line_ends_and_a_missing_last_line_end_are_read(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("1,2,3,4\n1,2\n", "line 2 has 2 of the 4 fields"),
         ("1,2,3,4\n1,2,,4\n", "line 2: the rating is '', which is not a number"),
@@ -45,12 +45,12 @@ def test_windows_line_ends_and_a_missing_last_line_end_are_read(tmp_path: Path) 
         ("", "holds no ratings"),
     ],
 )
-def test_a_line_that_cannot_be_read_is_told(text: str, told: str, tmp_path: Path) -> None:
+def test_an_unparsable_line_is_named(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "ratings").write_text(text)
     with pytest.raises(DataError) as refused:
         read_columns(tmp_path / "ratings", separator=",", header=False)
     assert str(tmp_path / "ratings") in str(refused.value)
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_movielens_10m_has_half_stars_and_utf8_titles_in_files_named_as_those_of_1m(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_release_is_trained_on_as_it_is(tmp_path: Path) -> None:
     assert "--data FOLDER" in (out / "MODEL_CARD.md").read_text()
 
 
-def test_the_invented_release_has_the_size_that_was_asked_for(tmp_path: Path) -> None:
+def test_the_synthetic_release_has_the_requested_size(tmp_path: Path) -> None:
     write_release(tmp_path, ratings=30_000, seed=1)
     found = read_movielens(tmp_path)
     assert len(found) == 30_000

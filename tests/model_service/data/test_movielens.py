@@ -1,4 +1,4 @@
-"""The three MovieLens formats, each as a tiny release written by hand."""
+"""The three MovieLens formats, each as a small hand-written release."""
 
 from pathlib import Path
 
@@ -68,13 +68,13 @@ def test_half_stars_are_read(tmp_path: Path) -> None:
     assert read_movielens(tmp_path).values.tolist() == [0.5, 3.5]
 
 
-def test_a_folder_without_a_release_is_told_what_was_looked_for(tmp_path: Path) -> None:
+def test_the_message_for_a_folder_without_a_release_lists_the_expected_files(tmp_path: Path) -> None:
     (tmp_path / "ratings.csv").touch()
     with pytest.raises(DataError, match=r"u\.data and u\.item.*ratings\.dat and movies\.dat.*there is ratings\.csv"):
         read_movielens(tmp_path)
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere is not a folder; give --data"):
         read_movielens(tmp_path / "nowhere")
 
@@ -101,7 +101,7 @@ def _spoilt(folder: Path, name: str, text: str) -> Ratings:
         ("movies.dat", "two::Fine (1990)::Drama\n", r"movies\.dat: film 1 cannot be read: .*two"),
     ],
 )
-def test_a_spoilt_release_is_refused_with_the_place(name: str, text: str, message: str, tmp_path: Path) -> None:
+def test_a_corrupt_release_is_refused_with_the_line(name: str, text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=message):
         _spoilt(tmp_path, name, text)
 

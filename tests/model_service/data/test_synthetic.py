@@ -1,4 +1,4 @@
-"""The invented ratings."""
+"""The synthetic ratings."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_the_seed_decides_everything() -> None:
     assert first.fingerprint() == again.fingerprint() != other.fingerprint()
 
 
-def test_a_shape_that_cannot_be_had_is_refused_with_what_can() -> None:
+def test_an_impossible_shape_is_refused_with_the_allowed_range() -> None:
     with pytest.raises(
         DataError, match=r"10 ratings of 50 films by 40 users cannot be generated; .* 800 to 1000 ratings"
     ):

@@ -7,7 +7,7 @@ import torch
 from model_service.artifact import Artifact
 from model_service.data.ratings import Ratings
 from model_service.serving.recommender import POPULAR_ITEMS, Recommender, RecommendRequest
-from model_service.training.config import ModelConfig
+from model_service.training.config import TrainConfig
 from model_service.training.model import MatrixFactorization
 from tests.model_service.conftest import Trained
 
@@ -21,8 +21,8 @@ def _torch_scores(artifact: Artifact) -> np.ndarray[tuple[int, int], np.dtype[np
     """(U, I) from the torch model with the artifact's arrays."""
     weights = artifact.weights
     users, items = len(weights.user_ids), len(weights.item_ids)
-    config = ModelConfig(users=users, items=items, factors=weights.item_factors.shape[1])
-    model = MatrixFactorization(config, global_mean=0.0, generator=torch.Generator())
+    config = TrainConfig(factors=weights.item_factors.shape[1])
+    model = MatrixFactorization(config, users=users, items=items, global_mean=0.0, generator=torch.Generator())
     model.load_state_dict({name: torch.from_numpy(weights.arrays()[name].copy()) for name in model.state_dict()})
     rows = torch.arange(users).repeat_interleave(items), torch.arange(items).repeat(users)
     with torch.no_grad():

@@ -1,4 +1,6 @@
-"""Alternating least squares: the optimum that it claims, the objective that it shares with gradient descent."""
+"""Alternating least squares: its optimum, and the objective shared with gradient descent."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,11 +9,10 @@ from numpy.typing import NDArray
 
 from model_service.data.ratings import Ratings
 from model_service.data.synthetic import Shape, generate_ratings
-from model_service.training.config import FitConfig, ModelConfig, TrainConfig
+from model_service.training.config import TrainConfig
 from model_service.training.factors import Factors
-from model_service.training.fit import fit
 from model_service.training.model import MatrixFactorization
-from model_service.training.trainers import als
+from model_service.training.trainers import als, fit
 
 
 @pytest.fixture(scope="module")
@@ -20,18 +21,17 @@ def ratings() -> Ratings:
 
 
 def _learned(ratings: Ratings, method: str, chosen: NDArray[np.int64], epochs: int) -> MatrixFactorization:
-    sizes = TrainConfig(factors=3).model_config(ratings)
-    config = FitConfig(method=method, epochs=epochs, batch_size=len(ratings), learning_rate=0.02)
-    return fit(ratings, train=chosen, validation=None, model_config=sizes, config=config, label=method).model
+    config = TrainConfig(factors=3, method=method, epochs=epochs, batch_size=len(ratings), learning_rate=0.02)
+    return fit(ratings, train=chosen, validation=None, config=config, label=method).model
 
 
 def _objective(model: MatrixFactorization, ratings: Ratings) -> torch.Tensor:
     users, items = torch.from_numpy(ratings.user_rows), torch.from_numpy(ratings.item_rows)
-    model.weigh_by_counts(torch.bincount(users), torch.bincount(items))
+    model.set_weights(torch.bincount(users), torch.bincount(items))
     return model.loss(users, items, torch.from_numpy(ratings.values))
 
 
-def test_after_many_sweeps_nothing_pulls_on_any_number(ratings: Ratings) -> None:
+def test_after_many_sweeps_the_gradient_is_zero(ratings: Ratings) -> None:
     model = _learned(ratings, "als", np.arange(len(ratings)), 300)
     _objective(model, ratings).backward()  # type: ignore[no-untyped-call]
     for name, parameter in model.named_parameters():
@@ -40,7 +40,7 @@ def test_after_many_sweeps_nothing_pulls_on_any_number(ratings: Ratings) -> None
     assert model.user_factors.abs().max() > 0.1
 
 
-def test_the_last_half_sweep_is_the_ridge_solution_written_out(ratings: Ratings) -> None:
+def test_the_last_half_sweep_is_the_ridge_solution(ratings: Ratings) -> None:
     chosen = np.arange(0, len(ratings), 2)
     model = _learned(ratings, "als", chosen, 4)
     arrays = Factors.of(model)
@@ -57,7 +57,7 @@ def test_the_last_half_sweep_is_the_ridge_solution_written_out(ratings: Ratings)
         np.testing.assert_allclose([*arrays.items[item], arrays.item_bias[item]], solution, atol=2e-5)
 
 
-def test_gradient_descent_ends_no_lower_on_the_same_objective(ratings: Ratings) -> None:
+def test_gradient_descent_reaches_no_lower_objective(ratings: Ratings) -> None:
     everything = np.arange(len(ratings))
     exact = _objective(_learned(ratings, "als", everything, 200), ratings).item()
     steps = _objective(_learned(ratings, "sgd", everything, 600), ratings).item()
@@ -75,17 +75,17 @@ def test_rows_without_a_rating_get_zeros(ratings: Ratings) -> None:
 
 
 @pytest.mark.parametrize("numbers", [1, 500, 1 << 22])
-def test_pieces_of_any_size_give_the_same_model(
+def test_the_batch_size_of_the_solver_does_not_change_the_model(
     numbers: int, ratings: Ratings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = Factors.of(_learned(ratings, "als", np.arange(len(ratings)), 3))
-    monkeypatch.setattr(als, "_NUMBERS_AT_ONCE", numbers)
+    monkeypatch.setattr(als, "_MAX_BATCH_ELEMENTS", numbers)
     found = Factors.of(_learned(ratings, "als", np.arange(len(ratings)), 3))
     np.testing.assert_allclose(found.users, expected.users, atol=1e-5)
     np.testing.assert_allclose(found.item_bias, expected.item_bias, atol=1e-5)
 
 
-def test_a_film_with_one_rating_is_held_near_the_average() -> None:
+def test_shrinkage_keeps_a_film_with_one_rating_near_the_average() -> None:
     shape = Shape(users=60, items=80, ratings=1800)
     base = generate_ratings(seed=4, shape=shape)
     keep = np.flatnonzero((base.items != 3) | (base.users == base.users[base.items == 3][0]))
@@ -103,21 +103,27 @@ def test_a_film_with_one_rating_is_held_near_the_average() -> None:
     item = int(np.flatnonzero(once.item_ids == 3)[0])
     biases = {}
     for shrinkage in (0.0, 50.0):
-        sizes = TrainConfig(factors=3, shrinkage=shrinkage).model_config(once)
-        config = FitConfig(epochs=5)
-        model = fit(once, train=everything, validation=None, model_config=sizes, config=config, label="one").model
+        config = TrainConfig(factors=3, shrinkage=shrinkage, epochs=5)
+        model = fit(once, train=everything, validation=None, config=config, label="one").model
         biases[shrinkage] = float(Factors.of(model).item_bias[item])
     assert 0 < biases[50.0] < 0.5 * biases[0.0]
 
 
-def test_weights_too_small_for_a_single_best_vector_are_refused() -> None:
+def test_regularisation_too_small_for_als_is_refused() -> None:
     with pytest.raises(ValueError, match=r"reg_factors is 0 .* method als needs at least 0\.0001 .* --method sgd"):
         TrainConfig(reg_factors=0.0)
-    assert TrainConfig(reg_factors=0.0, fit=FitConfig(method="sgd")).reg_factors == 0.0
+    assert TrainConfig(reg_factors=0.0, method="sgd").reg_factors == 0.0
 
 
-def test_a_method_that_is_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(ValueError, match="method is 'bayes'; it has to be one of als, sgd"):
-        FitConfig(method="bayes")
-    with pytest.raises(ValueError, match="cannot be negative"):
-        ModelConfig(users=1, items=1, shrinkage=-1.0)
+def test_an_unknown_method_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="method is 'bayes'; allowed: als, sgd"):
+        TrainConfig(method="bayes")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "minimum"),
+    [("shrinkage", -1.0, "0"), ("factors", 0, "1"), ("epochs", 0, "1"), ("learning_rate", 0.0, "1e-06")],
+)
+def test_a_number_below_its_minimum_is_refused_with_the_minimum(name: str, value: float, minimum: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is {value:g}; allowed: at least {minimum}"):
+        replace(TrainConfig(), **{name: value})

@@ -1,4 +1,4 @@
-"""What lies beside the model for people to read, and that it is no part of the model."""
+"""The model card and its plots: content, reproducibility, and that they are not part of the model version."""
 
 from pathlib import Path
 
@@ -8,47 +8,47 @@ import pytest
 from model_service.artifact import Artifact, load_artifact
 from model_service.metadata import read_model_version
 from model_service.training.__main__ import _parser
-from model_service.training.model_card import card, command
-from tests.model_service.conftest import RECIPE, Trained
+from model_service.training.model_card import command, model_card
+from tests.model_service.conftest import CONFIG, Trained
 
-PICTURES = ("curves.png", "calibration.png", "long_tail.png")
+PLOTS = ("curves.png", "calibration.png", "long_tail.png")
 
 
-def test_the_card_and_its_pictures_lie_beside_the_model(trained: Trained) -> None:
+def test_the_card_and_its_plots_are_in_the_artifact_folder(trained: Trained) -> None:
     text = (trained.folder / "MODEL_CARD.md").read_text()
-    assert text == card(trained.metadata)
-    for name in PICTURES:
+    assert text == model_card(trained.metadata)
+    for name in PLOTS:
         assert f"]({name})" in text
         assert (trained.folder / name).read_bytes().startswith(b"\x89PNG\r\n")
 
 
-def test_the_card_tells_what_was_measured(trained: Trained) -> None:
-    text, metrics = card(trained.metadata), trained.metadata.metrics
+def test_the_card_has_the_metrics(trained: Trained) -> None:
+    text, metrics = model_card(trained.metadata), trained.metadata.metrics
     errors = {"this model": metrics["test"], "Surprise SVD, defaults": metrics["baselines"]["surprise_svd"]}
     for label, error in errors.items():
         row = next(line for line in text.splitlines() if line.startswith(f"| {label} |"))
         assert row.split(" | ")[1:3] == [f"{error['rmse']:.4f}", f"{error['mae']:.4f}"]
-    for part in ("popularity", "## Intended use", "## Limits", "invented", trained.metadata.model_version):
+    for part in ("popularity", "## Intended use", "## Limitations", "invented", trained.metadata.model_version):
         assert part in text
     assert all(f"- {name} {version}" in text for name, version in trained.metadata.libraries.items())
 
 
-def test_the_command_on_the_card_is_the_recipe_that_trained(trained: Trained) -> None:
+def test_the_command_on_the_card_has_the_hyperparameters_of_the_run(trained: Trained) -> None:
     options = _parser().parse_args(command(trained.metadata).split()[3:])
-    told = (options.factors, options.method, options.reg_factors, options.reg_bias, options.shrinkage, options.epochs)
-    fit = RECIPE.fit
-    assert told == (RECIPE.factors, fit.method, RECIPE.reg_factors, RECIPE.reg_bias, RECIPE.shrinkage, fit.epochs)
+    names = ("factors", "method", "reg_factors", "reg_bias", "shrinkage", "epochs")
+    parsed = tuple(getattr(options, name) for name in names)
+    assert parsed == tuple(getattr(CONFIG, name) for name in names)
 
 
-@pytest.mark.parametrize("name", ["MODEL_CARD.md", *PICTURES])
-def test_what_people_read_is_no_part_of_the_model(name: str, artifact_copy: Path, trained: Trained) -> None:
+@pytest.mark.parametrize("name", ["MODEL_CARD.md", *PLOTS])
+def test_documentation_is_not_part_of_the_model_version(name: str, artifact_copy: Path, trained: Trained) -> None:
     (artifact_copy / name).write_bytes(b"annotated by hand")
     assert read_model_version(artifact_copy) == trained.metadata.short_version
     (artifact_copy / name).unlink()
     assert load_artifact(artifact_copy).metadata == trained.metadata
 
 
-def test_the_image_leaves_out_what_people_read(trained: Trained) -> None:
+def test_the_image_excludes_documentation(trained: Trained) -> None:
     ignored = (Path(__file__).parents[3] / "model_service" / ".dockerignore").read_text().splitlines()
     assert ignored.index("artifact/*.png") > ignored.index("!artifact")
     assert ignored.index("artifact/MODEL_CARD.md") > ignored.index("!artifact")
@@ -56,14 +56,14 @@ def test_the_image_leaves_out_what_people_read(trained: Trained) -> None:
     assert {path.name for path in trained.folder.iterdir()} - read == {*trained.metadata.files, "metadata.json"}
 
 
-def test_the_scores_to_hold_serving_against_are_those_of_the_lists(trained: Trained, artifact: Artifact) -> None:
-    weights, told = artifact.weights, []
+def test_the_reference_scores_for_drift_are_those_of_the_lists(trained: Trained, artifact: Artifact) -> None:
+    weights, scores_of_lists = artifact.weights, []
     for row, vector in enumerate(weights.user_factors):
         scores = weights.item_factors @ vector + weights.item_bias + weights.user_bias[row] + weights.global_mean
         scores[weights.seen_indices[weights.seen_indptr[row] : weights.seen_indptr[row + 1]]] = -np.inf
         best = np.sort(scores)[::-1][:10]
-        told += np.clip(best[np.isfinite(best)], 1.0, 5.0).tolist()
+        scores_of_lists += np.clip(best[np.isfinite(best)], 1.0, 5.0).tolist()
     served = trained.metadata.metrics["served_scores"]
     assert (served["users"], served["length"]) == (len(weights.user_ids), 10)
-    assert served["mean"] == pytest.approx(np.mean(told), abs=1e-4)
-    assert served["std"] == pytest.approx(np.std(told), abs=1e-4)
+    assert served["mean"] == pytest.approx(np.mean(scores_of_lists), abs=1e-4)
+    assert served["std"] == pytest.approx(np.std(scores_of_lists), abs=1e-4)

@@ -1,4 +1,4 @@
-"""Lists measured by hand, and calibration, long tail and the report that tells of them."""
+"""Ranking metrics, calibration and long tail against hand-computed values, baselines, and the report."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from model_service.catalogue import Item
 from model_service.data.ratings import Ratings
 from model_service.training.baseline import to_factors, trainset_of
 from model_service.training.metrics import calibration, long_tail
-from model_service.training.ranking import RankingTask, chance, popularity, relevance_threshold
+from model_service.training.ranking import RankingTask, popularity, random_scores, relevance_threshold
 from model_service.training.report import is_worse, verdicts
 from tests.model_service.conftest import Trained
 
@@ -34,43 +34,43 @@ def _scores(*scores: float) -> np.ndarray:
     return np.array([scores])
 
 
-def test_only_users_with_a_liked_film_held_out_are_asked() -> None:
+def test_only_users_with_a_relevant_test_item_are_evaluated() -> None:
     task = _task()
     assert task.users.tolist() == [0]
     assert task.held_out[0].tolist() == [2, 3, 4]
-    assert task.liked[0].tolist() == [True, False, True]
+    assert task.relevant[0].tolist() == [True, False, True]
     assert task.seen[0].tolist() == [0, 1]
 
 
-def test_lists_are_measured_as_by_hand() -> None:
-    found = _task().measure(lambda users: _scores(9.0, 8.0, 0.5, 0.9, 0.1))
-    order = (1 / np.log2(3) + 1 / np.log2(4)) / (1 + 1 / np.log2(3))  # liked films in places 2 and 3 of three
+def test_metrics_equal_hand_computed_values() -> None:
+    found = _task().evaluate(lambda users: _scores(9.0, 8.0, 0.5, 0.9, 0.1))
+    order = (1 / np.log2(3) + 1 / np.log2(4)) / (1 + 1 / np.log2(3))  # relevant items at ranks 2 and 3 of three
     for question in ("held_out", "unseen"):
         assert found.metrics[question]["ndcg"] == pytest.approx(order, abs=1e-5)
         assert found.metrics[question]["precision"] == pytest.approx(0.2)
         assert found.metrics[question]["recall"] == 1.0
-    assert found.listed.tolist() == [0, 0, 1, 1, 1]  # what was seen is on no list
+    assert found.listed.tolist() == [0, 0, 1, 1, 1]  # items with a training rating are on no list
     assert found.metrics["unseen"]["coverage"] == 0.6
 
 
 def test_the_best_order_has_an_ndcg_of_one_and_ties_go_by_row() -> None:
-    assert _task().measure(lambda users: _scores(0, 0, 5, 1, 4)).metrics["held_out"]["ndcg"] == 1.0
-    tied = _task().measure(lambda users: _scores(0, 0, 1, 1, 1)).metrics["held_out"]["ndcg"]
+    assert _task().evaluate(lambda users: _scores(0, 0, 5, 1, 4)).metrics["held_out"]["ndcg"] == 1.0
+    tied = _task().evaluate(lambda users: _scores(0, 0, 1, 1, 1)).metrics["held_out"]["ndcg"]
     assert tied == pytest.approx((1 + 1 / np.log2(4)) / (1 + 1 / np.log2(3)), abs=1e-5)
 
 
-def test_popularity_counts_what_was_learned_and_chance_is_seeded() -> None:
+def test_popularity_counts_training_ratings_and_random_scores_are_seeded() -> None:
     assert popularity(_ratings(), np.arange(4))(np.array([0, 1])).tolist() == [[2, 1, 1, 0, 0]] * 2
-    first, again = (chance(5, seed=3)(np.array([0])) for _ in range(2))
-    assert first.tolist() == again.tolist() != chance(5, seed=4)(np.array([0])).tolist()
+    first, again = (random_scores(5, seed=3)(np.array([0])) for _ in range(2))
+    assert first.tolist() == again.tolist() != random_scores(5, seed=4)(np.array([0])).tolist()
 
 
 @pytest.mark.parametrize(("scale", "least"), [((1.0, 5.0), 4.0), ((0.5, 5.0), 4.0), ((1.0, 10.0), 8.0)])
-def test_liked_is_three_quarters_up_the_scale(scale: tuple[float, float], least: float) -> None:
+def test_the_relevance_threshold_is_three_quarters_up_the_scale(scale: tuple[float, float], least: float) -> None:
     assert relevance_threshold(scale) == least
 
 
-def test_calibration_is_the_distance_between_what_is_told_and_what_is() -> None:
+def test_calibration_error_is_the_mean_difference_of_prediction_and_rating() -> None:
     predicted = np.repeat([2.0, 4.0], 50)
     found = calibration(predicted, np.where(predicted == 2.0, 2.5, 3.8))
     assert found["error"] == pytest.approx(0.35)
@@ -94,21 +94,21 @@ def test_the_arrays_of_a_surprise_model_predict_as_it_does(name: str, trained: T
     import surprise
 
     ratings = trained.ratings
-    chosen = np.flatnonzero(ratings.item_rows != 17)  # film 17 stays unknown to it
+    chosen = np.flatnonzero(ratings.item_rows != 17)  # no training rating of film 17
     options = {"random_state": 1, "n_factors": 5} if name == "SVD" else {"verbose": False}
     algorithm = getattr(surprise, name)(**options).fit(trainset_of(ratings, chosen))
-    asked = np.concatenate((np.arange(200), np.flatnonzero(ratings.item_rows == 17)))
+    pairs = np.concatenate((np.arange(200), np.flatnonzero(ratings.item_rows == 17)))
     expected = [
-        algorithm.predict(u, i).est for u, i in zip(ratings.user_rows[asked], ratings.item_rows[asked], strict=True)
+        algorithm.predict(u, i).est for u, i in zip(ratings.user_rows[pairs], ratings.item_rows[pairs], strict=True)
     ]
-    np.testing.assert_allclose(to_factors(algorithm, ratings).predict(ratings, asked), expected, atol=1e-9)
+    np.testing.assert_allclose(to_factors(algorithm, ratings).predict(ratings, pairs), expected, atol=1e-9)
 
 
-def test_a_lost_comparison_is_told_as_lost(trained: Trained) -> None:
+def test_a_lost_comparison_is_reported_as_lost(trained: Trained) -> None:
     metrics = {**trained.metadata.metrics, "test": {"rmse": 9.0, "mae": 9.0}}
-    told = " ".join(verdicts(metrics))
-    assert "Test RMSE 9.0000: WORSE than Surprise SVD, tuned" in told
-    assert "WORSE than biases only" in told
+    lines = " ".join(verdicts(metrics))
+    assert "Test RMSE 9.0000: WORSE than Surprise SVD, tuned" in lines
+    assert "WORSE than biases only" in lines
     assert is_worse(metrics)
     won = {**metrics, "test": {"rmse": 0.1, "mae": 0.1}}
     assert "no worse than Surprise SVD, tuned" in " ".join(verdicts(won))

@@ -1,53 +1,97 @@
-"""Claims about the choice of a trainer."""
+"""Training methods: a module among the trainers is one."""
 
 import sys
 from pathlib import Path
 
 import pytest
 
-from model_service.metadata import read_metadata
-from model_service.training import __main__ as command
+from model_service.artifact import load_artifact
 from model_service.training import trainers
-from model_service.training.config import FitConfig, methods
+from model_service.training.__main__ import main
+from model_service.training.config import TrainConfig
+from tests.model_service.conftest import Trained
 
-CONSTANT = '''
-"""Predicts the mean."""
+MEANS = '''
+"""The mean rating of each item, for every user."""
 
+import numpy as np
 import torch
 
-from model_service.training.early_stopping import Fit
+from model_service.training.early_stopping import EarlyStopping
+from model_service.training.epochs import run_epochs
 from model_service.training.model import MatrixFactorization
 
-DESCRIPTION = "the mean of all ratings"
+DESCRIPTION = "item means"
 SETTINGS = ("learning_rate",)
+MIN_REG = 0.01
 
 
-def fit(ratings, *, train, validation, model_config, config, label):
-    mean = float(ratings.values[train].mean())
-    model = MatrixFactorization(model_config, global_mean=mean, generator=torch.Generator())
-    return Fit(model=model, epochs=1, validation_rmse=(1.0,), train_rmse=(1.0,))
+def fit(ratings, *, train, validation, config, label):
+    generator = torch.Generator().manual_seed(config.seed)
+    model = MatrixFactorization.initialise(ratings, train=train, config=config, generator=generator)
+
+    def epoch():
+        rows, residuals = ratings.item_rows[train], ratings.values[train] - model.global_mean.item()
+        counts = np.bincount(rows, minlength=len(ratings.item_ids))
+        means = np.bincount(rows, residuals, len(counts)) / np.maximum(counts, 1)
+        with torch.no_grad():
+            model.item_bias.copy_(torch.from_numpy(means))
+            model.user_factors.zero_()
+        yield len(train)
+
+    stopping = EarlyStopping(model, ratings, train=train, validation=validation, patience=config.patience)
+    return run_epochs(epoch, stopping, train=train, config=config, label=label, single_thread=True)
 '''
 
 
-def test_a_module_among_the_trainers_is_a_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "constant.py").write_text(CONSTANT)
+@pytest.fixture(autouse=True)
+def small_data(monkeypatch: pytest.MonkeyPatch, trained: Trained) -> None:
+    monkeypatch.setattr("model_service.training.__main__.generate_ratings", lambda seed: trained.ratings)
+
+
+@pytest.fixture
+def means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "means.py").write_text(MEANS)
     monkeypatch.setattr(trainers, "__path__", [*trainers.__path__, str(tmp_path)])
-    monkeypatch.delitem(sys.modules, f"{trainers.__name__}.constant", raising=False)
+    monkeypatch.delitem(sys.modules, f"{trainers.__name__}.means", raising=False)
+
+
+@pytest.mark.usefixtures("means")
+def test_a_module_among_the_trainers_trains_through_the_command(tmp_path: Path) -> None:
     out = tmp_path / "artifact"
-    assert command.main(["--method", "constant", "--factors", "2", "--out", str(out)]) == 0
-    hyperparameters = read_metadata(out).hyperparameters
-    assert hyperparameters["method"] == "constant"
-    assert "learning_rate" in hyperparameters
-    assert "batch_size" not in hyperparameters
-    assert "trained by the mean of all ratings" in (out / "MODEL_CARD.md").read_text()
+    assert main(["--method", "means", "--epochs", "9", "--patience", "2", "--out", str(out)]) == 0
+    artifact = load_artifact(out)
+    assert artifact.metadata.hyperparameters["method"] == "means"
+    assert "learning_rate" in artifact.metadata.hyperparameters
+    assert "batch_size" not in artifact.metadata.hyperparameters
+    assert artifact.metadata.metrics["best_epoch"] == 1
+    assert len(artifact.metadata.metrics["validation_rmse"]) == 3
+    assert not artifact.weights.user_factors.any()
+    assert artifact.weights.item_bias.std() > 0.1
+    assert "trained by item means" in (out / "MODEL_CARD.md").read_text()
 
 
-def test_an_unknown_method_is_refused_with_those_there_are() -> None:
-    assert methods() == ["als", "sgd"]
-    with pytest.raises(ValueError, match="method is 'lasso'; it has to be one of als, sgd"):
-        FitConfig(method="lasso")
+@pytest.mark.usefixtures("means")
+def test_the_command_line_and_the_limits_follow_from_the_module(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "{als,means,sgd}" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"method means needs at least 0\.01 for each\. .* --method als or sgd"):
+        TrainConfig(method="means", reg_bias=0.005)
 
 
-def test_the_tutorials_names_are_aliases() -> None:
-    parse = command._parser().parse_args
-    assert parse(["--c-vector", "0.3", "--c-bias", "0.2"]) == parse(["--reg-factors", "0.3", "--reg-bias", "0.2"])
+def test_an_unknown_method_is_refused_with_the_known_ones() -> None:
+    assert trainers.methods() == ["als", "sgd"]
+    with pytest.raises(ValueError, match="method is 'lasso'; allowed: als, sgd"):
+        TrainConfig(method="lasso")
+
+
+@pytest.mark.parametrize("method", ["als", "sgd"])
+def test_the_tutorials_names_are_aliases_and_the_keys_of_the_metadata(method: str, tmp_path: Path) -> None:
+    out = tmp_path / "artifact"
+    arguments = ["--c-vector", "0.25", "--c-bias", "0.5", "--factors", "2", "--epochs", "1", "--method", method]
+    assert main([*arguments, "--out", str(out)]) == 0
+    stored = load_artifact(out).metadata.hyperparameters
+    assert (stored["c_vector"], stored["c_bias"]) == (0.25, 0.5)
+    names = {"factors", "c_vector", "c_bias", "shrinkage", "method", "epochs", "patience", "seed"}
+    assert set(stored) == names | ({"batch_size", "learning_rate"} if method == "sgd" else set())

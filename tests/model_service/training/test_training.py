@@ -1,4 +1,4 @@
-"""The model's equation and loss by hand, the training loop, the command line."""
+"""The model's equation and loss against hand-computed values, the training loop, the command line."""
 
 from pathlib import Path
 
@@ -10,19 +10,20 @@ from model_service.data.ratings import DataError
 from model_service.data.synthetic import generate_ratings
 from model_service.metadata import read_metadata
 from model_service.training.__main__ import main
-from model_service.training.config import FitConfig, ModelConfig
+from model_service.training.config import TrainConfig
 from model_service.training.factors import Factors
-from model_service.training.fit import fit
 from model_service.training.metrics import mae, rmse
 from model_service.training.model import MatrixFactorization
 from model_service.training.split import split_ratings
 from model_service.training.train import train
-from tests.model_service.conftest import RECIPE, Trained
+from model_service.training.trainers import fit
+from tests.model_service.conftest import CONFIG, Trained
 
 
 def _random_model(reg_factors: float = 0.3, reg_bias: float = 0.7) -> MatrixFactorization:
-    config = ModelConfig(users=5, items=6, factors=3, reg_factors=reg_factors, reg_bias=reg_bias)
-    model = MatrixFactorization(config, global_mean=3.5, generator=torch.Generator().manual_seed(1))
+    config = TrainConfig(factors=3, reg_factors=reg_factors, reg_bias=reg_bias)
+    generator = torch.Generator().manual_seed(1)
+    model = MatrixFactorization(config, users=5, items=6, global_mean=3.5, generator=generator)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_(generator=torch.Generator().manual_seed(parameter.numel()))
@@ -76,7 +77,7 @@ def test_the_split_is_a_partition_that_the_seed_decides() -> None:
 
 
 def test_the_same_seed_trains_the_same_model(trained: Trained, tmp_path: Path) -> None:
-    again = train(trained.ratings, config=RECIPE, out=tmp_path / "again")
+    again = train(trained.ratings, config=CONFIG, out=tmp_path / "again")
     assert again.model_version == trained.metadata.model_version
     assert again.to_bytes() == trained.metadata.to_bytes()
     names = {path.name for path in trained.folder.iterdir()}
@@ -103,13 +104,21 @@ def test_the_model_is_better_than_biases_and_surprise_at_its_defaults(tmp_path: 
 def test_training_stops_early_and_returns_the_best_epoch(trained: Trained) -> None:
     ratings = trained.ratings
     split = split_ratings(len(ratings), seed=0)
-    sizes = ModelConfig(users=120, items=150, factors=16, reg_factors=0.0, reg_bias=0.0, shrinkage=0.0)
-    config = FitConfig(method="sgd", epochs=200, patience=2, batch_size=128, learning_rate=0.05)
+    config = TrainConfig(
+        factors=16,
+        reg_factors=0.0,
+        reg_bias=0.0,
+        shrinkage=0.0,
+        method="sgd",
+        epochs=200,
+        patience=2,
+        batch_size=128,
+        learning_rate=0.05,
+    )
     found = fit(
         ratings,
         train=split.train,
         validation=split.validation,
-        model_config=sizes,
         config=config,
         label="overfitting",
     )
@@ -150,11 +159,11 @@ def test_a_bad_option_ends_with_status_2_and_what_is_allowed(
     assert message in capsys.readouterr().err
 
 
-def test_settings_that_have_no_single_best_model_end_with_status_2(
+def test_regularisation_too_small_for_the_method_ends_with_status_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--c-vector", "0", "--out", str(tmp_path / "out")]) == 2
-    assert "Use --method sgd" in capsys.readouterr().err
+    assert "To fix it: raise them, or use --method sgd" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -167,11 +176,11 @@ def test_unusable_data_ends_with_status_2(tmp_path: Path, capsys: pytest.Capture
 def test_a_folder_that_is_no_artifact_is_never_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     assert main(["--out", str(tmp_path)]) == 2
-    assert "holds something else than an artifact" in capsys.readouterr().err
+    assert "contains files but no artifact" in capsys.readouterr().err
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
-def test_ctrl_c_leaves_the_old_artifact_whole(
+def test_ctrl_c_leaves_the_old_artifact_unchanged(
     artifact_copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = (artifact_copy / "metadata.json").read_bytes()
@@ -181,5 +190,5 @@ def test_ctrl_c_leaves_the_old_artifact_whole(
 
     monkeypatch.setattr("model_service.training.trainers.als._solve", interrupt)
     assert main(["--out", str(artifact_copy)]) == 130
-    assert "is as it was before" in capsys.readouterr().err
+    assert "is unchanged" in capsys.readouterr().err
     assert (artifact_copy / "metadata.json").read_bytes() == before

@@ -197,7 +197,7 @@ def test_threads_share_only_what_is_worth_it(library: Path, monkeypatch: pytest.
 
 def test_a_library_with_another_interface_is_refused(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "_ABI", 99)
-    with pytest.raises(NativeError, match="has interface 2, expected is 99"):
+    with pytest.raises(NativeError, match="has interface 2, expected 99"):
         NativeEngine(np.ones((1, 1), np.float32), np.ones(1, np.float32), library=library)
 
 
