@@ -60,7 +60,7 @@ format: .venv/.installed ## format the code and fix what the linter can
 	@$(PY) -m ruff check --fix $(SOURCES)
 
 docs: .venv/.installed ## write the tables of the documents anew from the code and the results
-	@$(PY) docs/render.py
+	@$(PY) -m docs.render
 
 validate: .venv/.installed ## whether a stack's settings are valid, and what they would make and cost: make validate STACK=dev
 	@$(need-stack)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: everything side by side; writes results.md, results.json and results.png."""
+"""`python -m benchmarks`: the services side by side; writes results.md, results.json and results.png."""
 
 import argparse
 import json
@@ -9,17 +9,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.claims import ratios
 from benchmarks.contenders import CONTENDERS
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import describe_machine
+from benchmarks.paired import PAGE, report, run_paired
 from benchmarks.paths import BUILD, HERE
 from benchmarks.plot import draw
 from benchmarks.records import Journal
-from benchmarks.report import markdown
-from benchmarks.runner import Plan, run, say
+from benchmarks.report import markdown, rows
+from benchmarks.runner import Plan, log_progress, run
 from benchmarks.sizes import SIZES
-from benchmarks.summary import rows
+from benchmarks.wrk import ensure_wrk
 
 _QUICK_SIZES = ("1682", "62000")
 
@@ -31,6 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     out = options.out or (HERE if plan == make_plan(_parser().parse_args([])) else BUILD / "partial")
     out.mkdir(parents=True, exist_ok=True)
     try:
+        if options.against:
+            return _paired(plan, options.against, fresh=options.fresh)
         machine = describe_machine()
         journal = Journal.open(
             BUILD / "journal.jsonl", {"plan": json.loads(json.dumps(asdict(plan)))}, fresh=options.fresh
@@ -40,14 +42,25 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on where this one was", file=sys.stderr)
+        print("interrupted; the same command resumes", file=sys.stderr)
         return 130
     written = write(
         journal, machine, plan, out, command=shlex.join(["python", "-m", "benchmarks", *(arguments or sys.argv[1:])])
     )
     journal.close()
-    say(f"written: {out / 'results.md'}")
+    log_progress(f"written: {out / 'results.md'}")
     return 0 if written else 1
+
+
+def _paired(plan: Plan, other: Path, *, fresh: bool) -> int:
+    ensure_wrk()
+    identity = {"plan": json.loads(json.dumps(asdict(plan))), "against": str(other)}
+    journal = Journal.open(BUILD / "paired" / "journal.jsonl", identity, fresh=fresh)
+    page = report(run_paired(plan, other, journal), other)
+    PAGE.write_text(page + "\n")
+    journal.close()
+    print(page)
+    return 0
 
 
 def write(journal: Journal, machine: dict[str, Any], plan: Plan, out: Path, *, command: str) -> bool:
@@ -63,14 +76,11 @@ def write(journal: Journal, machine: dict[str, Any], plan: Plan, out: Path, *, c
         "kernels": journal.of("kernel"),
         "overload": journal.of("overload"),
         "failures": [record["what"] for record in journal.of("failure")],
-        "measurements": [asdict(one) for one in journal.measurements()],
     }
-    found = ratios(table, result["kernels"], result["overload"])
-    result["ratios"] = [{**asdict(ratio), "met": ratio.met} for ratio in found]
     (out / "results.json").write_text(json.dumps(result, indent=1) + "\n")
     draw(table, out / "results.png")
     plot = "results.png" if (out / "results.png").is_file() else None
-    (out / "results.md").write_text(markdown(result, table, found, plot))
+    (out / "results.md").write_text(markdown(result, plot=plot))
     return any(row.error is None for row in table)
 
 
@@ -94,15 +104,18 @@ def _parser() -> argparse.ArgumentParser:
     keys = [one.key for one in CONTENDERS]
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measures the services side by side. Interrupted, the same command goes on where it was.",
+        description="Measures the services side by side. Interrupted, the same command resumes.",
         epilog="A run with other than the default options writes to .build/bench/partial unless --out is given.",
     )
     parser.add_argument("--quick", action="store_true", help="one round of a second, two sizes: under five minutes")
     parser.add_argument("--sizes", nargs="+", choices=list(SIZES), metavar="FILMS", help=f"of {', '.join(SIZES)}")
     parser.add_argument("--only", nargs="+", choices=keys, metavar="KEY", help=f"of {', '.join(keys)}")
     parser.add_argument("--rounds", type=_positive, help="interleaved rounds; 3")
-    parser.add_argument("--no-kernels", dest="kernels", action="store_false", help="leave out scoring alone")
-    parser.add_argument("--fresh", action="store_true", help="begin anew, also after an interruption")
+    parser.add_argument(
+        "--no-kernels", dest="kernels", action="store_false", help="leave out scoring single_connection"
+    )
+    parser.add_argument("--fresh", action="store_true", help="start anew, also after an interruption")
+    parser.add_argument("--against", type=Path, metavar="PATH", help="compare with another checkout, ours alone")
     parser.add_argument("--out", type=Path, help="folder for the results")
     return parser
 

@@ -16,11 +16,11 @@ import docker
 from docker.errors import DockerException, ImageNotFound
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.http_client import encode_request
+from benchmarks.http_request import Request
 from benchmarks.machine import commit, hardware
 from benchmarks.paths import HERE
-from benchmarks.servers import answers, free_port
-from benchmarks.summary import median
+from benchmarks.records import median
+from benchmarks.servers import free_port, is_ready
 
 CPUS = (0.25, 0.5, 1.0, 2.0)
 _MEMORY = "512m"
@@ -39,7 +39,7 @@ class Start:
 
 def measure_start(client: docker.DockerClient, image: str, cpus: float) -> Start:
     """Start `image` as a task runs it, read-only and with `cpus` CPUs; raises BenchmarkError when it gets not ready."""
-    port, ready_request, started = free_port(), encode_request("/ready", None), time.time()
+    port, ready_request, started = free_port(), Request(path="/ready"), time.time()
     container = client.containers.run(
         image,
         detach=True,
@@ -50,7 +50,7 @@ def measure_start(client: docker.DockerClient, image: str, cpus: float) -> Start
         ports={f"{_PORT}/tcp": ("127.0.0.1", port)},
     )
     try:
-        while not answers(port, ready_request):
+        while not is_ready(port, ready_request):
             if time.time() - started > _READY_WITHIN_SECONDS:
                 raise BenchmarkError(f"{image} was not ready within {_READY_WITHIN_SECONDS:g} s: {_log(container)}")
             time.sleep(_POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""Who is measured: how each is started, asked and read."""
+"""The contenders: how each is started, requested and parsed."""
 
 import json
 import sys
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from benchmarks.environments import python_of
-from benchmarks.http_client import encode_request
+from benchmarks.http_request import Request
 
-Kind = Literal["tutorial", "ceiling", "plain", "peer", "ours"]
+Kind = Literal["tutorial", "ceiling", "baseline", "peer", "ours"]
 _SMALLEST = ("1682",)
 _NOT_THE_LARGEST = ("1682", "62000")
 
@@ -23,13 +23,13 @@ class Contender:
     kind: what it stands for in the ratios.
     environment: the virtual environment it runs in, None for the project's own.
     command: its arguments after that environment's Python, for a port.
-    ask: the wire bytes of a request for a user.
-    read: the list of title and score out of a response's JSON; None for a constant answer.
+    request: the request for a user.
+    parse_response: the list of title and score in a response's JSON; None for a constant response.
     variables: additional environment variables; the port is PORT, the artifact ARTIFACT_DIR.
     sizes: the catalogues it is measured on; None for all.
     connections: how many of the load generator's connections it gets when not the usual number.
-    seconds: for how long at least it is loaded: for the slow.
-    asked_before: each request of the walk is sent once before it is timed.
+    min_load_seconds: minimum duration of the load, for slow services.
+    cached: every request is sent once before it is timed.
     """
 
     key: str
@@ -37,14 +37,14 @@ class Contender:
     kind: Kind
     environment: str | None
     command: Callable[[int], list[str]]
-    ask: Callable[[int], bytes] = lambda uid: encode_request(f"/?uid={uid}", None)
-    read: Callable[[Any], list[list[Any]]] | None = lambda answer: list(answer["response"])
+    request: Callable[[int], Request] = lambda uid: Request(path=f"/?uid={uid}")
+    parse_response: Callable[[Any], list[list[Any]]] | None = lambda answer: list(answer["response"])
     variables: Mapping[str, str] = field(default_factory=dict)
     sizes: tuple[str, ...] | None = None
     connections: int | None = None
-    seconds: float = 0.0
-    asked_before: bool = False
-    ready_within: float = 60.0
+    min_load_seconds: float = 0.0
+    cached: bool = False
+    ready_timeout_seconds: float = 60.0
 
     def argv(self, port: int) -> list[str]:
         """The whole command."""
@@ -62,21 +62,21 @@ def _constant(face: str, label: str, sizes: tuple[str, ...] | None = None) -> Co
         label=label,
         kind="ceiling",
         environment="web",
-        command=_module("benchmarks.services.constants", face),
-        read=None,
+        command=_module("benchmarks.services.constant_response", face),
+        parse_response=None,
         sizes=sizes,
     )
 
 
-def _post(path: str, body: Callable[[int], Any]) -> Callable[[int], bytes]:
-    return lambda uid: encode_request(path, json.dumps(body(uid), separators=(",", ":")).encode())
+def _post(path: str, body: Callable[[int], Any]) -> Callable[[int], Request]:
+    return lambda uid: Request(path=path, body=json.dumps(body(uid), separators=(",", ":")).encode())
 
 
-def _ask_v2(uid: int) -> Any:
+def _v2_body(uid: int) -> Any:
     return {"inputs": [{"name": "uid", "shape": [1, 1], "datatype": "INT64", "data": [uid]}]}
 
 
-def _ours(key: str, label: str, *, asked_before: bool, **variables: str) -> Contender:
+def _ours(key: str, label: str, *, cached: bool, **variables: str) -> Contender:
     return Contender(
         key=key,
         label=label,
@@ -84,13 +84,13 @@ def _ours(key: str, label: str, *, asked_before: bool, **variables: str) -> Cont
         environment=None,
         command=_module("model_service.serving"),
         variables={"WORKERS": "1", "SCORING_THREADS": "1", **variables},
-        asked_before=asked_before,
+        cached=cached,
     )
 
 
 CONTENDERS = (
-    _ours("ours-kept", "**ours**, asked before (answers kept)", asked_before=True),
-    _ours("ours-computed", "**ours**, computed (nothing kept)", asked_before=False, RESPONSE_CACHE_MIB="0"),
+    _ours("ours-cached", "**ours**, cached", cached=True),
+    _ours("ours-computed", "**ours**, computed", cached=False, RESPONSE_CACHE_MIB="0"),
     _constant("asgi", "raw ASGI, constant"),
     _constant("asgi-headers", "raw ASGI, constant, with our headers"),
     _constant("starlette", "Starlette route, constant", _NOT_THE_LARGEST),
@@ -99,16 +99,16 @@ CONTENDERS = (
     Contender(
         key="starlette-numpy",
         label="Starlette and numpy",
-        kind="plain",
+        kind="baseline",
         environment="web",
-        command=_module("benchmarks.services.plain_numpy", "starlette"),
+        command=_module("benchmarks.services.numpy_routes", "starlette"),
     ),
     Contender(
         key="fastapi-numpy",
         label="FastAPI and numpy",
-        kind="plain",
+        kind="baseline",
         environment="web",
-        command=_module("benchmarks.services.plain_numpy", "fastapi"),
+        command=_module("benchmarks.services.numpy_routes", "fastapi"),
     ),
     Contender(
         key="mlserver",
@@ -116,8 +116,8 @@ CONTENDERS = (
         kind="peer",
         environment="mlserver",
         command=_module("benchmarks.services.mlserver_start"),
-        ask=_post("/v2/models/recommender/infer", _ask_v2),
-        read=lambda answer: list(json.loads(answer["outputs"][0]["data"][0])["response"]),
+        request=_post("/v2/models/recommender/infer", _v2_body),
+        parse_response=lambda answer: list(json.loads(answer["outputs"][0]["data"][0])["response"]),
     ),
     Contender(
         key="litserve",
@@ -125,7 +125,7 @@ CONTENDERS = (
         kind="peer",
         environment="litserve",
         command=_module("benchmarks.services.litserve_service"),
-        ask=_post("/predict", lambda uid: {"uid": uid}),
+        request=_post("/predict", lambda uid: {"uid": uid}),
     ),
     Contender(
         key="bentoml",
@@ -136,7 +136,7 @@ CONTENDERS = (
             *("-m", "bentoml", "serve", "benchmarks.services.bentoml_service:Recommender"),
             *("--host", "127.0.0.1", "--port", str(port)),
         ],
-        ask=_post("/recommend", lambda uid: {"uid": uid}),
+        request=_post("/recommend", lambda uid: {"uid": uid}),
         variables={"BENTOML_DO_NOT_TRACK": "True"},
     ),
     Contender(
@@ -146,7 +146,7 @@ CONTENDERS = (
         environment="ray",
         command=_module("benchmarks.services.ray_service"),
         variables={"RAY_USAGE_STATS_ENABLED": "0"},
-        ready_within=120.0,
+        ready_timeout_seconds=120.0,
     ),
     Contender(
         key="tutorial",
@@ -156,7 +156,7 @@ CONTENDERS = (
         command=_module("benchmarks.services.tutorial"),
         sizes=_SMALLEST,
         connections=4,
-        seconds=8.0,
+        min_load_seconds=8.0,
     ),
     Contender(
         key="tutorial-best",
@@ -169,6 +169,6 @@ CONTENDERS = (
         ],
         sizes=_SMALLEST,
         connections=4,
-        seconds=8.0,
+        min_load_seconds=8.0,
     ),
 )

@@ -1,4 +1,4 @@
-"""Scoring alone, without HTTP, against the memory's speed: `python -m benchmarks.kernels ARTIFACT ROUNDS`, JSON out.
+"""Scoring without HTTP, against the memory's speed: `python -m benchmarks.kernels ARTIFACT ROUNDS`, JSON out.
 
 Each number is the median over interleaved rounds of the time for one answer in ms. The bound is the time to read the
 item factors once, by the fastest of several ways to read them, on one and on all cores: the lowest is taken.
@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.summary import median
+from benchmarks.records import median
 from model_service.ann_index import AnnIndex, AnnIndexError, read_index
 from model_service.artifact import Artifact, load_artifact
 from model_service.build_index import build_index
 from model_service.serving.recommender import Recommender, RecommendRequest
 
 TOP = 10
-TOGETHER = 32
-APPROXIMATE = "ours, approximate index: one by one"
+BATCH = 32
+APPROXIMATE = "ours, approximate index: single"
 _WARM_ROUNDS = 1
 _INDEX_ABOVE = 500_000  # films
 _RECALL_USERS = 1000
@@ -47,7 +47,7 @@ def stream_ways(factors: NDArray[np.float32]) -> dict[str, Callable[[], object]]
     }
 
 
-class Plain:
+class NumpyTopK:
     """The usual numpy: a product, -inf for the seen, `argpartition`."""
 
     def __init__(self, artifact: Artifact) -> None:
@@ -65,7 +65,7 @@ class Plain:
         scores += self._base
         return self._best(scores, user)
 
-    def top_together(self, users: NDArray[np.int64]) -> list[NDArray[np.intp]]:
+    def top_batch(self, users: NDArray[np.int64]) -> list[NDArray[np.intp]]:
         """The same for `users` (B,) with one product for all."""
         scores = self._weights.user_factors[users] @ self._weights.item_factors.T  # (B, I)
         scores += self._base
@@ -84,24 +84,24 @@ def measure_kernels(artifact: Artifact, rounds: int, index: AnnIndex | None = No
     `index` is measured beside them where it is given.
     """
     threads = len(os.sched_getaffinity(0))
-    recommender, plain = Recommender(artifact, threads=threads), Plain(artifact)
+    recommender, plain = Recommender(artifact, threads=threads), NumpyTopK(artifact)
     ids = artifact.weights.user_ids
     users = _walk(len(ids))
 
     def ours(count: int) -> object:
         return recommender.recommend_many([RecommendRequest(int(ids[next(users)]), TOP) for _ in range(count)])
 
-    def together() -> object:
-        return plain.top_together(np.array([next(users) for _ in range(TOGETHER)]))
+    def batch() -> object:
+        return plain.top_batch(np.array([next(users) for _ in range(BATCH)]))
 
     streams = stream_ways(artifact.weights.item_factors)
     subjects: dict[str, tuple[Callable[[], object], int]] = {
         **{f"stream: {name}": (way, 1) for name, way in streams.items()},
-        "numpy: product alone": (lambda: plain.product(next(users)), 1),
-        "numpy: argpartition, one by one": (lambda: plain.top(next(users)), 1),
-        f"numpy: argpartition, {TOGETHER} together": (together, TOGETHER),
-        "ours: one by one": (lambda: ours(1), 1),
-        f"ours: {TOGETHER} together": (lambda: ours(TOGETHER), TOGETHER),
+        "numpy: product single_connection": (lambda: plain.product(next(users)), 1),
+        "numpy: argpartition, single": (lambda: plain.top(next(users)), 1),
+        f"numpy: argpartition, batch of {BATCH}": (batch, BATCH),
+        "ours: single": (lambda: ours(1), 1),
+        f"ours: batch of {BATCH}": (lambda: ours(BATCH), BATCH),
     }
     approximate = Recommender(artifact, index, threads=threads) if index else None
     if approximate:
@@ -121,10 +121,10 @@ def measure_kernels(artifact: Artifact, rounds: int, index: AnnIndex | None = No
         "megabytes": artifact.weights.item_factors.nbytes / 1e6,
         "milliseconds": medians,
         "stream_ms": bound,
-        "alone_over_stream": medians["ours: one by one"] / bound,
-        "together_over_numpy": medians[f"numpy: argpartition, {TOGETHER} together"]
-        / medians[f"ours: {TOGETHER} together"],
-        "same_films": _same(recommender, plain, ids),
+        "batch_1_over_stream": medians["ours: single"] / bound,
+        "batch_speedup_over_numpy": medians[f"numpy: argpartition, batch of {BATCH}"]
+        / medians[f"ours: batch of {BATCH}"],
+        "same_top_10": _same(recommender, plain, ids),
         "approximate": _approximate(recommender, approximate, artifact, medians) if approximate else None,
     }
 
@@ -133,17 +133,17 @@ def _approximate(
     exact: Recommender, approximate: Recommender, artifact: Artifact, medians: dict[str, float]
 ) -> dict[str, Any]:
     """How many times numpy's answers its are, and over users in even steps its recall and the seen films it told."""
-    ids, hits, wanted, seen = artifact.weights.user_ids, 0, 0, 0
+    ids, hits, expected, seen = artifact.weights.user_ids, 0, 0, 0
     for user in range(0, len(ids), max(1, len(ids) // _RECALL_USERS)):
-        told = {*approximate.recommend(int(ids[user]), TOP).rows}
+        listed = {*approximate.recommend(int(ids[user]), TOP).rows}
         best = {*exact.recommend(int(ids[user]), TOP).rows}
         rated = exact.user(int(ids[user]))
-        hits, wanted = hits + len(told & best), wanted + len(best)
-        seen += len(told & {*rated.seen.tolist()}) if rated else 0
+        hits, expected = hits + len(listed & best), expected + len(best)
+        seen += len(listed & {*rated.seen.tolist()}) if rated else 0
     return {
-        "over_numpy": medians["numpy: argpartition, one by one"] / medians[APPROXIMATE],
-        "recall_at_10": hits / wanted,
-        "seen_films_told": seen,
+        "speedup_over_numpy": medians["numpy: argpartition, single"] / medians[APPROXIMATE],
+        "recall_at_10": hits / expected,
+        "seen_items_returned": seen,
     }
 
 
@@ -163,7 +163,7 @@ def _walk(users: int) -> Iterator[int]:
         yield from generator.permutation(users).tolist()
 
 
-def _same(recommender: Recommender, plain: Plain, ids: NDArray[np.int64]) -> bool:
+def _same(recommender: Recommender, plain: NumpyTopK, ids: NDArray[np.int64]) -> bool:
     """Are the best films those of numpy? Twenty users; in the order of float64 scores, which near ties may swap."""
     for user in range(0, len(ids), max(1, len(ids) // 20)):
         if set(recommender.recommend(int(ids[user]), TOP).rows) != set(plain.top(user).tolist()):

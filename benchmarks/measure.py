@@ -1,5 +1,7 @@
-"""One contender, once: started, checked, warmed, loaded, weighed, ended."""
+"""One round of one contender: start, check, warm up, load, memory, end."""
 
+import contextlib
+import http.client
 import json
 import os
 from collections.abc import Sequence
@@ -11,20 +13,20 @@ import numpy as np
 from benchmarks.agreement import disagreement
 from benchmarks.contenders import Contender
 from benchmarks.errors import BenchmarkError
-from benchmarks.http_client import Connection
+from benchmarks.http_request import Request, connect
 from benchmarks.paths import LOGS, ROOT
 from benchmarks.records import Measurement
 from benchmarks.servers import Server, free_port, running
-from benchmarks.services.straightforward import Model
+from benchmarks.services.numpy_baseline import NumpyBaseline
 from benchmarks.sizes import Size
-from benchmarks.wrk import run_wrk
+from benchmarks.wrk import run_closed_loop
 
 CONNECTIONS = 32
-_CHECKED = 5  # users whose answers are compared
-_KEPT = 512  # users who were asked for before, where that is measured
-_WALKED = 4096  # users in the walk otherwise
+_CHECKED_USERS = 5  # whose responses are compared
+_CACHED_USERS = 512  # in the load on cached responses
+_USERS = 4096  # in other loads
 _WARM_SECONDS = 1.0
-_ALONE_SECONDS = 1.0
+_SINGLE_CONNECTION_SECONDS = 1.0
 
 
 def users_of(size: Size, count: int) -> list[int]:
@@ -32,15 +34,15 @@ def users_of(size: Size, count: int) -> list[int]:
     return [int(row) + 1 for row in np.random.default_rng(7).permutation(size.users)[:count]]
 
 
-def start(contender: Contender, size: Size, artifact: Path) -> AbstractContextManager[Server]:
-    """The context manager of `contender` as a running server for `artifact`."""
+def start(contender: Contender, size: Size, artifact: Path, *, root: Path = ROOT) -> AbstractContextManager[Server]:
+    """`contender` of the checkout in `root` as a running server for `artifact`, a context manager."""
     port = free_port()
     environment = {
         **os.environ,
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "ARTIFACT_DIR": str(artifact),
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": str(root),
         "PYTHONDONTWRITEBYTECODE": "1",
         "OPENBLAS_NUM_THREADS": "1",
         **contender.variables,
@@ -49,37 +51,49 @@ def start(contender: Contender, size: Size, artifact: Path) -> AbstractContextMa
         contender.argv(port),
         environment=environment,
         port=port,
-        first_request=contender.ask(users_of(size, 1)[0]),
+        first_request=contender.request(users_of(size, 1)[0]),
         log=LOGS / f"{contender.key}-{size.name}.log",
-        ready_within=contender.ready_within,
+        ready_timeout_seconds=contender.ready_timeout_seconds,
+        cwd=root,
     )
 
 
 def measure(
-    contender: Contender, size: Size, artifact: Path, model: Model, *, number: int, seconds: float
+    contender: Contender,
+    size: Size,
+    artifact: Path,
+    model: NumpyBaseline,
+    *,
+    number: int,
+    seconds: float,
+    root: Path = ROOT,
 ) -> Measurement:
-    """All numbers of one round; an error becomes part of the result."""
+    """All figures of one round, of the checkout in `root`; an error becomes part of the result."""
     try:
-        with start(contender, size, artifact) as server:
+        with start(contender, size, artifact, root=root) as server:
             return _measure(contender, size, server, model, number=number, seconds=seconds)
-    except (BenchmarkError, OSError, ValueError, KeyError) as error:
+    except (BenchmarkError, OSError, http.client.HTTPException, ValueError, KeyError) as error:
         return Measurement(size=size.name, contender=contender.key, round=number, error=f"{error}"[:400])
 
 
 def _measure(
-    contender: Contender, size: Size, server: Server, model: Model, *, number: int, seconds: float
+    contender: Contender, size: Size, server: Server, model: NumpyBaseline, *, number: int, seconds: float
 ) -> Measurement:
     check_answers(contender, size, server.port, model)
     connections = contender.connections or CONNECTIONS
-    requests = [contender.ask(uid) for uid in users_of(size, _KEPT if contender.asked_before else _WALKED)]
-    if contender.asked_before:
-        ask_each(server.port, requests)
-    if contender.seconds <= seconds:  # the slow ones show nothing in a second
-        run_wrk(server.port, requests, connections=connections, seconds=_WARM_SECONDS)
-    load = run_wrk(server.port, requests, connections=connections, seconds=max(seconds, contender.seconds))
+    requests = [contender.request(uid) for uid in users_of(size, _CACHED_USERS if contender.cached else _USERS)]
+    if contender.cached:
+        send_each(server.port, requests)
+    if contender.min_load_seconds <= seconds:  # a slow service shows nothing in a second
+        run_closed_loop(server.port, requests, connections=connections, seconds=_WARM_SECONDS)
+    load = run_closed_loop(
+        server.port, requests, connections=connections, seconds=max(seconds, contender.min_load_seconds)
+    )
     if load.failed:
         raise BenchmarkError(f"{load.failed} of {load.requests} requests failed under load")
-    alone = run_wrk(server.port, requests, connections=1, seconds=max(_ALONE_SECONDS, contender.seconds / 2))
+    single_connection = run_closed_loop(
+        server.port, requests, connections=1, seconds=max(_SINGLE_CONNECTION_SECONDS, contender.min_load_seconds / 2)
+    )
     return Measurement(
         size=size.name,
         contender=contender.key,
@@ -87,26 +101,26 @@ def _measure(
         ready_seconds=server.ready_seconds,
         resident_mb=server.resident_mb(),
         load=load,
-        alone=alone,
+        single_connection=single_connection,
     )
 
 
-def check_answers(contender: Contender, size: Size, port: int, model: Model) -> None:
+def check_answers(contender: Contender, size: Size, port: int, model: NumpyBaseline) -> None:
     """Raises BenchmarkError when an answer is not the one that the model gives."""
-    if contender.read is None:
+    if contender.parse_response is None:
         return
-    for uid in users_of(size, _CHECKED):
-        with Connection(port, timeout=30) as connection:
-            answer = connection.ask(contender.ask(uid))
-        if answer.status != 200:
-            raise BenchmarkError(f"it answered status {answer.status} for user {uid}: {answer.body[:200]!r}")
-        problem = disagreement(contender.read(json.loads(answer.body)), model.answer(uid)["response"])
+    for uid in users_of(size, _CHECKED_USERS):
+        with contextlib.closing(connect(port)) as connection:
+            response = contender.request(uid).send(connection)
+        if response.status != 200:
+            raise BenchmarkError(f"status {response.status} for user {uid}: {response.body[:200]!r}")
+        problem = disagreement(contender.parse_response(json.loads(response.body)), model.answer(uid)["response"])
         if problem:
-            raise BenchmarkError(f"its answer for user {uid} is another one: {problem}")
+            raise BenchmarkError(f"another response for user {uid}: {problem}")
 
 
-def ask_each(port: int, requests: Sequence[bytes]) -> None:
-    """Send each of `requests` once and wait for its answer."""
-    with Connection(port, timeout=30) as connection:
+def send_each(port: int, requests: Sequence[Request]) -> None:
+    """Send each of `requests` once, one after the other."""
+    with contextlib.closing(connect(port)) as connection:
         for request in requests:
-            connection.ask(request)
+            request.send(connection)

@@ -6,11 +6,10 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from benchmarks.report import number
+from benchmarks.report import Row, number
 from benchmarks.sizes import SIZES
-from benchmarks.summary import Row
 
-_COLOURS = {"ours": "#c2410c", "ceiling": "#cbd5e1", "plain": "#64748b", "peer": "#2563eb", "tutorial": "#0f172a"}
+_COLOURS = {"ours": "#c2410c", "ceiling": "#cbd5e1", "baseline": "#64748b", "peer": "#2563eb", "tutorial": "#0f172a"}
 
 
 def draw(rows: Sequence[Row], path: Path) -> None:

@@ -1,7 +1,8 @@
-"""What a run measures, kept line by line so that an interrupted benchmark goes on where it was."""
+"""The journal of a run, line by line, from which an interrupted benchmark resumes."""
 
 import json
-from collections.abc import Iterator
+import statistics
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,20 @@ class Measurement:
     ready_seconds: float | None = None
     resident_mb: float | None = None
     load: Load | None = None
-    alone: Load | None = None  # one connection
+    single_connection: Load | None = None  # one connection
 
     @property
     def key(self) -> tuple[str, str, int]:
         """What makes it the same measurement."""
         return self.size, self.contender, self.round
+
+
+def median(values: Iterable[float]) -> float:
+    """The median; raises ValueError without values."""
+    numbers = list(values)
+    if not numbers:
+        raise ValueError("there is no median of nothing")
+    return float(statistics.median(numbers))
 
 
 @dataclass(kw_only=True)
@@ -48,14 +57,14 @@ class Journal:
         return journal
 
     def add(self, kind: str, content: dict[str, Any]) -> None:
-        """Keep a record."""
+        """Append a record."""
         record = {"kind": kind, **content}
         self.records.append(record)
         with self.path.open("a") as file:
             file.write(json.dumps(record) + "\n")
 
     def add_measurement(self, measurement: Measurement) -> None:
-        """Keep a measurement."""
+        """Append a measurement."""
         self.add("measurement", asdict(measurement))
 
     def of(self, kind: str) -> list[dict[str, Any]]:
@@ -81,5 +90,5 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _measurement(record: dict[str, Any]) -> Measurement:
-    loads = {name: Load(**record[name]) if record[name] else None for name in ("load", "alone")}
+    loads = {name: Load(**record[name]) if record[name] else None for name in ("load", "single_connection")}
     return Measurement(**{**record, **loads})

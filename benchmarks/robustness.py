@@ -1,10 +1,11 @@
-"""Minutes of requests that schemathesis makes up from the OpenAPI description: `python -m benchmarks.robustness`.
+"""Requests that schemathesis generates from the OpenAPI description: `python -m benchmarks.robustness`.
 
 Writes what the service answered and how its memory went to robustness.md; status 1 when a check of schemathesis failed
 or anything was answered with a 5xx.
 """
 
 import argparse
+import contextlib
 import os
 import re
 import subprocess
@@ -15,7 +16,7 @@ from datetime import UTC, datetime
 from benchmarks.artifacts import ensure_artifact
 from benchmarks.environments import ensure_environment, python_of, requirements_of
 from benchmarks.errors import BenchmarkError
-from benchmarks.http_client import Connection, encode_request
+from benchmarks.http_request import Request, connect
 from benchmarks.machine import commit
 from benchmarks.paths import BUILD, HERE, LOGS
 from benchmarks.servers import Server, free_port, running
@@ -24,7 +25,7 @@ from benchmarks.sizes import SIZES
 ENVIRONMENT = "schemathesis"
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 _WARM_UP_SECONDS = 30.0
-_MOST_EXAMPLES = 1_000_000  # of one operation: the time ends the run
+_MAX_EXAMPLES = 1_000_000  # of one operation: the time ends the run
 _CLASSES = re.compile(rb'^recommender_requests_total\{status="(\dxx)"\} (\S+)$', re.MULTILINE)
 
 
@@ -41,9 +42,9 @@ def main() -> int:
             [sys.executable, "-m", "model_service.serving"],
             environment={**os.environ, "PORT": str(port), "WORKERS": "1", "ARTIFACT_DIR": str(ensure_artifact(size))},
             port=port,
-            first_request=encode_request("/?uid=20", None),
+            first_request=Request(path="/?uid=20"),
             log=LOGS / "robustness.log",
-            ready_within=60,
+            ready_timeout_seconds=60,
         ) as server:
             _schemathesis(server, _WARM_UP_SECONDS, seed=0)
             before = server.resident_mb()
@@ -64,7 +65,7 @@ def _schemathesis(server: Server, seconds: float, *, seed: int) -> tuple[str, in
     """The end of what it prints, and its status."""
     command = [str(python_of(ENVIRONMENT)), "-m", "schemathesis.cli", "run"]
     command += [f"http://127.0.0.1:{server.port}/openapi.json", "--checks", CHECKS, "--mode", "all", "--no-color"]
-    command += ["--max-time", f"{seconds:.0f}", "-n", str(_MOST_EXAMPLES), "--seed", str(seed), "--continue-on-failure"]
+    command += ["--max-time", f"{seconds:.0f}", "-n", str(_MAX_EXAMPLES), "--seed", str(seed), "--continue-on-failure"]
     folder = BUILD / "schemathesis"
     folder.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
@@ -75,8 +76,8 @@ def _schemathesis(server: Server, seconds: float, *, seed: int) -> tuple[str, in
 
 def _counts(port: int) -> dict[str, int]:
     """Answers so far by the first digit of their status, as the service counts them."""
-    with Connection(port, timeout=30) as connection:
-        found = _CLASSES.findall(connection.ask(encode_request("/metrics", None)).body)
+    with contextlib.closing(connect(port)) as connection:
+        found = _CLASSES.findall(Request(path="/metrics").send(connection).body)
     return {name.decode(): int(float(value)) for name, value in found}
 
 

@@ -1,4 +1,4 @@
-"""The benchmark from its plan to its records: environments, artifacts, interleaved rounds, scoring alone, overload."""
+"""Runs a plan: environments, artifacts, interleaved rounds, scoring without HTTP, overload."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ from benchmarks.measure import measure
 from benchmarks.overload import measure_overload
 from benchmarks.paths import ROOT
 from benchmarks.records import Journal, Measurement
-from benchmarks.services.straightforward import Model
+from benchmarks.services.numpy_baseline import NumpyBaseline
 from benchmarks.sizes import SIZES, Size
 from benchmarks.wrk import ensure_wrk
 
@@ -35,7 +35,7 @@ class Plan:
     kernel_sizes: tuple[str, ...]
 
 
-def say(text: str) -> None:
+def log_progress(text: str) -> None:
     """Progress, with the time of day."""
     print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
@@ -65,10 +65,10 @@ def _install(contenders: Sequence[Contender]) -> dict[str, str]:
             ensure_environment(name)
         except BenchmarkError as error:
             problems[name] = str(error)
-            say(f"environment {name}: {error}")
+            log_progress(f"environment {name}: {error}")
         else:
             if time.perf_counter() - started > 1:
-                say(f"environment {name} installed in {time.perf_counter() - started:.0f} s")
+                log_progress(f"environment {name} installed in {time.perf_counter() - started:.0f} s")
     return problems
 
 
@@ -77,13 +77,13 @@ def _interleave(
 ) -> None:
     done = {one.key for one in journal.measurements()}
     taking_part = [one for one in contenders if one.sizes is None or size.name in one.sizes]
-    wanted = [(number, one) for number in range(plan.rounds) for one in taking_part]
-    missing = [(number, one) for number, one in wanted if (size.name, one.key, number) not in done]
+    planned = [(number, one) for number in range(plan.rounds) for one in taking_part]
+    missing = [(number, one) for number, one in planned if (size.name, one.key, number) not in done]
     if not missing:
         return
-    say(f"{size.label}: {len(missing)} measurements")
+    log_progress(f"{size.label}: {len(missing)} measurements")
     artifact = ensure_artifact(size)
-    model = Model(artifact)
+    model = NumpyBaseline(artifact)
     for number, contender in missing:
         problem = problems.get(contender.environment or "")
         if problem:
@@ -91,26 +91,26 @@ def _interleave(
         else:
             result = measure(contender, size, artifact, model, number=number, seconds=plan.seconds)
         journal.add_measurement(result)
-        told = (
+        summary = (
             f"{result.load.requests_per_second:,.0f}/s, p99 {result.load.p99_ms:.1f} ms"
             if result.load
             else result.error
         )
-        say(f"  round {number + 1} of {plan.rounds}, {contender.key}: {told}")
+        log_progress(f"  round {number + 1} of {plan.rounds}, {contender.key}: {summary}")
 
 
 def _kernels(size: Size, rounds: int, journal: Journal) -> None:
     if any(record.get("films") == size.films or record.get("size") == size.name for record in journal.of("kernel")):
         return
-    say(f"{size.label}: scoring alone")
+    log_progress(f"{size.label}: scoring without HTTP")
     command = [sys.executable, "-m", "benchmarks.kernels", str(ensure_artifact(size)), str(rounds)]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     except subprocess.TimeoutExpired:
-        journal.add("failure", {"what": f"scoring alone, {size.label}: longer than 600 s"})
+        journal.add("failure", {"what": f"scoring without HTTP, {size.label}: longer than 600 s"})
         return
     if done.returncode:
-        journal.add("failure", {"what": f"scoring alone, {size.label}: {done.stderr.strip()[-300:]}"})
+        journal.add("failure", {"what": f"scoring without HTTP, {size.label}: {done.stderr.strip()[-300:]}"})
         return
     journal.add("kernel", json.loads(done.stdout))
 
@@ -118,13 +118,13 @@ def _kernels(size: Size, rounds: int, journal: Journal) -> None:
 def _overload(ours: Contender, size: Size, seconds: float, journal: Journal) -> None:
     if any(record["size"] == size.name for record in journal.of("overload")):
         return
-    say(f"{size.label}: overload for {seconds:g} s")
+    log_progress(f"{size.label}: overload for {seconds:g} s")
     try:
-        seen: dict[str, Any] = measure_overload(ours, size, ensure_artifact(size), seconds=seconds)
+        result: dict[str, Any] = measure_overload(ours, size, ensure_artifact(size), seconds=seconds)
     except (BenchmarkError, OSError, subprocess.TimeoutExpired) as error:
         journal.add("failure", {"what": f"overload, {size.label}: {error}"})
         return
-    journal.add("overload", seen)
+    journal.add("overload", result)
 
 
 def _build_native() -> None:
@@ -134,4 +134,4 @@ def _build_native() -> None:
     try:
         build()
     except BuildError as error:
-        say(f"the compiled kernel is not measured: {error}")
+        log_progress(f"the compiled kernel is not measured: {error}")

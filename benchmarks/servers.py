@@ -1,8 +1,7 @@
-"""Running a contender as processes of our own: started, found ready, weighed, ended."""
+"""A contender as a process: started, ready, its memory, ended."""
 
 import contextlib
-import os
-import signal
+import http.client
 import socket
 import subprocess
 import time
@@ -10,8 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from benchmarks.errors import BenchmarkError
-from benchmarks.http_client import Connection
+from benchmarks.http_request import Request, connect
 from benchmarks.paths import ROOT
 
 _STOP_SECONDS = 12.0
@@ -20,15 +21,15 @@ _POLL_SECONDS = 0.005
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A running contender that has answered its first request, `ready_seconds` after it was started."""
+    """A contender that answered its first request `ready_seconds` after its start."""
 
-    pid: int
+    process: psutil.Process
     port: int
     ready_seconds: float
 
     def resident_mb(self) -> float:
-        """The proportional set sizes of all its processes, in units of 10^6 bytes: pages they share count once."""
-        return sum(_pss_bytes(pid) for pid in family(self.pid)) / 1e6
+        """The proportional set size of its process tree, in units of 10^6 bytes."""
+        return sum(map(_pss_bytes, _processes(self.process))) / 1e6
 
 
 def free_port() -> int:
@@ -44,65 +45,59 @@ def running(
     *,
     environment: Mapping[str, str],
     port: int,
-    first_request: bytes,
+    first_request: Request,
     log: Path,
-    ready_within: float,
+    ready_timeout_seconds: float,
+    cwd: Path = ROOT,
 ) -> Iterator[Server]:
-    """Start `command`, wait until it answers `first_request` with status 200, and end it with all its children.
+    """Start `command`, wait until it answers `first_request` with status 200, and end it with its children.
 
-    Raises BenchmarkError with the last lines of its log when it exits first or is not ready within `ready_within` s.
+    Raises BenchmarkError with the last lines of its log when it exits first or is not ready within the timeout.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:
         started = time.perf_counter()
-        process = subprocess.Popen(
+        process = psutil.Popen(
             command,
             env=dict(environment),
-            cwd=ROOT,
+            cwd=cwd,
             stdout=file,
             stderr=file,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
         try:
-            while not answers(port, first_request):
+            while not is_ready(port, first_request):
                 waited = time.perf_counter() - started
                 if process.poll() is not None:
                     raise BenchmarkError(f"it exited with status {process.returncode}: {_tail(log)}")
-                if waited > ready_within:
-                    raise BenchmarkError(f"it was not ready within {ready_within:g} s: {_tail(log)}")
+                if waited > ready_timeout_seconds:
+                    raise BenchmarkError(f"it was not ready within {ready_timeout_seconds:g} s: {_tail(log)}")
                 time.sleep(_POLL_SECONDS)
-            yield Server(pid=process.pid, port=port, ready_seconds=time.perf_counter() - started)
+            yield Server(process=process, port=port, ready_seconds=time.perf_counter() - started)
         finally:
             _end(process)
 
 
-def family(pid: int) -> list[int]:
-    """`pid` and its living descendants, from what /proc tells of parents."""
-    parents: dict[int, int] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, ValueError):
-            parents[int(folder.name)] = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
-    found = [pid]
-    for member in found:  # grows as it goes
-        found += [child for child, parent in parents.items() if parent == member]
-    return found
-
-
-def answers(port: int, request: bytes) -> bool:
-    """Whether whatever listens on `port` of this machine answers `request` with status 200."""
+def is_ready(port: int, request: Request) -> bool:
+    """Whether `port` of this machine answers `request` with status 200."""
     try:
-        with Connection(port, timeout=30) as connection:
-            return connection.ask(request).status == 200
-    except (OSError, BenchmarkError):
+        with contextlib.closing(connect(port)) as connection:
+            return request.send(connection).status == 200
+    except (OSError, http.client.HTTPException):
         return False
 
 
-def _pss_bytes(pid: int) -> int:
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
+def _processes(process: psutil.Process) -> list[psutil.Process]:
+    """`process` and its descendants that run."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [process, *process.children(recursive=True)]
+    return []
+
+
+def _pss_bytes(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.Error):
+        return int(process.memory_full_info().pss)
     return 0
 
 
@@ -111,26 +106,14 @@ def _tail(log: Path) -> str:
     return " | ".join(lines[-3:])[-400:] or "its log is empty"
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM to the process, SIGKILL to whatever of its family is left: never to a process that is not ours."""
-    members = family(process.pid)
-    process.send_signal(signal.SIGTERM)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(_STOP_SECONDS)
-    started = {pid: _start_time(pid) for pid in members[1:]}
-    if process.poll() is None:
-        process.kill()
-        process.wait()
-    time.sleep(0.1)
-    for pid, when in started.items():
-        if when is not None and _start_time(pid) == when:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
-
-def _start_time(pid: int) -> str | None:
-    """When a process was started, as the kernel counts: a pid that was given anew has another one."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
-    except (OSError, IndexError):
-        return None
+def _end(process: psutil.Popen) -> None:
+    """SIGTERM to the process, then SIGKILL to those of its tree that still run."""
+    members = _processes(process)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.terminate()
+    psutil.wait_procs([process], timeout=_STOP_SECONDS)
+    _, alive = psutil.wait_procs(members, timeout=0.1)
+    for member in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
+    psutil.wait_procs(alive)

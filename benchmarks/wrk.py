@@ -1,4 +1,4 @@
-"""wrk, the load generator: found or installed, run with our script, its answer read."""
+"""wrk, the load generator: found or installed, run with a script, its output parsed."""
 
 import json
 import os
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.http_request import Request
 from benchmarks.paths import BUILD, HERE
 
 _TIMEOUT_SECONDS = 30
@@ -20,14 +21,14 @@ _TIMEOUT_SECONDS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What a run of wrk saw; times in milliseconds."""
+    """The result of a run of wrk; times in milliseconds."""
 
     requests_per_second: float
     p50_ms: float
     p99_ms: float
     max_ms: float
     requests: int
-    failed: int  # answers of status 400 and more, and broken or timed out connections
+    failed: int  # responses of status 400 and more, and broken or timed out connections
 
 
 def ensure_wrk() -> str:
@@ -47,27 +48,27 @@ def ensure_wrk() -> str:
     return found
 
 
-def run_wrk(port: int, requests: Sequence[bytes], *, connections: int, seconds: float) -> Load:
-    """Ask `port` of this machine with `requests`, over and over, from one thread and `connections` connections."""
-    return parse_load(_run(port, "walk.lua", requests, connections=connections, seconds=seconds))
+def run_closed_loop(port: int, requests: Sequence[Request], *, connections: int, seconds: float) -> Load:
+    """Closed-loop load: each of `connections` connections sends its next request after the response to the last."""
+    return parse_load(_run(port, "closed_loop.lua", requests, connections=connections, seconds=seconds))
 
 
-def run_crowd(
-    port: int, requests: Sequence[bytes], *, per_second: float, connections: int, seconds: float
+def run_open_loop(
+    port: int, requests: Sequence[Request], *, per_second: float, connections: int, seconds: float
 ) -> dict[str, Any]:
-    """Ask `port` with `requests` at a fixed rate over at most `connections` connections, whether answered or not.
+    """Open-loop load: `requests` at a fixed rate over at most `connections` connections, whatever the responses.
 
-    Latencies are in milliseconds, each from the moment of sending; how late requests were sent is told beside them.
+    Latencies are in milliseconds from the moment of sending; send_delay_ms: how late requests were sent.
     """
-    log = BUILD / "crowd.log"
+    log = BUILD / "open_loop.log"
     arguments = (str(per_second), str(log))
-    output = _run(port, "crowd.lua", requests, *arguments, connections=connections, seconds=seconds)
+    output = _run(port, "open_loop.lua", requests, *arguments, connections=connections, seconds=seconds)
     summary = parse_summary(output)
-    return {"offered_per_second": per_second, **told_by_crowd(summary, log.read_text())}
+    return {"offered_per_second": per_second, **parse_open_loop(summary, log.read_text())}
 
 
-def told_by_crowd(summary: Mapping[str, Any], log: str) -> dict[str, Any]:
-    """What the summary and the log of crowd.lua come to."""
+def parse_open_loop(summary: Mapping[str, Any], log: str) -> dict[str, Any]:
+    """The result of open_loop.lua, from its summary and its log."""
     events = [line.split() for line in log.splitlines()]
     names = np.array([name for name, _ in events])
     milliseconds = np.array([float(value) for _, value in events]) / 1e3
@@ -76,7 +77,7 @@ def told_by_crowd(summary: Mapping[str, Any], log: str) -> dict[str, Any]:
     counts = {status: int((names == status).sum()) for status in latencies}
     return {
         "sent_per_second": int((names == "late").sum()) / (summary["duration_us"] / 1e6),
-        "late_ms": late,
+        "send_delay_ms": late,
         "statuses": {**({"0": summary["broken"]} if summary["broken"] else {}), **counts},
         "latencies": latencies,
     }
@@ -87,21 +88,21 @@ def _spread(values: NDArray[np.float64]) -> dict[str, float]:
 
 
 def parse_load(output: str) -> Load:
-    """What walk.lua printed; raises BenchmarkError when it is not there."""
-    seen = parse_summary(output)
+    """The result of closed_loop.lua; raises BenchmarkError without one."""
+    summary = parse_summary(output)
     broken = ("connect_errors", "read_errors", "write_errors", "timeouts", "failed_status")
     return Load(
-        requests_per_second=seen["requests"] / (seen["duration_us"] / 1e6),
-        p50_ms=seen["p50_us"] / 1e3,
-        p99_ms=seen["p99_us"] / 1e3,
-        max_ms=seen["max_us"] / 1e3,
-        requests=seen["requests"],
-        failed=sum(seen[name] for name in broken),
+        requests_per_second=summary["requests"] / (summary["duration_us"] / 1e6),
+        p50_ms=summary["p50_us"] / 1e3,
+        p99_ms=summary["p99_us"] / 1e3,
+        max_ms=summary["max_us"] / 1e3,
+        requests=summary["requests"],
+        failed=sum(summary[name] for name in broken),
     )
 
 
 def parse_summary(output: str) -> dict[str, Any]:
-    """The JSON that a script of ours printed at the end of wrk's output; raises BenchmarkError when it is not there."""
+    """The JSON at the end of wrk's output, which the scripts print; raises BenchmarkError without one."""
     lines = [line for line in output.splitlines() if line.startswith("{")]
     if not lines:
         raise BenchmarkError(f"wrk printed no summary: {output.strip()[-300:]!r}")
@@ -109,11 +110,11 @@ def parse_summary(output: str) -> dict[str, Any]:
     return summary
 
 
-def _run(port: int, script: str, requests: Sequence[bytes], *arguments: str, connections: int, seconds: float) -> str:
+def _run(port: int, script: str, requests: Sequence[Request], *arguments: str, connections: int, seconds: float) -> str:
     """The output of wrk with one thread and one of our scripts."""
     BUILD.mkdir(parents=True, exist_ok=True)
     table = BUILD / "requests.lua"
-    table.write_text(lua_table(requests))
+    table.write_text(lua_table([request.encode() for request in requests]))
     options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", f"--timeout={_TIMEOUT_SECONDS}s"]
     command = [ensure_wrk(), *options, "-s", str(HERE / script), f"http://127.0.0.1:{port}/", "--", str(table)]
     command += arguments
@@ -134,6 +135,6 @@ def _escaped(request: bytes) -> str:
 
 
 def version(path: str | Path) -> str:
-    """wrk's version, as it tells it."""
-    told = subprocess.run([str(path), "-v"], capture_output=True, text=True, check=False).stdout.split()
-    return told[1] if len(told) > 1 else "unknown"
+    """wrk's version."""
+    words = subprocess.run([str(path), "-v"], capture_output=True, text=True, check=False).stdout.split()
+    return words[1] if len(words) > 1 else "unknown"

@@ -1,181 +1,75 @@
-"""Writes the documents' tables from what they describe: `make docs`; with `--check` it only compares.
+"""Generates the tables of the documents, and the `config:` block of Pulumi.yaml: `python -m docs.render` (`make docs`).
 
-The configuration table comes from `Pulumi.yaml`, the service's from its settings, the stacks' column of differences
-from `Pulumi.<stack>.yaml`, the commands from the Makefile, the costs from the program's own estimate, the speed from
-the benchmark's results. Each stands between two comments, `<!-- NAME -->` and `<!-- /NAME -->`.
+A table is between the comments `<!-- NAME -->` and `<!-- /NAME -->`. With `--check` nothing is written: status 1 when a
+document is not up to date.
 """
 
-from __future__ import annotations
-
-import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))  # run as a script, it finds the modules of its own folder only
-
-COSTED: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "`dev`": ("dev", {}),
-    "`prod`": ("prod", {}),
-    "`prod` with `natGateways: single`": ("prod", {"natGateways": "single"}),
-}
-"""What the table of costs has a row for: a stack, and what is set beside its file."""
-LINES_SHOWN = 3
+from benchmarks.report import markdown
+from docs.speed import RESULTS, load_result, speed
+from docs.tables import commands, costs, service, stacks
+from infra.config.schema import configuration_tables, pulumi_yaml
+from local.settings import PROJECT_DIR
 
 
-def configuration() -> str:
-    """A row for each key: its type, default and description."""
-    declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
-    rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
-    for key, entry in declared.items():
-        rows.append(f"| `{key}` | {entry['type']} | {_value(entry.get('default'))} | {_cell(entry['description'])} |")
-    return "\n".join(rows)
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A generated table of a document."""
+
+    document: str
+    name: str
+    generate: Callable[[], str]
+
+    def replace_in(self, text: str) -> str:
+        """`text` with the table generated anew; raises LookupError without the comments around it."""
+        pattern = re.compile(rf"(<!-- {self.name} -->\n).*?(<!-- /{self.name} -->)", flags=re.DOTALL)
+        if not pattern.search(text):
+            raise LookupError(f"{self.document} has no <!-- {self.name} --> … <!-- /{self.name} -->")
+        table = self.generate()
+        return pattern.sub(lambda match: f"{match[1]}{table}\n{match[2]}", text)
 
 
-def service() -> str:
-    """A row for each environment variable of the service that the program does not set itself."""
-    from infra.contract import RESERVED_ENVIRONMENT
-    from model_service.serving.settings import Settings, bounds
-
-    rows = ["| variable | default | allowed | meaning |", "|---|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        if name.upper() in RESERVED_ENVIRONMENT | {"ARTIFACT_DIR", "HOST"}:
-            continue
-        low, high = bounds(field)
-        rows.append(f"| `{name.upper()}` | `{field.default:g}` | {low:g} to {high:g} | {_cell(field.description)} |")
-    return "\n".join(rows)
+BLOCKS = (
+    Block(document="README.md", name="commands", generate=commands),
+    Block(document="docs/configuration.md", name="settings", generate=configuration_tables),
+    Block(document="docs/configuration.md", name="stacks", generate=stacks),
+    Block(document="docs/configuration.md", name="service", generate=service),
+    Block(document="docs/performance.md", name="speed", generate=speed),
+    Block(document="docs/aws-account.md", name="costs", generate=costs),
+)
 
 
-def speed() -> str:
-    """What the benchmark's last run found."""
-    from docs.speed import speed as written
-
-    return written()
-
-
-def stacks() -> str:
-    """A row for each stack with what its file sets, provider settings aside."""
-    rows = ["| stack | its file sets |", "|---|---|"]
-    for name in ("local", "dev", "prod"):
-        config = yaml.safe_load((PROJECT / f"Pulumi.{name}.yaml").read_text())["config"]
-        own = {key.removeprefix("recommender:"): value for key, value in config.items() if not key.startswith("aws:")}
-        region = f"region `{config['aws:region']}`"
-        rows.append(
-            f"| `{name}` | {', '.join([region, *(f'`{key}: {_plain(value)}`' for key, value in own.items())])} |"
-        )
-    return "\n".join(rows)
-
-
-def commands() -> str:
-    """A row for each Makefile target that has a description."""
-    found = re.findall(r"^([a-z-]+):.*?## (.+)$", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE)
-    return "\n".join(
-        ["| command | what it does |", "|---|---|", *(f"| `make {name}` | {text} |" for name, text in found)]
-    )
-
-
-def costs() -> str:
-    """A row for each of `COSTED` with its estimate, and when the prices behind it were compared with AWS's."""
-    from infra.cost import prices
-    from infra.cost.estimate import estimate
-
-    rows = ["| stack | a month | at its busiest | most of it |", "|---|---:|---:|---|"]
-    for name, (stack, config) in COSTED.items():
-        told = estimate(_settings(stack, config))
-        most = "; ".join(f"{line.monthly_usd:.2f} for {line.what}" for line in told.lines[:LINES_SHOWN])
-        rows.append(f"| {name} | {told.monthly_usd:.2f} | {told.busy_usd:.2f} | {most} |")
-    seen = sorted(price.seen for price in _prices(vars(prices).values()))
-    dated = f"US dollars, list prices of {prices.REGION}, compared with AWS's pages from {seen[0]} to {seen[-1]}."
-    return "\n".join([*rows, "", dated])
-
-
-DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
-    "README.md": {
-        "configuration": configuration,
-        "service": service,
-        "speed": speed,
-        "stacks": stacks,
-        "commands": commands,
-    },
-    "docs/aws-account.md": {"costs": costs},
-}
-"""The documents with tables to write, and how each table is made."""
-
-
-def rendered(document: str, text: str) -> str:
-    """The document's text with each table written anew; raises LookupError when a table's comments are missing."""
-    for name, table in DOCUMENTS[document].items():
-        block = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", flags=re.DOTALL)
-        if not block.search(text):
-            raise LookupError(f"{document} has no <!-- {name} --> … <!-- /{name} --> to write the table into")
-        written = table()
-        text = block.sub(lambda match, written=written: f"{match[1]}{written}\n{match[2]}", text)  # type: ignore[misc]
+def render(document: str, text: str) -> str:
+    """The document's text with everything generated anew."""
+    if document == "Pulumi.yaml":
+        return pulumi_yaml(text)
+    if document == "benchmarks/results.md":
+        return markdown(load_result(), plot=RESULTS.with_suffix(".png").name)
+    for block in BLOCKS:
+        text = block.replace_in(text) if block.document == document else text
     return text
 
 
 def main() -> int:
-    """Write the documents, or with `--check` say which are not up to date: status 1 when one is not."""
-    stale = 0
-    for document in DOCUMENTS:
-        path = PROJECT / document
+    """Write the documents, or with `--check` compare them."""
+    stale = False
+    for document in ("Pulumi.yaml", "benchmarks/results.md", *dict.fromkeys(block.document for block in BLOCKS)):
+        path: Path = PROJECT_DIR / document
         old = path.read_text(encoding="utf-8")
-        new = rendered(document, old)
+        new = render(document, old)
         if new == old:
             continue
         if "--check" in sys.argv[1:]:
             print(f"{document} is not up to date: make docs", file=sys.stderr)
-            stale = 1
+            stale = True
         else:
             path.write_text(new, encoding="utf-8")
-    return stale
-
-
-def _settings(stack: str, config: Mapping[str, str]) -> Any:
-    """The settings that the program has in a stack with the default values and its file, and `config` over them."""
-    import pulumi
-
-    from infra.config.load import load_settings
-
-    project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
-    layers = [
-        {key: spec["default"] for key, spec in project["config"].items()},
-        yaml.safe_load((PROJECT / f"Pulumi.{stack}.yaml").read_text())["config"],
-        config,
-    ]
-    full = {key if ":" in key else f"{project['name']}:{key}": value for one in layers for key, value in one.items()}
-    pulumi.runtime.configure(pulumi.runtime.Settings(project=project["name"], stack=stack))
-    pulumi.runtime.set_all_config({key: _plain(value) for key, value in full.items()})
-    return load_settings()
-
-
-def _prices(values: Any) -> Iterator[Any]:
-    """Every price of the table, those inside its dictionaries and machines too."""
-    from infra.cost.prices import Machine, Price
-
-    for value in values:
-        if isinstance(value, Price):
-            yield value
-        elif isinstance(value, Machine):
-            yield value.price
-        elif isinstance(value, dict):
-            yield from _prices(value.values())
-
-
-def _value(value: Any) -> str:
-    return "" if value in (None, "", []) else f"`{_plain(value)}`"
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from typing import Any
 
 import bentoml
 
-from benchmarks.services.straightforward import model_from_environment
+from benchmarks.services.numpy_baseline import baseline_from_environment
 
 
 @bentoml.service(
@@ -17,7 +17,7 @@ class Recommender:
     """`{"uid": 20}` to /recommend, the answer back."""
 
     def __init__(self) -> None:
-        self._model = model_from_environment()
+        self._model = baseline_from_environment()
 
     @bentoml.api
     async def recommend(self, uid: int) -> dict[str, Any]:

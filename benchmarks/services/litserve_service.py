@@ -5,7 +5,7 @@ from typing import Any
 
 import litserve
 
-from benchmarks.services.straightforward import model_from_environment
+from benchmarks.services.numpy_baseline import baseline_from_environment
 
 
 class Recommender(litserve.LitAPI):
@@ -13,7 +13,7 @@ class Recommender(litserve.LitAPI):
 
     def setup(self, device: str) -> None:
         """Load the model in the worker."""
-        self._model = model_from_environment()
+        self._model = baseline_from_environment()
 
     def decode_request(self, request: dict[str, Any]) -> int:
         """The user asked for."""

@@ -6,7 +6,7 @@ from mlserver import MLModel
 from mlserver.codecs import StringCodec
 from mlserver.types import InferenceRequest, InferenceResponse
 
-from benchmarks.services.straightforward import model_from_environment
+from benchmarks.services.numpy_baseline import baseline_from_environment
 
 
 class Recommender(MLModel):
@@ -14,7 +14,7 @@ class Recommender(MLModel):
 
     async def load(self) -> bool:
         """Load the model once."""
-        self._model = model_from_environment()
+        self._model = baseline_from_environment()
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:

@@ -9,14 +9,14 @@ from ray import serve
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from benchmarks.services.straightforward import model_from_environment
+from benchmarks.services.numpy_baseline import baseline_from_environment
 
 
 class Recommender:
     """`/?uid=20` in, the answer out."""
 
     def __init__(self) -> None:
-        self._model = model_from_environment()
+        self._model = baseline_from_environment()
 
     async def __call__(self, request: Request) -> JSONResponse:
         """The answer as JSON."""

@@ -16,12 +16,13 @@ LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 _MAX_DRAIN_SECONDS: Final = 100.0  # below ECS's longest stop timeout on Fargate, 120 s
 
 
-_RENAMED: Final = {
+RENAMED: Final = {
     "ACCESS_LOG_EVERY": "ACCESS_LOG_SAMPLE_EVERY",
     "APPROXIMATE_ABOVE": "ANN_MIN_ITEMS",
     "KEEP_MIB": "RESPONSE_CACHE_MIB",
     "MOST_WAITING": "MAX_QUEUE_SIZE",
 }
+"""Former variables and their present names (CHANGELOG.md)."""
 
 
 class SettingsError(Exception):
@@ -83,7 +84,7 @@ class Settings(BaseSettings):
     @classmethod
     def from_environment(cls) -> Self:
         """The settings of this process's environment; raises SettingsError."""
-        for old, new in _RENAMED.items():
+        for old, new in RENAMED.items():
             if os.environ.get(old, "").strip():
                 raise SettingsError(f"{old} is now {new}")
         try:

@@ -20,7 +20,7 @@ def measurement(contender: str, rate: float, *, number: int = 0, size: str = "16
         ready_seconds=0.5,
         resident_mb=mb,
         load=load(rate),
-        alone=load(rate / 10),
+        single_connection=load(rate / 10),
     )
 
 
@@ -33,29 +33,29 @@ def overload(**changes: object) -> dict[str, object]:
     """What a crowd saw, nothing wrong with it."""
     return {
         "size": "62000",
-        "takes_per_second": 2500.0,
+        "capacity_per_second": 2500.0,
         "seconds": 30.0,
         "offered_per_second": 5000.0,
         "sent_per_second": 4999.0,
-        "late_ms": {"p50_ms": 0.1, "p99_ms": 3.0, "max_ms": 9.0},
+        "send_delay_ms": {"p50_ms": 0.1, "p99_ms": 3.0, "max_ms": 9.0},
         "statuses": {"200": 74_000, "503": 75_970},
         "latencies": {"200": {"p50_ms": 90.0, "p99_ms": 120.0}, "503": {"p50_ms": 1.0, "p99_ms": 4.0}},
-        "alone_before_ms": {"p50": 1.0, "p99": 2.0},
-        "alone_after_ms": {"p50": 1.1, "p99": 2.1},
+        "single_connection_before_ms": {"p50": 1.0, "p99": 2.0},
+        "single_connection_after_ms": {"p50": 1.1, "p99": 2.1},
         **changes,
     }
 
 
 def kernel() -> dict[str, object]:
-    """Scoring alone."""
+    """Scoring single_connection."""
     return {
         "engine": "native",
         "films": 1_000_000,
         "megabytes": 256.0,
-        "milliseconds": {"stream: maximum, one core": 10.0, "ours: one by one": 12.0},
+        "milliseconds": {"stream: maximum, one core": 10.0, "ours: single": 12.0},
         "stream_ms": 10.0,
-        "alone_over_stream": 1.2,
-        "together_over_numpy": 4.0,
-        "same_films": True,
-        "approximate": {"over_numpy": 22.0, "recall_at_10": 0.99, "seen_films_told": 0},
+        "batch_1_over_stream": 1.2,
+        "batch_speedup_over_numpy": 4.0,
+        "same_top_10": True,
+        "approximate": {"speedup_over_numpy": 22.0, "recall_at_10": 0.99, "seen_items_returned": 0},
     }

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import artifacts
 from benchmarks.agreement import disagreement
-from benchmarks.services.straightforward import Model
+from benchmarks.services.numpy_baseline import NumpyBaseline
 from benchmarks.sizes import Size
 from model_service.artifact import load_artifact
 from model_service.serving.recommender import Recommender
@@ -22,7 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_plain_model_and_the_service_recommend_the_same(folder: Path) -> None:
-    plain, ours = Model(folder), Recommender(load_artifact(folder))
+    plain, ours = NumpyBaseline(folder), Recommender(load_artifact(folder))
     for uid in range(1, _SIZE.users + 1):
         assert disagreement(ours.recommend(uid, 10).ranked, plain.answer(uid)["response"]) is None
 
@@ -38,7 +38,7 @@ def test_every_film_of_a_small_catalogue_was_seen_so_that_surprise_knows_it(fold
 
 
 def test_the_best_scores_stay_within_the_scale_so_that_they_can_be_compared(folder: Path) -> None:
-    answers = [Model(folder).answer(uid)["response"] for uid in range(1, _SIZE.users + 1)]
+    answers = [NumpyBaseline(folder).answer(uid)["response"] for uid in range(1, _SIZE.users + 1)]
     assert sum(answer[1][1] == 5.0 for answer in answers) == 0
 
 

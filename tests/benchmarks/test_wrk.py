@@ -5,8 +5,8 @@ import re
 import pytest
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.http_client import encode_request
-from benchmarks.wrk import lua_table, parse_load, told_by_crowd
+from benchmarks.http_request import Request
+from benchmarks.wrk import lua_table, parse_load, parse_open_loop
 
 _OUTPUT = """Running 4s test @ http://127.0.0.1:1/
 Requests/sec:   2500.00
@@ -31,17 +31,18 @@ def test_output_without_a_summary_is_an_error_that_shows_it() -> None:
 
 def test_what_a_crowd_saw_is_told_by_status() -> None:
     log = "late 0\nlate 2000\n200 1000\nlate 4000\n200 3000\n503 500\n"
-    seen = told_by_crowd({"duration_us": 2_000_000, "broken": 0}, log)
+    seen = parse_open_loop({"duration_us": 2_000_000, "broken": 0}, log)
     assert seen["statuses"] == {"200": 2, "503": 1}
     assert seen["sent_per_second"] == 1.5
-    assert seen["late_ms"]["p50_ms"] == 2.0
+    assert seen["send_delay_ms"]["p50_ms"] == 2.0
     assert seen["latencies"]["200"] == {"p50_ms": 2.0, "p99_ms": 2.98, "max_ms": 3.0}
     assert seen["latencies"]["503"]["max_ms"] == 0.5
-    assert told_by_crowd({"duration_us": 1, "broken": 3}, log)["statuses"]["0"] == 3
+    assert parse_open_loop({"duration_us": 1, "broken": 3}, log)["statuses"]["0"] == 3
 
 
 def test_lua_gets_the_bytes_that_were_meant() -> None:
-    requests = [encode_request("/?uid=7", None), encode_request("/é", b'{"title": "a \\"b\\"\n"}'), b"\x001\xff9"]
+    made = [Request(path="/?uid=7"), Request(path="/é", body=b'{"title": "a \\"b\\"\n"}')]
+    requests = [*(request.encode() for request in made), b"\x001\xff9"]
     literals = re.findall(r'^"(.*)",?$', lua_table(requests), re.MULTILINE)
     assert [_lua_bytes(literal) for literal in literals] == requests
 

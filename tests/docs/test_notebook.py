@@ -60,7 +60,7 @@ def test_no_cell_uses_a_name_that_no_cell_before_it_makes() -> None:
         sys.executable,
         "-m",
         "ruff",
-        "validate",
+        "check",
         "--isolated",
         "--select",
         "F",

@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response as StarletteResponse
 from starlette.routing import Route
 
-from benchmarks.services.straightforward import model_from_environment
+from benchmarks.services.numpy_baseline import baseline_from_environment
 from benchmarks.services.uvicorn_server import serve
 
-ANSWER = model_from_environment().answer(20)
+ANSWER = baseline_from_environment().answer(20)
 BODY = json.dumps(ANSWER, ensure_ascii=False, separators=(",", ":")).encode()
 HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(BODY)).encode())]
 OUR_HEADERS = [*HEADERS, (b"x-model-version", b"0123456789ab"), (b"x-request-id", b"0123456789abcdef")]

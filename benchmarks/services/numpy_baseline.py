@@ -1,6 +1,6 @@
-"""The same model in the plain way: one product, `argpartition`, a dictionary of the answer.
+"""The same model with numpy: one matrix-vector product, `argpartition`, a dictionary as the response.
 
-This is what every contender but ours and the tutorial's answers with. It needs numpy and nothing of the service.
+Every contender but ours and the tutorial's uses it. It needs numpy and nothing of the service.
 """
 
 import os
@@ -12,10 +12,10 @@ import numpy as np
 from model_service.artifact import load_artifact
 
 TOP = 10
-_MOST_TITLES = 100_000  # of a larger catalogue titles are decoded when they are asked for
+_MAX_TITLES = 100_000  # of a larger catalogue titles are decoded when they are asked for
 
 
-class Model:
+class NumpyBaseline:
     """Answers for the artifact in a folder."""
 
     def __init__(self, folder: str | Path) -> None:
@@ -24,7 +24,7 @@ class Model:
         self._base = artifact.weights.global_mean + artifact.weights.item_bias  # (I,)
         self._rows = {int(uid): row for row, uid in enumerate(artifact.weights.user_ids)}
         self._items = artifact.items
-        few = len(artifact.items) <= _MOST_TITLES
+        few = len(artifact.items) <= _MAX_TITLES
         self._titles = [item.title for item in artifact.items] if few else None
         self._scale = artifact.scale
 
@@ -35,16 +35,16 @@ class Model:
         scores[weights.seen_indices[weights.seen_indptr[user] : weights.seen_indptr[user + 1]]] = -np.inf
         best = np.argpartition(scores, -TOP)[-TOP:]
         best = best[np.argsort(-scores[best], kind="stable")]
-        told = np.clip(scores[best], *self._scale).astype(float).round(6).tolist()
+        stars = np.clip(scores[best], *self._scale).astype(float).round(6).tolist()
         return {
             "success": True,
-            "response": [[self._title(row), score] for row, score in zip(best.tolist(), told, strict=True)],
+            "response": [[self._title(row), score] for row, score in zip(best.tolist(), stars, strict=True)],
         }
 
     def _title(self, row: int) -> str:
         return self._titles[row] if self._titles is not None else self._items[row].title
 
 
-def model_from_environment() -> Model:
+def baseline_from_environment() -> NumpyBaseline:
     """The model of the folder that ARTIFACT_DIR names."""
-    return Model(os.environ["ARTIFACT_DIR"])
+    return NumpyBaseline(os.environ["ARTIFACT_DIR"])

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.services.straightforward import model_from_environment
+from benchmarks.services.numpy_baseline import baseline_from_environment
 from benchmarks.services.uvicorn_server import serve
 
 
@@ -12,7 +12,7 @@ def fastapi() -> Any:
     """A FastAPI route that returns the answer."""
     from fastapi import FastAPI
 
-    model, app = model_from_environment(), FastAPI()
+    model, app = baseline_from_environment(), FastAPI()
 
     @app.get("/")
     async def recommend(uid: int) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def starlette() -> Any:
     from starlette.responses import JSONResponse
     from starlette.routing import Route
 
-    model = model_from_environment()
+    model = baseline_from_environment()
 
     async def recommend(request: Request) -> JSONResponse:
         return JSONResponse(model.answer(int(request.query_params["uid"])))
