@@ -23,8 +23,8 @@ def test_its_settings_are_those_that_are_refused_and_the_new_ones_exist() -> Non
 
 
 def test_its_variables_are_those_that_are_refused_and_the_new_ones_exist() -> None:
-    assert renamed("Environment variables of the service") == settings._RENAMED
-    assert {name.lower() for name in settings._RENAMED.values()} <= set(settings.Settings.model_fields)
+    assert renamed("Environment variables of the service") == settings.RENAMED
+    assert {name.lower() for name in settings.RENAMED.values()} <= set(settings.Settings.model_fields)
 
 
 def test_its_new_metrics_exist() -> None:
