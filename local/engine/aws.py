@@ -54,19 +54,24 @@ def is_not_found(error: ClientError) -> bool:
     return "NotFound" in code or "NoSuchEntity" in code or code.endswith("MissingException")
 
 
-def exists(describe: Callable[[], Any]) -> bool:
-    """Whether a describe call finds something: False for a not-found error or an empty answer."""
+def find(describe: Callable[[], Any]) -> Any:
+    """The result of a describe call; None for a not-found error."""
     try:
-        return bool(describe())
+        return describe()
     except ClientError as error:
         if is_not_found(error):
-            return False
+            return None
         raise
+
+
+def exists(describe: Callable[[], Any]) -> bool:
+    """Whether a describe call finds something: False for a not-found error or an empty result."""
+    return bool(find(describe))
 
 
 def ignore_not_found(call: Callable[..., Any], **arguments: Any) -> None:
     """Call a deletion; a missing resource is no error."""
-    exists(lambda: call(**arguments))
+    find(lambda: call(**arguments))
 
 
 def tag_list(tags: dict[str, str] | None, *, key: str = "Key", value: str = "Value") -> list[dict[str, str]]:

@@ -20,9 +20,9 @@ class Handler(ABC):
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         """Create the resource, named `name` unless the inputs name it; returns its id and outputs."""
 
-    @abstractmethod
     def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
-        """Change the resource in place and return its outputs."""
+        """Change the resource in place and return its outputs; by default with `create`, for APIs that put."""
+        return self.create(aws, id_, new)[1]
 
     @abstractmethod
     def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
@@ -55,9 +55,6 @@ class NoopHandler(Handler):
 
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         return name, inputs
-
-    def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
-        return new
 
     def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
         return True

@@ -2,9 +2,7 @@
 
 from typing import Any, ClassVar
 
-from botocore.exceptions import ClientError
-
-from local.engine.aws import Aws, exists, ignore_not_found, is_not_found, tag_list
+from local.engine.aws import Aws, exists, ignore_not_found, tag_list
 from local.engine.handlers.base import Handler, Inputs, Outputs, handles
 from mock_runtime.values import without_none
 
@@ -51,8 +49,7 @@ class SecurityGroupRule(Handler):
 
     authorize: ClassVar[str]
     revoke: ClassVar[str]
-    permissions: ClassVar[str]
-    """The calls of the EC2 API, and the rules' key in the description of a group."""
+    """The calls of the EC2 API."""
 
     replace_on: ClassVar[frozenset[str]] = frozenset(
         {
@@ -70,27 +67,16 @@ class SecurityGroupRule(Handler):
 
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         authorize = getattr(aws.client("ec2"), self.authorize)
-        try:
-            made = authorize(GroupId=inputs["securityGroupId"], IpPermissions=[_permission(inputs)])
-            rule_id = made["SecurityGroupRules"][0]["SecurityGroupRuleId"]
-        except ClientError as error:
-            if "Duplicate" not in error.response["Error"]["Code"]:
-                raise
-            rule_id = name
+        made = authorize(GroupId=inputs["securityGroupId"], IpPermissions=[_permission(inputs)])
+        rule_id = made["SecurityGroupRules"][0]["SecurityGroupRuleId"]  # derived from the rule, thus that of an old one
         return rule_id, {**inputs, "securityGroupRuleId": rule_id}
 
     def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
         return {**outputs, **new}
 
     def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
-        ec2, group = aws.client("ec2"), outputs["securityGroupId"]
-        try:
-            found = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
-        except ClientError as error:
-            if is_not_found(error):
-                return False
-            raise
-        return any(_includes(rule, _permission(outputs)) for one in found for rule in one[self.permissions])
+        describe = aws.client("ec2").describe_security_group_rules
+        return exists(lambda: describe(SecurityGroupRuleIds=[id_])["SecurityGroupRules"])
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
         revoke = getattr(aws.client("ec2"), self.revoke)
@@ -103,7 +89,6 @@ class SecurityGroupIngressRule(SecurityGroupRule):
 
     authorize = "authorize_security_group_ingress"
     revoke = "revoke_security_group_ingress"
-    permissions = "IpPermissions"
 
 
 @handles("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule")
@@ -112,17 +97,6 @@ class SecurityGroupEgressRule(SecurityGroupRule):
 
     authorize = "authorize_security_group_egress"
     revoke = "revoke_security_group_egress"
-    permissions = "IpPermissionsEgress"
-
-
-def _includes(rule: dict[str, Any], permission: dict[str, Any]) -> bool:
-    """Whether a rule of a described group has the protocol, ports and source of `permission`."""
-    sources = {"IpRanges": "CidrIp", "Ipv6Ranges": "CidrIpv6", "UserIdGroupPairs": "GroupId"}
-    return all(rule.get(key) == permission.get(key) for key in ("IpProtocol", "FromPort", "ToPort")) and all(
-        one[name] in {other.get(name) for other in rule.get(key) or []}
-        for key, name in sources.items()
-        for one in permission.get(key) or []
-    )
 
 
 def _permission(inputs: Inputs) -> dict[str, Any]:

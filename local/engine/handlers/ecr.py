@@ -37,9 +37,8 @@ class Repository(Handler):
         return exists(lambda: aws.client("ecr").describe_repositories(repositoryNames=[id_])["repositories"])
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        ecr = aws.client("ecr")
-        with contextlib.suppress(ecr.exceptions.RepositoryNotFoundException):
-            ecr.delete_repository(repositoryName=id_, force=bool(outputs.get("forceDelete")))
+        force = bool(outputs.get("forceDelete"))
+        ignore_not_found(aws.client("ecr").delete_repository, repositoryName=id_, force=force)
 
     @staticmethod
     def _outputs(aws: Aws, name: str, inputs: Inputs) -> Outputs:
@@ -69,9 +68,6 @@ class LifecyclePolicy(Handler):
         )
         return inputs["repository"], inputs
 
-    def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
-        return self.create(aws, id_, new)[1]
-
     def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
         return exists(lambda: aws.client("ecr").get_lifecycle_policy(repositoryName=id_))
 
@@ -88,9 +84,6 @@ class RepositoryPolicy(Handler):
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         aws.client("ecr").set_repository_policy(repositoryName=inputs["repository"], policyText=inputs["policy"])
         return inputs["repository"], inputs
-
-    def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
-        return self.create(aws, id_, new)[1]
 
     def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
         return exists(lambda: aws.client("ecr").get_repository_policy(repositoryName=id_))

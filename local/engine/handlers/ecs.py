@@ -16,16 +16,14 @@ class Cluster(Handler):
 
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         name = inputs.get("name") or name
-        settings = [{"name": one["name"], "value": one["value"]} for one in inputs.get("settings") or []]
         tags = tag_list(inputs.get("tags"), key="key", value="value")
-        made = aws.client("ecs").create_cluster(clusterName=name, settings=settings, tags=tags)
+        made = aws.client("ecs").create_cluster(clusterName=name, settings=inputs.get("settings") or [], tags=tags)
         arn = made["cluster"]["clusterArn"]
         return arn, {**inputs, "name": name, "arn": arn}
 
     def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
-        settings = [{"name": one["name"], "value": one["value"]} for one in new.get("settings") or []]
-        if settings:
-            aws.client("ecs").update_cluster_settings(cluster=id_, settings=settings)
+        if new.get("settings"):
+            aws.client("ecs").update_cluster_settings(cluster=id_, settings=new["settings"])
         return {**new, "name": outputs["name"], "arn": id_}
 
     def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
@@ -49,9 +47,6 @@ class ClusterCapacityProviders(Handler):
             defaultCapacityProviderStrategy=inputs.get("defaultCapacityProviderStrategies") or [],
         )
         return inputs["clusterName"], inputs
-
-    def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
-        return self.create(aws, id_, new)[1]
 
     def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
         found = aws.client("ecs").describe_clusters(clusters=[id_])["clusters"]

@@ -4,7 +4,7 @@ import time
 from typing import Any, ClassVar
 
 from infra.service.diagnosis import diagnose_deployment
-from local.engine.aws import Aws, tag_list
+from local.engine.aws import Aws, find, tag_list
 from local.engine.handlers.base import Handler, Inputs, Outputs, handles
 from mock_runtime.values import without_none
 
@@ -119,24 +119,17 @@ def _changeable(inputs: Inputs) -> dict[str, Any]:
 
 
 def _load_balancer(inputs: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "targetGroupArn": inputs["targetGroupArn"],
-        "containerName": inputs["containerName"],
-        "containerPort": inputs["containerPort"],
-    }
+    return {key: inputs[key] for key in ("targetGroupArn", "containerName", "containerPort")}
 
 
 def _describe(aws: Aws, cluster: str, name: str) -> dict[str, Any]:
-    found = aws.client("ecs").describe_services(cluster=cluster, services=[name])["services"]
+    """The service; empty when it, or its cluster, does not exist."""
+    found = find(lambda: aws.client("ecs").describe_services(cluster=cluster, services=[name])["services"])
     return dict(found[0]) if found else {}
 
 
 def _active(aws: Aws, cluster: str, name: str) -> bool:
-    ecs = aws.client("ecs")
-    try:
-        return bool(_describe(aws, cluster, name).get("status") == "ACTIVE")
-    except ecs.exceptions.ClusterNotFoundException:
-        return False
+    return bool(_describe(aws, cluster, name).get("status") == "ACTIVE")
 
 
 def _diagnose_deployment(aws: Aws, inputs: Inputs, name: str, verdict: str) -> str:

@@ -1,11 +1,8 @@
 """Elastic Load Balancing: load balancer, target group, listener."""
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
-from botocore.exceptions import ClientError
-
-from local.engine.aws import Aws, attribute_list, exists, ignore_not_found, is_not_found, tag_list
+from local.engine.aws import Aws, attribute_list, exists, find, ignore_not_found, tag_list
 from local.engine.handlers.base import Handler, Inputs, Outputs, handles
 from mock_runtime.values import without_none
 
@@ -32,8 +29,8 @@ class LoadBalancer(Handler):
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         elb = aws.client("elbv2")
         name = _validate_name(inputs.get("name") or name)
-        found = _first(lambda: elb.describe_load_balancers(Names=[name])["LoadBalancers"])
-        if found is None:
+        found = find(lambda: elb.describe_load_balancers(Names=[name])["LoadBalancers"])
+        if not found:
             found = elb.create_load_balancer(
                 Name=name,
                 Subnets=inputs.get("subnets") or [],
@@ -41,8 +38,8 @@ class LoadBalancer(Handler):
                 Scheme="internal" if inputs.get("internal") else "internet-facing",
                 Type=inputs.get("loadBalancerType") or "application",
                 **_tags(inputs),
-            )["LoadBalancers"][0]
-        return found["LoadBalancerArn"], self._outputs(aws, found, inputs)
+            )["LoadBalancers"]
+        return found[0]["LoadBalancerArn"], self._outputs(aws, found[0], inputs)
 
     def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
         elb = aws.client("elbv2")
@@ -81,8 +78,8 @@ class TargetGroup(Handler):
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         elb = aws.client("elbv2")
         name = _validate_name(inputs.get("name") or name)
-        found = _first(lambda: elb.describe_target_groups(Names=[name])["TargetGroups"])
-        if found is None:
+        found = find(lambda: elb.describe_target_groups(Names=[name])["TargetGroups"])
+        if not found:
             found = elb.create_target_group(
                 Name=name,
                 Protocol=inputs["protocol"],
@@ -91,8 +88,8 @@ class TargetGroup(Handler):
                 TargetType=inputs["targetType"],
                 **_tags(inputs),
                 **_health_check(inputs),
-            )["TargetGroups"][0]
-        return found["TargetGroupArn"], self._outputs(aws, found, inputs)
+            )["TargetGroups"]
+        return found[0]["TargetGroupArn"], self._outputs(aws, found[0], inputs)
 
     def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
         elb = aws.client("elbv2")
@@ -123,13 +120,9 @@ class Listener(Handler):
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         elb = aws.client("elbv2")
         load_balancer = inputs["loadBalancerArn"]
-        on_port = [
-            listener
-            for listener in elb.describe_listeners(LoadBalancerArn=load_balancer)["Listeners"]
-            if listener["Port"] == inputs["port"]
-        ]
-        if on_port:
-            arn = on_port[0]["ListenerArn"]
+        listeners = elb.describe_listeners(LoadBalancerArn=load_balancer)["Listeners"]
+        arn = next((one["ListenerArn"] for one in listeners if one["Port"] == inputs["port"]), None)
+        if arn:
             return arn, self.update(aws, arn, inputs, inputs, {})
         arn = elb.create_listener(LoadBalancerArn=load_balancer, **_listener_arguments(inputs))["Listeners"][0][
             "ListenerArn"
@@ -157,16 +150,12 @@ def _listener_arguments(inputs: Inputs) -> dict[str, Any]:
 
 def _action(action: dict[str, Any]) -> dict[str, Any]:
     fixed = action.get("fixedResponse") or {}
-    response = {
-        "ContentType": fixed.get("contentType"),
-        "MessageBody": fixed.get("messageBody"),
-        "StatusCode": fixed.get("statusCode"),
-    }
+    response = {key[0].upper() + key[1:]: value for key, value in fixed.items()}
     return without_none(
         {
             "Type": action["type"],
             "TargetGroupArn": action.get("targetGroupArn"),
-            "FixedResponseConfig": without_none(response) or None,
+            "FixedResponseConfig": response or None,
         }
     )
 
@@ -192,16 +181,6 @@ def _tags(inputs: Inputs) -> dict[str, Any]:
     """The argument Tags, which must not be empty."""
     tags = tag_list(inputs.get("tags"))
     return {"Tags": tags} if tags else {}
-
-
-def _first(describe: Callable[[], list[dict[str, Any]]]) -> dict[str, Any] | None:
-    """The first result of a describe call, or None."""
-    try:
-        return next(iter(describe()), None)
-    except ClientError as error:
-        if is_not_found(error):
-            return None
-        raise
 
 
 def _validate_name(name: str) -> str:

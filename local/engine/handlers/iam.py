@@ -3,7 +3,7 @@
 import contextlib
 from typing import ClassVar
 
-from local.engine.aws import Aws, exists, tag_list
+from local.engine.aws import Aws, exists, ignore_not_found, tag_list
 from local.engine.handlers.base import Handler, Inputs, Outputs, handles
 
 
@@ -34,9 +34,7 @@ class Role(Handler):
         return exists(lambda: aws.client("iam").get_role(RoleName=id_))
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        iam = aws.client("iam")
-        with contextlib.suppress(iam.exceptions.NoSuchEntityException):
-            iam.delete_role(RoleName=id_)
+        ignore_not_found(aws.client("iam").delete_role, RoleName=id_)
 
     @staticmethod
     def _outputs(aws: Aws, name: str, inputs: Inputs) -> Outputs:
@@ -64,6 +62,4 @@ class RolePolicy(Handler):
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
         role, _, name = id_.partition(":")
-        iam = aws.client("iam")
-        with contextlib.suppress(iam.exceptions.NoSuchEntityException):
-            iam.delete_role_policy(RoleName=role, PolicyName=name)
+        ignore_not_found(aws.client("iam").delete_role_policy, RoleName=role, PolicyName=name)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from local.docker_engine import buildkit_environment
-from local.engine.aws import Aws
+from local.engine.aws import Aws, find
 from local.engine.handlers.base import Handler, Inputs, Outputs, handles
 
 BUILD_SECONDS = 900
@@ -33,9 +33,6 @@ class Image(Handler):
             raise RuntimeError(f"the registry does not list {reference} after the push")
         return name, {**inputs, "secrets": None, "digest": digest, "ref": f"{reference}@{digest}", "contextHash": ""}
 
-    def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
-        return self.create(aws, id_, new)[1]
-
     def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
         return _pushed_digest(aws, outputs["tags"][0]) == str(outputs["digest"])
 
@@ -47,10 +44,8 @@ def _pushed_digest(aws: Aws, reference: str) -> str | None:
     """The digest that the registry lists for `host/repository:tag`, or None."""
     ecr = aws.client("ecr")
     repository, _, tag = reference.removeprefix(f"{aws.registry_host}/").rpartition(":")
-    try:
-        found = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"]
-    except (ecr.exceptions.ImageNotFoundException, ecr.exceptions.RepositoryNotFoundException):
-        return None
+    images = [{"imageTag": tag}]
+    found = find(lambda: ecr.describe_images(repositoryName=repository, imageIds=images)["imageDetails"])
     return str(found[0]["imageDigest"]) if found else None
 
 

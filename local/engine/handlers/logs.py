@@ -3,7 +3,7 @@
 import contextlib
 from typing import ClassVar
 
-from local.engine.aws import Aws
+from local.engine.aws import Aws, ignore_not_found
 from local.engine.handlers.base import Handler, Inputs, Outputs, handles
 
 
@@ -18,25 +18,16 @@ class LogGroup(Handler):
         name = inputs.get("name") or name
         with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
             logs.create_log_group(logGroupName=name, tags=inputs.get("tags") or {})
-        return name, self._outputs(aws, name, inputs)
-
-    def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
-        return self._outputs(aws, id_, new)
+        if inputs.get("retentionInDays"):
+            logs.put_retention_policy(logGroupName=name, retentionInDays=inputs["retentionInDays"])
+        arn = _find(aws, name) or ""
+        return name, {**inputs, "name": name, "arn": arn.removesuffix(":*")}
 
     def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
         return _find(aws, id_) is not None
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
-        logs = aws.client("logs")
-        with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
-            logs.delete_log_group(logGroupName=id_)
-
-    @staticmethod
-    def _outputs(aws: Aws, name: str, inputs: Inputs) -> Outputs:
-        if inputs.get("retentionInDays"):
-            aws.client("logs").put_retention_policy(logGroupName=name, retentionInDays=inputs["retentionInDays"])
-        arn = _find(aws, name) or ""
-        return {**inputs, "name": name, "arn": arn.removesuffix(":*")}
+        ignore_not_found(aws.client("logs").delete_log_group, logGroupName=id_)
 
 
 def _find(aws: Aws, name: str) -> str | None:
