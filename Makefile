@@ -15,11 +15,11 @@ help: ## this list
 .venv/.installed: requirements.txt requirements-dev.txt constraints.txt
 	@local/bootstrap.sh
 
-up: .venv/.installed ## deploy the stack `local` on an AWS inside this machine, and ask it for recommendations
+up: .venv/.installed ## deploy the stack `local` on an AWS inside this machine, and print its first recommendations
 	@$(PY) -m deploy.local_stack up
 
 # Nothing has to be installed to say that nothing runs.
-down: ## remove everything that `make up` made
+down: ## remove everything that `make up` created
 	@if $(NOTHING_HERE); then echo "Nothing of the local stack is here."; else \
 	$(MAKE) -s --no-print-directory .venv/.installed && $(PY) -m deploy.local_stack down; fi
 
@@ -59,10 +59,10 @@ format: .venv/.installed ## format the code and fix what the linter can
 	@$(PY) -m ruff format $(SOURCES)
 	@$(PY) -m ruff check --fix $(SOURCES)
 
-docs: .venv/.installed ## write the tables of the documents anew from the code and the results
+docs: .venv/.installed ## generate the documents' tables from the code and the results
 	@$(PY) -m docs.render
 
-validate: .venv/.installed ## whether a stack's settings are valid, and what they would make and cost: make validate STACK=dev
+validate: .venv/.installed ## check a stack's settings, and print its resources and cost: make validate STACK=dev
 	@$(need-stack)
 	@$(PY) -m deploy validate $(STACK) $(ARGS)
 

@@ -27,15 +27,15 @@ def ensure_environment(name: str) -> None:
     """Make the environment `name` as its requirements say, unless that was done; raises BenchmarkError."""
     folder, requirements = ENVIRONMENTS / name, requirements_of(name)
     mark = folder / ".installed"
-    wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
-    if mark.is_file() and mark.read_text() == wanted and python_of(name).exists():
+    expected = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
+    if mark.is_file() and mark.read_text() == expected and python_of(name).exists():
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     pip = [str(python_of(name)), "-m", "pip", "--disable-pip-version-check", "install", "-q", "--only-binary", ":all:"]
     _do([sys.executable, "-m", "venv", str(folder)], name)
     _do([*pip, "-r", str(requirements)], name)
-    mark.write_text(wanted)
+    mark.write_text(expected)
 
 
 def _do(command: list[str], name: str) -> None:

@@ -19,7 +19,7 @@ _HEAD = (
 )
 _PROSE = """\
 Every contender serves the same model and, checked before the timing, returns the same ten films. wrk loads it over 32
-kept-alive connections (4 for the tutorial's service) from the same machine; one worker process and one scoring thread,
+keep-alive connections (4 for the tutorial's service) from the same machine; one worker process and one scoring thread,
 ours included, unless stated otherwise. The contenders take turns, each started anew in every round; the figures are
 medians over the rounds, and only the ratios within one run carry over to other machines.
 

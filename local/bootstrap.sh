@@ -41,4 +41,4 @@ trap 'exit 143' TERM HUP
     /^(Collecting|Installing collected)/ { print "  " substr($0, 1, 100); fflush(); next }
     /^(ERROR|error|  *(error|×|╰))/ { print; fflush() }'
 [ -e .venv/.installed ] ||
-    fail "installing the requirements failed; pip's message is above. Run the same command again once it is mended."
+    fail "installing the requirements failed; pip's message is above. Run the same command again once it is fixed."

@@ -1,9 +1,10 @@
-"""Execute a notebook from top to bottom and keep its outputs and pictures: `make notebook`.
+"""Execute the notebook from top to bottom and store its outputs: `make notebook`.
 
     python notebooks/execute.py [--output FILE] [--timeout SECONDS]
 
-Without --output the notebook itself is replaced. A cell that fails ends the run with its error, exit status 1; what
-ran until then is kept all the same.
+Without --output the notebook itself is replaced. A cell that fails ends the run with its error, exit status 1; the
+outputs up to there are written. nbconvert runs notebooks with the same library, but prints nothing as a cell starts
+and writes nothing when one fails.
 """
 
 import argparse
@@ -22,13 +23,14 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 def execute(notebook: Path, output: Path, *, cell_seconds: int) -> str | None:
-    """Run every cell, each at most `cell_seconds`, and write `output`; returns what went wrong, None when nothing."""
+    """Run every cell, each at most `cell_seconds`, and write `output`; returns the error of a cell, if any."""
     document = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
         document,
         km=AsyncKernelManager(kernel_name="python3", transport="ipc"),  # over files that only this user may read
         timeout=cell_seconds,
         record_timing=False,
+        coalesce_streams=True,  # a progress bar arrives in many pieces
         resources={"metadata": {"path": str(PROJECT_DIR)}},
         on_cell_start=lambda cell, cell_index: _announce(cell, cell_index, len(document.cells)),
     )
@@ -38,31 +40,8 @@ def execute(notebook: Path, output: Path, *, cell_seconds: int) -> str | None:
     except (CellExecutionError, CellTimeoutError) as error:
         problem = _COLOUR.sub("", str(error))
     finally:
-        for cell in document.cells:
-            if cell.cell_type == "code":
-                cell.outputs = settled_outputs(cell.outputs)
         nbformat.write(document, output)  # type: ignore[no-untyped-call]
     return problem
-
-
-def settled_outputs(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
-    """The outputs with neighbouring pieces of a stream joined and settled: a progress bar comes in many."""
-    kept: list[nbformat.NotebookNode] = []
-    for shown in outputs:
-        if kept and shown.output_type == "stream" == kept[-1].output_type and shown.name == kept[-1].name:
-            kept[-1].text += shown.text
-        else:
-            kept.append(shown)
-    for shown in kept:
-        if shown.output_type == "stream":
-            shown.text = settled(shown.text)
-    return kept
-
-
-def settled(text: str) -> str:
-    """What a terminal would still show of a stream: of a line that was drawn again and again, the last state."""
-    lines = [line.rstrip("\r").rpartition("\r")[2] for line in _COLOUR.sub("", text).split("\n")]
-    return "\n".join(lines)
 
 
 def _announce(cell: nbformat.NotebookNode, index: int, count: int) -> None:
@@ -73,7 +52,7 @@ def _announce(cell: nbformat.NotebookNode, index: int, count: int) -> None:
 
 def main() -> int:
     """Run as the command line says; 0 when every cell ran, 1 when one failed, 130 after Ctrl-C."""
-    parser = argparse.ArgumentParser(description="Execute the notebook and keep its outputs.")
+    parser = argparse.ArgumentParser(description="Execute the notebook and store its outputs.")
     parser.add_argument("--output", type=Path, default=NOTEBOOK, metavar="FILE", help="where to write the outcome")
     parser.add_argument("--timeout", type=int, default=1200, metavar="SECONDS", help="for each cell")
     options = parser.parse_args()

@@ -16,7 +16,7 @@ class Recommender(litserve.LitAPI):
         self._model = baseline_from_environment()
 
     def decode_request(self, request: dict[str, Any]) -> int:
-        """The user asked for."""
+        """The requested user."""
         return int(request["uid"])
 
     def predict(self, uid: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The model as an MLServer runtime, asked with the V2 inference protocol."""
+"""The model as an MLServer runtime, with the V2 inference protocol."""
 
 import json
 

@@ -12,7 +12,7 @@ import numpy as np
 from model_service.artifact import load_artifact
 
 TOP = 10
-_MAX_TITLES = 100_000  # of a larger catalogue titles are decoded when they are asked for
+_MAX_TITLES = 100_000  # of a larger catalogue titles are decoded on access
 
 
 class NumpyBaseline:

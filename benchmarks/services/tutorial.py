@@ -3,7 +3,7 @@
 Once: the anti-testset, every pair of a user and a film that the user has not rated. For each request it is walked with
 `filter` for the user's pairs, as Surprise's users commonly write it, these go through `test`, and what comes back is
 sorted. As written, every prediction also looks its title
-up in a data frame, and Flask's own server is used. At its best the titles are looked up for the ten that are told,
+up in a data frame, and Flask's own server is used. At its best the titles are looked up for the ten that are returned,
 in a dictionary, and gunicorn runs two workers.
 
 `python -m benchmarks.services.tutorial` runs it as written, `gunicorn benchmarks.services.tutorial:at_its_best()`

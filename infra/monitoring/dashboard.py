@@ -43,8 +43,8 @@ def dashboard_body(
         ("Latency at the load balancer, s", latency),
         ("Targets", targets),
         ("CPU and memory used, %", utilisation),
-        ("What the model answered, a minute", _of_model(model, "Sum", "Requests", "Errors", "EmptyResponses")),
-        ("New users and turned away, a minute", _of_model(model, "Sum", "ColdStarts", "Rejections")),
+        ("Model responses, a minute", _of_model(model, "Sum", "Requests", "Errors", "EmptyResponses")),
+        ("Cold starts and rejections, a minute", _of_model(model, "Sum", "ColdStarts", "Rejections")),
         (
             "Latency in the model service, ms",
             [*_of_model(model, "p50", "Latency"), *_of_model(model, "p95", "Latency")],

@@ -1,22 +1,36 @@
-"""What is kept of a notebook's streams."""
+"""Claims about the execution of a notebook, with a real kernel."""
 
-from nbformat.v4 import new_output
+from pathlib import Path
 
-from notebooks.execute import settled, settled_outputs
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from notebooks.execute import execute
+
+PROGRESS = "import sys\nfor part in ('  0%', ' 50%', '100%'):\n    print('\\r' + part, end='', flush=True)\nprint()"
 
 
-def test_of_a_progress_bar_the_last_state_is_kept() -> None:
-    assert settled("\r 0%\r 50%\r100%\nwritten\n") == "100%\nwritten\n"
-    assert settled("\x1b[32mdone\x1b[0m\r\n") == "done\n"
+def run(folder: Path, *sources: str) -> tuple[str | None, list[nbformat.NotebookNode]]:
+    """The error, and the cells with their outputs."""
+    notebook, output = folder / "in.ipynb", folder / "out.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(source) for source in sources]), notebook)  # type: ignore[no-untyped-call]
+    error = execute(notebook, output, cell_seconds=60)
+    return error, nbformat.read(output, as_version=4).cells  # type: ignore[no-untyped-call]
 
 
-def test_a_stream_that_came_in_pieces_is_one_and_pictures_stay_where_they_were() -> None:
-    pieces = [
-        new_output("stream", name="stderr", text="\r 0%"),
-        new_output("stream", name="stderr", text="\r100%\n"),
-        new_output("display_data", data={"text/plain": "picture"}),
-        new_output("stream", name="stdout", text="a\n"),
-        new_output("stream", name="stderr", text="b\n"),
-    ]
-    kept = settled_outputs(pieces)
-    assert [output.get("text", "picture") for output in kept] == ["100%\n", "picture", "a\n", "b\n"]
+def test_a_progress_bar_is_one_line_with_its_last_state(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    error, cells = run(tmp_path, PROGRESS, "print('done')")
+    assert error is None
+    assert [cell.outputs[0].text for cell in cells] == ["100%\n", "done\n"]
+    assert "• 2/2: print('done')" in capsys.readouterr().out
+
+
+def test_a_failing_cell_ends_the_run_and_the_outputs_until_there_are_written(tmp_path: Path) -> None:
+    error, cells = run(tmp_path, "print('first')", "raise ValueError('no model')", "print('third')")
+    assert error is not None
+    assert "ValueError: no model" in error
+    assert "\x1b" not in error
+    assert cells[0].outputs[0].text == "first\n"
+    assert cells[1].outputs[0].output_type == "error"
+    assert cells[2].outputs == []

@@ -3,7 +3,7 @@
 const byId = (id) => document.getElementById(id);
 const [form, uidInput, answer, notice, status_] = ["pick", "uid", "answer", "notice", "status"].map(byId);
 let examples = [];
-let asked = 0;
+let lastRequest = 0;
 
 function element(tag, className, text) {
   const made = document.createElement(tag);
@@ -39,9 +39,9 @@ function mark(reasons, on) {
   }
 }
 
-function show(told) {
-  byId("version").textContent = told.model_version;
-  byId("recommended").replaceChildren(...told.recommended.map((one, index) => {
+function render(user) {
+  byId("version").textContent = user.model_version;
+  byId("recommended").replaceChildren(...user.recommended.map((one, index) => {
     const item = film(one, index + 1);
     if (one.because.length) {
       item.append(because(one.because));
@@ -50,45 +50,45 @@ function show(told) {
     }
     return item;
   }));
-  byId("liked").replaceChildren(...told.liked.map((one, index) => film(one, index + 1)));
-  byId("liked").hidden = !told.liked.length;
-  byId("liked-help").textContent = !told.known
+  byId("liked").replaceChildren(...user.liked.map((one, index) => film(one, index + 1)));
+  byId("liked").hidden = !user.liked.length;
+  byId("liked-help").textContent = !user.known
     ? "Nothing: this user is not in the data, so these films are what most people like."
-    : told.rated > told.liked.length
-      ? `The ${told.liked.length} of ${told.rated} films that the model thinks they like best.`
-      : `${told.rated} films, those that the model thinks they like best first.`;
+    : user.rated > user.liked.length
+      ? `The ${user.liked.length} of ${user.rated} films that the model thinks they like best.`
+      : `${user.rated} films, those that the model thinks they like best first.`;
   answer.hidden = false;
-  status_.textContent = `${told.recommended.length} films for user ${told.uid}`;
+  status_.textContent = `${user.recommended.length} films for user ${user.uid}`;
 }
 
-async function ask(path) {
+async function request(path) {
   const reply = await fetch(path, { headers: { accept: "application/json" } });
-  const told = await reply.json().catch(() => ({}));
-  if (!reply.ok) throw new Error(told.error || `the service answered ${reply.status}`);
-  return told;
+  const body = await reply.json().catch(() => ({}));
+  if (!reply.ok) throw new Error(body.error || `the service answered ${reply.status}`);
+  return body;
 }
 
-function complain(problem) {
+function showError(problem) {
   notice.textContent = `That did not work: ${problem.message}`;
   notice.hidden = false;
   status_.textContent = "";
 }
 
 async function showUser(uid) {
-  const mine = ++asked;
+  const mine = ++lastRequest;
   notice.hidden = true;
   answer.classList.add("busy");
   status_.textContent = `Asking for user ${uid} …`;
   try {
-    const told = await ask(`/ui/users/${encodeURIComponent(uid)}`);
-    if (mine === asked) show(told);
+    const user = await request(`/ui/users/${encodeURIComponent(uid)}`);
+    if (mine === lastRequest) render(user);
   } catch (problem) {
-    if (mine === asked) {
+    if (mine === lastRequest) {
       answer.hidden = true;
-      complain(problem);
+      showError(problem);
     }
   } finally {
-    if (mine === asked) answer.classList.remove("busy");
+    if (mine === lastRequest) answer.classList.remove("busy");
   }
 }
 
@@ -98,7 +98,7 @@ function go(uid, push) {
   return showUser(uid);
 }
 
-const wanted = () => new URLSearchParams(location.search).get("uid");
+const requestedUid = () => new URLSearchParams(location.search).get("uid");
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -108,17 +108,17 @@ byId("another").addEventListener("click", () => {
   const others = examples.filter((uid) => String(uid) !== uidInput.value.trim());
   if (others.length) go(String(others[Math.floor(Math.random() * others.length)]), true);
 });
-window.addEventListener("popstate", () => go(wanted() ?? String(examples[0] ?? ""), false));
+window.addEventListener("popstate", () => go(requestedUid() ?? String(examples[0] ?? ""), false));
 
 (async () => {
   try {
-    const told = await ask("/ui/users");
-    examples = told.examples;
+    const overview = await request("/ui/users");
+    examples = overview.examples;
     byId("about").textContent =
-      `${told.films.toLocaleString("en")} films, ${told.users.toLocaleString("en")} people: what to see next, and why.`;
+      `${overview.films.toLocaleString("en")} films, ${overview.users.toLocaleString("en")} people: what to see next, and why.`;
     byId("examples").append(...examples.map((uid) => Object.assign(element("option"), { value: uid })));
-    await go(wanted() ?? String(examples[0]), false);
+    await go(requestedUid() ?? String(examples[0]), false);
   } catch (problem) {
-    complain(problem);
+    showError(problem);
   }
 })();
