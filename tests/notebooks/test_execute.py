@@ -1,36 +1,67 @@
 """Claims about the execution of a notebook, with a real kernel."""
 
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from notebooks.execute import execute
 
+PROJECT = Path(__file__).resolve().parents[2]
 PROGRESS = "import sys\nfor part in ('  0%', ' 50%', '100%'):\n    print('\\r' + part, end='', flush=True)\nprint()"
 
 
-def run(folder: Path, *sources: str) -> tuple[str | None, list[nbformat.NotebookNode]]:
-    """The error, and the cells with their outputs."""
-    notebook, output = folder / "in.ipynb", folder / "out.ipynb"
-    nbformat.write(new_notebook(cells=[new_code_cell(source) for source in sources]), notebook)  # type: ignore[no-untyped-call]
-    error = execute(notebook, output, cell_seconds=60)
-    return error, nbformat.read(output, as_version=4).cells  # type: ignore[no-untyped-call]
+EXECUTE = """
+import json, pathlib, sys
+from notebooks.execute import execute
+json.dump(execute(pathlib.Path("in.ipynb"), pathlib.Path("out.ipynb"), cell_seconds=60), pathlib.Path("error").open("w"))
+"""
 
 
-def test_a_progress_bar_is_one_line_with_its_last_state(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    error, cells = run(tmp_path, PROGRESS, "print('done')")
-    assert error is None
-    assert [cell.outputs[0].text for cell in cells] == ["100%\n", "done\n"]
-    assert "• 2/2: print('done')" in capsys.readouterr().out
+@dataclass(frozen=True)
+class Outcome:
+    """The error, the cells with their outputs, and what was printed."""
+
+    error: str | None
+    cells: list[nbformat.NotebookNode]
+    printed: str
+
+
+def run(folder: Path, *sources: str) -> Outcome:
+    """Execute a notebook of these cells in a process of its own, whose sockets end with it."""
+    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
+    nbformat.write(notebook, folder / "in.ipynb")  # type: ignore[no-untyped-call]
+    done = subprocess.run(
+        [sys.executable, "-c", EXECUTE],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    cells = nbformat.read(folder / "out.ipynb", as_version=4).cells  # type: ignore[no-untyped-call]
+    return Outcome(json.loads((folder / "error").read_text()), cells, done.stdout)
+
+
+def test_a_progress_bar_is_one_line_with_its_last_state(tmp_path: Path) -> None:
+    outcome = run(tmp_path, PROGRESS, "print('done')")
+    assert outcome.error is None
+    assert [cell.outputs[0].text for cell in outcome.cells] == ["100%\n", "done\n"]
+    assert "• 2/2: print('done')" in outcome.printed
 
 
 def test_a_failing_cell_ends_the_run_and_the_outputs_until_there_are_written(tmp_path: Path) -> None:
-    error, cells = run(tmp_path, "print('first')", "raise ValueError('no model')", "print('third')")
-    assert error is not None
-    assert "ValueError: no model" in error
-    assert "\x1b" not in error
-    assert cells[0].outputs[0].text == "first\n"
-    assert cells[1].outputs[0].output_type == "error"
-    assert cells[2].outputs == []
+    outcome = run(tmp_path, "print('first')", "raise ValueError('no model')", "print('third')")
+    first, second, third = outcome.cells
+    assert outcome.error is not None
+    assert "ValueError: no model" in outcome.error
+    assert "\x1b" not in outcome.error
+    assert first.outputs[0].text == "first\n"
+    assert second.outputs[0].output_type == "error"
+    assert third.outputs == []
