@@ -1,7 +1,6 @@
 """Claims about the execution of a notebook, with a real kernel."""
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,16 +9,17 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
-from notebooks.execute import execute
-
 PROJECT = Path(__file__).resolve().parents[2]
 PROGRESS = "import sys\nfor part in ('  0%', ' 50%', '100%'):\n    print('\\r' + part, end='', flush=True)\nprint()"
 
 
 EXECUTE = """
-import json, pathlib, sys
+import json, sys
+from pathlib import Path
 from notebooks.execute import execute
-json.dump(execute(pathlib.Path("in.ipynb"), pathlib.Path("out.ipynb"), cell_seconds=60), pathlib.Path("error").open("w"))
+folder = Path(sys.argv[1])
+error = execute(folder / "in.ipynb", folder / "out.ipynb", cell_seconds=60)
+(folder / "error").write_text(json.dumps(error))
 """
 
 
@@ -37,9 +37,8 @@ def run(folder: Path, *sources: str) -> Outcome:
     notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
     nbformat.write(notebook, folder / "in.ipynb")  # type: ignore[no-untyped-call]
     done = subprocess.run(
-        [sys.executable, "-c", EXECUTE],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        [sys.executable, "-c", EXECUTE, str(folder)],
+        cwd=PROJECT,
         capture_output=True,
         text=True,
         timeout=120,
