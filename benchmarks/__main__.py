@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.contenders import CONTENDERS
 from benchmarks.errors import BenchmarkError
-from benchmarks.machine import describe_machine
+from benchmarks.machine import commit, describe_machine
 from benchmarks.paired import PAGE, report, run_paired
 from benchmarks.paths import BUILD, HERE
 from benchmarks.plot import draw
@@ -54,7 +54,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _paired(plan: Plan, other: Path, *, fresh: bool) -> int:
     ensure_wrk()
-    identity = {"plan": json.loads(json.dumps(asdict(plan))), "against": str(other)}
+    identity = {
+        "plan": json.loads(json.dumps(asdict(plan))),
+        "against": str(other),
+        "commits": [commit(other), commit()],
+    }
     journal = Journal.open(BUILD / "paired" / "journal.jsonl", identity, fresh=fresh)
     page = report(run_paired(plan, other, journal), other)
     PAGE.write_text(page + "\n")
@@ -111,11 +115,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sizes", nargs="+", choices=list(SIZES), metavar="FILMS", help=f"of {', '.join(SIZES)}")
     parser.add_argument("--only", nargs="+", choices=keys, metavar="KEY", help=f"of {', '.join(keys)}")
     parser.add_argument("--rounds", type=_positive, help="interleaved rounds; 3")
-    parser.add_argument(
-        "--no-kernels", dest="kernels", action="store_false", help="leave out scoring single_connection"
-    )
+    parser.add_argument("--no-kernels", dest="kernels", action="store_false", help="omit scoring without HTTP")
     parser.add_argument("--fresh", action="store_true", help="start anew, also after an interruption")
-    parser.add_argument("--against", type=Path, metavar="PATH", help="compare with another checkout, ours alone")
+    parser.add_argument(
+        "--against", type=Path, metavar="PATH", help="compare this project's service with that of another checkout"
+    )
     parser.add_argument("--out", type=Path, help="folder for the results")
     return parser
 

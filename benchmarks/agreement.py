@@ -1,4 +1,4 @@
-"""Do two services give the same answer? Asked before anything is timed."""
+"""Compares the responses of two services, before anything is timed."""
 
 from collections.abc import Sequence
 from typing import Any

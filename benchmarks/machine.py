@@ -45,9 +45,9 @@ def hardware() -> dict[str, Any]:
     }
 
 
-def commit() -> str:
-    """The project's commit, with a plus where its files are not as committed."""
-    return _git("rev-parse", "--short", "HEAD") + ("+" if _git("status", "--porcelain", "-uno") else "")
+def commit(root: Path = ROOT) -> str:
+    """The commit of a checkout, with a plus where its files are not as committed."""
+    return _git(root, "rev-parse", "--short", "HEAD") + ("+" if _git(root, "status", "--porcelain", "-uno") else "")
 
 
 def pinned(environment: str, package: str) -> str:
@@ -67,6 +67,6 @@ def _first(path: str, key: str) -> str | None:
     return None
 
 
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False)
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
     return done.stdout.strip()

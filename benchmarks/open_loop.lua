@@ -1,10 +1,9 @@
--- wrk's script for a crowd: sends the requests of the file in its first argument at a fixed rate (the second, per
--- second), whether or not earlier ones were answered. Each line of the file in its third argument tells of one event:
--- `late` and how many microseconds after its time a request was due to be sent, or an answer's status and the
--- microseconds since its request was sent.
+-- wrk's script for open-loop load: sends the requests of the file in its first argument at a fixed rate (the second, per
+-- second), whatever the responses. Each line of the file in its third argument is one event: `late` and the send delay
+-- in microseconds, or a response's status and the microseconds since its request was sent.
 --
--- Each request bears the time of its sending as its id, which the service gives back with the answer: wrk itself
--- tells no latency by status.
+-- The time of sending is the request's id, which the service returns with the response: wrk itself has no latencies by
+-- status.
 local ffi = require("ffi")
 ffi.cdef("typedef struct { long seconds, nanoseconds; } moment; int clock_gettime(int clock, moment *now);")
 local MONOTONIC = 1

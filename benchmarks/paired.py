@@ -74,9 +74,11 @@ def report(figures: Sequence[Figure], other: Path) -> str:
     ]
     for figure in figures:
         ratios = figure.ratios
-        cells = (number(median(figure.before)), number(median(figure.after)), f"{median(ratios):.2f}")
-        lines.append(f"| {figure.name} | {' | '.join(cells)} | {min(ratios):.2f} to {max(ratios):.2f} |")
-    worse = [figure.name for figure in figures if median(figure.ratios) < THRESHOLD]
+        comparison = f"{median(ratios):.2f} | {min(ratios):.2f} to {max(ratios):.2f}" if ratios else "not comparable |"
+        lines.append(
+            f"| {figure.name} | {number(median(figure.before))} | {number(median(figure.after))} | {comparison} |"
+        )
+    worse = [figure.name for figure in figures if figure.ratios and median(figure.ratios) < THRESHOLD]
     return "\n".join([*lines, "", f"Below {THRESHOLD}: {', '.join(worse) or 'none'}."])
 
 
@@ -143,7 +145,12 @@ def _overload_figures(records: Sequence[Mapping[str, Any]]) -> Iterator[Figure]:
         mine = [record for record in records if record["size"] == size]
         name = f"{SIZES[size].films:,} films, overload"
         yield _figure(f"{name}: capacity/s", mine, lambda one: one["capacity_per_second"], higher=True)
-        yield _figure(f"{name}: p99 of the 200s, ms", mine, lambda one: one["latencies"]["200"]["p99_ms"], higher=False)
+        yield _figure(
+            f"{name}: p99 of the 200s, ms",
+            mine,
+            lambda one: one["latencies"].get("200", {}).get("p99_ms", 0.0),
+            higher=False,
+        )
 
 
 def _figure(name: str, records: Sequence[Mapping[str, Any]], value: Any, *, higher: bool) -> Figure:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import logging
 import os
 import signal
@@ -163,9 +164,10 @@ def serve(settings: Settings, loader: ArtifactLoader) -> int:
         return 1
     service = RecommenderService(settings, Metrics(workers))
     service.load(loader, threads=settings.scoring_threads or cpus)
-    reporter = _reporter(service)
+    config, reporter = _config(service), _reporter(service)
+    gc.freeze()  # workers share the pages of what lives as long as the process
+    gc.enable()
     _log.info("serving", extra={"host": settings.host, "port": settings.port, "workers": workers})
-    config = _config(service)
     if workers == 1:
         return _run(config, service, listeners[0], reporter=reporter)
     parent = os.getpid()
