@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ from benchmarks.records import Journal, Measurement, median
 from benchmarks.report import number
 from benchmarks.runner import Plan, log_progress
 from benchmarks.services.numpy_baseline import NumpyBaseline
-from benchmarks.sizes import SIZES, Size
+from benchmarks.sizes import SIZES
 from model_service.serving.settings import RENAMED
 
 THRESHOLD = 0.95
 PAGE = BUILD / "paired" / "paired.md"
 _FORMER = {new: old for old, new in RENAMED.items()}
 _CHECKOUTS = ("before", "after")
+_COMPUTED = next(one for one in CONTENDERS if one.key == "ours-computed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +59,19 @@ def run_paired(plan: Plan, other: Path, journal: Journal) -> list[Figure]:
         model = NumpyBaseline(artifact)
         for round_ in range(plan.rounds):
             for checkout in _CHECKOUTS if round_ % 2 else reversed(_CHECKOUTS):
-                for contender in ours:
-                    _measure(contender, size, artifact, model, plan, round_, checkout, roots[checkout], journal)
-                if name in plan.overload_sizes:
-                    _overload(size, artifact, plan, round_, checkout, roots[checkout], journal)
+                root, key = roots[checkout], {"size": name, "round": round_, "checkout": checkout}
+                for contender in map(partial(_adapted, root=root), ours):
+                    if not _recorded(journal, "paired", {**key, "contender": contender.key}):
+                        result = measure(
+                            contender, size, artifact, model, number=round_, seconds=plan.seconds, root=root
+                        )
+                        _add_measurement(journal, result, checkout, root)
+                if name in plan.overload_sizes and not _recorded(journal, "paired-overload", key):
+                    overload = measure_overload(
+                        _adapted(_COMPUTED, root=root), size, artifact, seconds=plan.overload_seconds, root=root
+                    )
+                    log_progress(f"{size.label}, round {round_ + 1}, {checkout}, overload: {overload['statuses']}")
+                    journal.add("paired-overload", {**overload, **key})
     return [*_figures(journal.of("paired")), *_overload_figures(journal.of("paired-overload"))]
 
 
@@ -82,38 +93,19 @@ def report(figures: Sequence[Figure], other: Path) -> str:
     return "\n".join([*lines, "", f"Below {THRESHOLD}: {', '.join(worse) or 'none'}."])
 
 
-def _measure(
-    contender: Contender,
-    size: Size,
-    artifact: Path,
-    model: NumpyBaseline,
-    plan: Plan,
-    round_: int,
-    checkout: str,
-    root: Path,
-    journal: Journal,
-) -> None:
-    key = {"size": size.name, "contender": contender.key, "round": round_, "checkout": checkout}
-    if any(key.items() <= record.items() for record in journal.of("paired")):
-        return
-    result = measure(_adapted(contender, root), size, artifact, model, number=round_, seconds=plan.seconds, root=root)
-    if result.error:
+def _recorded(journal: Journal, kind: str, key: Mapping[str, Any]) -> bool:
+    return any(key.items() <= record.items() for record in journal.of(kind))
+
+
+def _add_measurement(journal: Journal, result: Measurement, checkout: str, root: Path) -> None:
+    if result.load is None:
         raise BenchmarkError(f"{checkout} ({root}): {result.error}")
-    log_progress(f"{size.label}, round {round_ + 1}, {checkout}, {contender.key}: {_rate(result):,.0f}/s")
-    journal.add("paired", {**asdict(result), **key})
+    label, rate = SIZES[result.size].label, result.load.requests_per_second
+    log_progress(f"{label}, round {result.round + 1}, {checkout}, {result.contender}: {rate:,.0f}/s")
+    journal.add("paired", {**asdict(result), "checkout": checkout})
 
 
-def _overload(size: Size, artifact: Path, plan: Plan, round_: int, checkout: str, root: Path, journal: Journal) -> None:
-    key = {"size": size.name, "round": round_, "checkout": checkout}
-    if any(key.items() <= record.items() for record in journal.of("paired-overload")):
-        return
-    contender = _adapted(next(one for one in CONTENDERS if one.key == "ours-computed"), root)
-    result = measure_overload(contender, size, artifact, seconds=plan.overload_seconds, root=root)
-    log_progress(f"{size.label}, round {round_ + 1}, {checkout}, overload: {result['statuses']}")
-    journal.add("paired-overload", {**result, **key})
-
-
-def _adapted(contender: Contender, root: Path) -> Contender:
+def _adapted(contender: Contender, *, root: Path) -> Contender:
     """The contender with the former names of environment variables where the checkout has those."""
     settings = (root / "model_service" / "serving" / "settings.py").read_text().lower()
     variables = {
@@ -157,10 +149,6 @@ def _figure(name: str, records: Sequence[Mapping[str, Any]], value: Any, *, high
     ordered = sorted(records, key=lambda record: record["round"])
     before, after = ([float(value(one)) for one in ordered if one["checkout"] == checkout] for checkout in _CHECKOUTS)
     return Figure(name=name, before=before, after=after, higher=higher)
-
-
-def _rate(result: Measurement) -> float:
-    return result.load.requests_per_second if result.load else 0.0
 
 
 def _compile(root: Path) -> None:

@@ -15,7 +15,7 @@ from deploy.errors import DeployError
 from deploy.events import Event, OnEvent, Result
 from local.docker_engine import buildkit_cli
 from local.errors import LocalError
-from local.settings import PROJECT_DIR, load_settings
+from local.settings import PROJECT_DIR, STATE_FOLDER, load_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class EmulatedEngine:
         return {}
 
     def _state_file(self) -> Path:
-        return self.project_dir / ".local" / "engine" / f"{self.stack}.json"
+        return self.project_dir / STATE_FOLDER / "engine" / f"{self.stack}.json"
 
     def _run(self, command: str, on_event: OnEvent) -> Result:
         try:

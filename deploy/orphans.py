@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import boto3
-import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.errors import DeployError
-from deploy.stack_file import LOCAL_STACK, check_stack, read_stack_file
+from deploy.stack_file import LOCAL_STACK, check_stack, read_project, read_stack_file
 from infra.naming import base_name
 from local.settings import PROJECT_DIR
 
@@ -158,8 +157,7 @@ def _gone(clients: Clients, one: Orphan) -> bool:
 
 def _stack_file(stack: str) -> tuple[str, dict[str, Any]]:
     file = check_stack(stack, PROJECT_DIR)
-    project = yaml.safe_load((PROJECT_DIR / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
-    return str(project), dict(read_stack_file(file)["config"])
+    return str(read_project(PROJECT_DIR)["name"]), dict(read_stack_file(file)["config"])
 
 
 def _clients(stack: str, config: Mapping[str, Any]) -> Clients:

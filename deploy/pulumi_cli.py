@@ -15,7 +15,7 @@ from deploy.engine_events import OPERATIONS, EventCollector
 from deploy.errors import DeployError
 from deploy.events import OnEvent, Result
 from deploy.stack_file import LOCAL_STACK, cli_config_file, extract_salt
-from local.settings import PROJECT_DIR
+from local.settings import PROJECT_DIR, STATE_FOLDER
 
 Work = Callable[[automation.Stack, str], Any]
 
@@ -86,7 +86,7 @@ class PulumiCli:
         """The backend; the local stack has no secrets, so its passphrase is empty."""
         backend = self.backend
         if backend is None and self.stack == LOCAL_STACK:
-            folder = self.project_dir / ".local" / "pulumi"
+            folder = self.project_dir / STATE_FOLDER / "pulumi"
             folder.mkdir(parents=True, exist_ok=True)
             backend = folder.as_uri()
         environment = {"PULUMI_BACKEND_URL": backend} if backend else {}

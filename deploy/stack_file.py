@@ -8,7 +8,7 @@ from typing import Any, Final
 import yaml
 
 from deploy.errors import DeployError
-from local.settings import PROJECT_DIR
+from local.settings import PROJECT_DIR, STATE_FOLDER
 from mock_runtime.stack_config import qualified
 
 LOCAL_STACK: Final = "local"
@@ -105,4 +105,4 @@ def extract_salt(project_dir: Path, stack: str, *, enabled: bool) -> Iterator[No
 
 
 def _salt_file(project_dir: Path, stack: str) -> Path:
-    return project_dir / ".local" / "pulumi" / f"{stack}.{SALT}"
+    return project_dir / STATE_FOLDER / "pulumi" / f"{stack}.{SALT}"

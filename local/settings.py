@@ -8,7 +8,9 @@ from local.errors import LocalError
 from local.stack_record import StackRecord, load_record
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
-STATE_DIR = PROJECT_DIR / ".local"
+STATE_FOLDER = ".local"
+"""The folder with the local state of a Pulumi project, in the project's folder and ignored by git."""
+STATE_DIR = PROJECT_DIR / STATE_FOLDER
 PROJECT = "recommender"
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"

@@ -10,6 +10,7 @@ and writes nothing when one fails.
 import argparse
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -25,23 +26,24 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 def execute(notebook: Path, output: Path, *, cell_seconds: int) -> str | None:
     """Run every cell, each at most `cell_seconds`, and write `output`; returns the error of a cell, if any."""
     document = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
-    client = NotebookClient(
-        document,
-        km=AsyncKernelManager(kernel_name="python3", transport="ipc"),  # over files that only this user may read
-        timeout=cell_seconds,
-        record_timing=False,
-        coalesce_streams=True,  # a progress bar arrives in many pieces
-        resources={"metadata": {"path": str(PROJECT_DIR)}},
-        on_cell_start=lambda cell, cell_index: _announce(cell, cell_index, len(document.cells)),
-    )
-    problem: str | None = None
-    try:
-        client.execute()
-    except (CellExecutionError, CellTimeoutError) as error:
-        problem = _COLOUR.sub("", str(error))
-    finally:
-        nbformat.write(document, output)  # type: ignore[no-untyped-call]
-    return problem
+    with tempfile.TemporaryDirectory(prefix="kernel-") as folder:
+        connection = str(Path(folder) / "kernel.json")  # beside the sockets, where only this user may read
+        client = NotebookClient(
+            document,
+            km=AsyncKernelManager(kernel_name="python3", transport="ipc", connection_file=connection),
+            timeout=cell_seconds,
+            record_timing=False,
+            coalesce_streams=True,  # a progress bar arrives in many pieces
+            resources={"metadata": {"path": str(PROJECT_DIR)}},
+            on_cell_start=lambda cell, cell_index: _announce(cell, cell_index, len(document.cells)),
+        )
+        try:
+            client.execute()
+        except (CellExecutionError, CellTimeoutError) as error:
+            return _COLOUR.sub("", str(error))
+        finally:
+            nbformat.write(document, output)  # type: ignore[no-untyped-call]
+    return None
 
 
 def _announce(cell: nbformat.NotebookNode, index: int, count: int) -> None:

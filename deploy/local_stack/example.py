@@ -8,7 +8,7 @@ from deploy.local_stack.up import fetch, prepare
 from local import emulated_aws
 from local.console import echo, step
 from local.engine.aws import client
-from local.settings import PROJECT_DIR, REGION, LocalSettings
+from local.settings import PROJECT_DIR, REGION, STATE_FOLDER, LocalSettings
 
 EXAMPLE_DIR = PROJECT_DIR / "examples" / "any_container"
 
@@ -39,12 +39,12 @@ def example_down(settings: LocalSettings) -> None:
 
 def is_deployed() -> bool:
     """Whether the example has a state: it is deployed, or a deployment of it failed."""
-    return (EXAMPLE_DIR / ".local").exists()
+    return (EXAMPLE_DIR / STATE_FOLDER).exists()
 
 
 def remove_state() -> None:
     """Remove the example's state and build context."""
-    for folder in (".local", ".build"):
+    for folder in (STATE_FOLDER, ".build"):
         shutil.rmtree(EXAMPLE_DIR / folder, ignore_errors=True)
 
 

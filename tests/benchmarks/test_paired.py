@@ -47,6 +47,6 @@ def test_a_checkout_gets_the_names_of_variables_that_it_knows(tmp_path: Path) ->
     former = tmp_path / "model_service" / "serving"
     former.mkdir(parents=True)
     (former / "settings.py").write_text("WORKERS = SCORING_THREADS = KEEP_MIB = 1")
-    assert _adapted(COMPUTED, ROOT) == COMPUTED
+    assert _adapted(COMPUTED, root=ROOT) == COMPUTED
     variables = {"WORKERS": "1", "SCORING_THREADS": "1", "KEEP_MIB": "0"}
-    assert _adapted(COMPUTED, tmp_path) == replace(COMPUTED, variables=variables)
+    assert _adapted(COMPUTED, root=tmp_path) == replace(COMPUTED, variables=variables)

@@ -1,6 +1,7 @@
 """Claims about the execution of a notebook, with a real kernel."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -33,12 +34,13 @@ class Outcome:
 
 
 def run(folder: Path, *sources: str) -> Outcome:
-    """Execute a notebook of these cells in a process of its own, whose sockets end with it."""
+    """Execute a notebook of these cells in a process of its own, which is started in `folder`."""
     notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
     nbformat.write(notebook, folder / "in.ipynb")  # type: ignore[no-untyped-call]
     done = subprocess.run(
         [sys.executable, "-c", EXECUTE, str(folder)],
-        cwd=PROJECT,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
         capture_output=True,
         text=True,
         timeout=120,
@@ -53,6 +55,13 @@ def test_a_progress_bar_is_one_line_with_its_last_state(tmp_path: Path) -> None:
     assert outcome.error is None
     assert [cell.outputs[0].text for cell in outcome.cells] == ["100%\n", "done\n"]
     assert "• 2/2: print('done')" in outcome.printed
+
+
+def test_nothing_but_the_output_is_left_of_a_run(tmp_path: Path) -> None:
+    before = set(PROJECT.iterdir())
+    run(tmp_path, "print('done')")
+    assert {path.name for path in tmp_path.iterdir()} == {"in.ipynb", "out.ipynb", "error"}
+    assert {path for path in set(PROJECT.iterdir()) - before if "kernel" in path.name} == set()
 
 
 def test_a_failing_cell_ends_the_run_and_the_outputs_until_there_are_written(tmp_path: Path) -> None:
