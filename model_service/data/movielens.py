@@ -18,10 +18,14 @@ _GENRES_100K = (
 )
 _YEAR_IN_TITLE = re.compile(r"\((\d{4})\)\s*$")
 _STARS, _HALF_STARS = (1.0, 5.0), (0.5, 5.0)
+_TEN = 10.0
+_MIN_ABOVE, _MIN_ABOVE_SHARE = 20, 0.01  # fewer values above the format's scale are errors in the data
 
 
-def read_movielens(folder: Path | str) -> Ratings:
+def read_movielens(folder: Path | str, *, counts: bool | None = None) -> Ratings:
     """The ratings of the MovieLens release in `folder`; the format is detected, large files show a progress bar.
+
+    counts: whether the values are counts, such as plays or clicks, in place of ratings; None: found out.
 
     Raises DataError when the files are missing or a line cannot be parsed.
     """
@@ -30,13 +34,13 @@ def read_movielens(folder: Path | str) -> Ratings:
         raise DataError(f"{folder} is not a folder; give --data the folder of an unpacked MovieLens release")
     for rating_file, item_file, read in _FORMATS:
         if (folder / rating_file).is_file() and (folder / item_file).is_file():
-            return read(folder / rating_file, folder / item_file)
+            return read(folder / rating_file, folder / item_file, counts)
     expected = "; ".join(f"{ratings} and {items}" for ratings, items, _ in _FORMATS)
     found = ", ".join(sorted(path.name for path in folder.iterdir())[:10]) or "nothing"
     raise DataError(f"no MovieLens release in {folder}: expected {expected}; there is {found}")
 
 
-def _read_100k(rating_file: Path, item_file: Path) -> Ratings:
+def _read_100k(rating_file: Path, item_file: Path, counts: bool | None) -> Ratings:
     def item(fields: list[str]) -> Item:
         _check_count(fields, 5 + len(_GENRES_100K.split("|")), "|")
         flags = zip(_GENRES_100K.split("|"), fields[5:], strict=True)
@@ -48,10 +52,10 @@ def _read_100k(rating_file: Path, item_file: Path) -> Ratings:
     lines = (line.split("|") for line in _lines(item_file.read_bytes().decode("latin-1")))
     catalogue = _items(item_file, lines, item)
     columns = read_columns(rating_file, separator="\t", header=False)
-    return _ratings(columns, catalogue, _STARS, "MovieLens 100k")
+    return _ratings(columns, catalogue, _STARS, "MovieLens 100k", counts)
 
 
-def _read_dat(rating_file: Path, item_file: Path) -> Ratings:
+def _read_dat(rating_file: Path, item_file: Path, counts: bool | None) -> Ratings:
     """1M (whole stars, latin-1 titles) or 10M (half stars, UTF-8 titles): the file names are the same."""
     raw = item_file.read_bytes()
     try:
@@ -61,20 +65,21 @@ def _read_dat(rating_file: Path, item_file: Path) -> Ratings:
     lines = (line.split("::") for line in _lines(text))
     catalogue = _items(item_file, lines, lambda fields: _item_with_genres(fields, "::"))
     columns = read_columns(rating_file, separator="::", header=False)
-    halves = bool((columns[2] % 1 == 0.5).any())
-    return _ratings(columns, catalogue, _HALF_STARS if halves else _STARS, f"MovieLens {'10M' if halves else '1M'}")
+    halves = bool((columns.values % 1 == 0.5).any())
+    source = f"MovieLens {'10M' if halves else '1M'}"
+    return _ratings(columns, catalogue, _HALF_STARS if halves else _STARS, source, counts)
 
 
-def _read_csv(rating_file: Path, item_file: Path) -> Ratings:
+def _read_csv(rating_file: Path, item_file: Path, counts: bool | None) -> Ratings:
     with item_file.open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         next(rows, None)
         catalogue = _items(item_file, rows, lambda fields: _item_with_genres(fields, ","))
     columns = read_columns(rating_file, separator=",", header=True)
-    return _ratings(columns, catalogue, _HALF_STARS, "MovieLens CSV")
+    return _ratings(columns, catalogue, _HALF_STARS, "MovieLens CSV", counts)
 
 
-_FORMATS: tuple[tuple[str, str, Callable[[Path, Path], Ratings]], ...] = (
+_FORMATS: tuple[tuple[str, str, Callable[[Path, Path, bool | None], Ratings]], ...] = (
     ("u.data", "u.item", _read_100k),
     ("ratings.dat", "movies.dat", _read_dat),
     ("ratings.csv", "movies.csv", _read_csv),
@@ -117,6 +122,24 @@ def _year(title: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _ratings(columns: Columns, catalogue: tuple[Item, ...], scale: tuple[float, float], source: str) -> Ratings:
-    users, items, values = columns
-    return Ratings(users=users, items=items, values=values, catalogue=catalogue, scale=scale, source=source)
+def _ratings(
+    columns: Columns, catalogue: tuple[Item, ...], scale: tuple[float, float], source: str, counts: bool | None
+) -> Ratings:
+    """The ratings on `scale`; with values above it in earnest, on a scale of ten, or counts."""
+    lowest, highest = float(columns.values.min()), float(columns.values.max())
+    above = int((columns.values > scale[1]).sum())
+    in_earnest = above >= max(_MIN_ABOVE, _MIN_ABOVE_SHARE * len(columns.values))
+    own_scale: tuple[float, float] | None = scale
+    if counts or (counts is None and in_earnest and highest > _TEN and lowest >= 0):
+        own_scale, source = None, f"{source} layout, counts"
+    elif in_earnest and highest <= _TEN:
+        own_scale, source = (min(lowest, 1.0), _TEN), f"{source} layout, ratings up to 10"
+    return Ratings(
+        users=columns.users,
+        items=columns.items,
+        values=columns.values,
+        times=columns.times,
+        catalogue=catalogue,
+        scale=own_scale,
+        source=source,
+    )

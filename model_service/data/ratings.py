@@ -19,34 +19,36 @@ class DataError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Ratings:
-    """N explicit ratings, at most one per user and film, and the catalogue of the rated films.
+    """N ratings or counts, at most one per user and film, and the catalogue.
 
-    Films of `catalogue` without a rating are dropped. Raises DataError when a value is outside `scale`, a pair of
-    user and film occurs twice or a rated film has no title.
+    Raises DataError when a value is outside `scale` or a count is negative, a pair of user and film occurs twice or a
+    rated film has no title.
     """
 
     users: NDArray[np.int64]  # (N,) ids as in the data
     items: NDArray[np.int64]  # (N,) ids as in the data
     values: NDArray[np.float32]  # (N,)
     catalogue: tuple[Item, ...]  # after construction: the rated films by increasing id
-    scale: tuple[float, float]  # lowest and highest rating
+    scale: tuple[float, float] | None  # lowest and highest rating; None: the values are counts (plays, clicks, hours)
     source: str  # display name of the data, such as "MovieLens 100k"
+    times: NDArray[np.int64] | None = None  # (N,) seconds
+    unrated: tuple[Item, ...] = ()  # after construction: the films of the catalogue without a rating, by increasing id
 
     def __post_init__(self) -> None:
         if not len(self.users) == len(self.items) == len(self.values) or not len(self.values):
             raise DataError(f"{self.source}: users, items and values need the same length, at least 1")
-        low, high = self.scale
+        low, high = self.scale or (0.0, np.finfo(np.float32).max)
         outside = ~((self.values >= low) & (self.values <= high))
         if outside.any():
             first = int(outside.argmax())
-            raise DataError(
-                f"{self.source}: rating {first + 1} is {self.values[first]:g}; allowed are {low:g} to {high:g}"
-            )
+            allowed = f"{low:g} to {high:g}" if self.scale else "counts of at least 0"
+            raise DataError(f"{self.source}: rating {first + 1} is {self.values[first]:g}; allowed are {allowed}")
         titled = {item.id: item for item in self.catalogue}
         missing = [int(i) for i in self.item_ids if i not in titled]
         if missing:
             raise DataError(f"{self.source}: film {missing[0]} was rated but has no title in the film list")
-        object.__setattr__(self, "catalogue", tuple(titled[int(i)] for i in self.item_ids))
+        object.__setattr__(self, "catalogue", tuple(titled.pop(int(i)) for i in self.item_ids))
+        object.__setattr__(self, "unrated", tuple(titled[id_] for id_ in sorted(titled)))
         pairs = self.user_rows.astype(np.int64) * len(self.item_ids) + self.item_rows
         pairs.sort()
         twice = np.flatnonzero(pairs[1:] == pairs[:-1])
@@ -58,6 +60,11 @@ class Ratings:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def has_stars(self) -> bool:
+        """Whether there are ratings to predict: values on a scale, not all equal."""
+        return self.scale is not None and bool((self.values != self.values[0]).any())
 
     @cached_property
     def _users(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -90,9 +97,10 @@ class Ratings:
     def fingerprint(self) -> str:
         """SHA-256 over ratings, films and scale, 64 hex digits; depends on the order of the ratings."""
         digest = hashlib.sha256(repr(self.scale).encode())
-        for array in (self.users, self.items, self.values):
-            digest.update(np.ascontiguousarray(array).data)
-        digest.update(encode_items(self.catalogue))
+        for array in (self.users, self.items, self.values, self.times):
+            if array is not None:
+                digest.update(np.ascontiguousarray(array).data)
+        digest.update(encode_items((*self.catalogue, *self.unrated)))
         return digest.hexdigest()
 
     def describe(self) -> dict[str, Any]:
@@ -103,7 +111,9 @@ class Ratings:
             "users": len(self.user_ids),
             "items": len(self.item_ids),
             "ratings": len(self),
-            "scale": list(self.scale),
+            "unrated": len(self.unrated),
+            "scale": None if self.scale is None else list(self.scale),
+            "times": self.times is not None,
         }
 
 

@@ -1,4 +1,4 @@
-"""Compile topn.c: `python -m model_service.native.build`; also runs as a single file, without this package.
+"""Compile topn.c and als.c: `python -m model_service.native.build`; also runs as a single file, without this package.
 
 The compiler is $CC, else clang from the PyPI package `ziglang` (its code was 20 % faster than gcc 12's), else `cc`.
 No library is linked: the result runs on every processor of its architecture and with every C library.
@@ -12,8 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-_SOURCE = Path(__file__).with_name("topn.c")
-LIBRARY = Path(__file__).with_name("topn.so")
+_FOLDER = Path(__file__).parent
+LIBRARIES = (_FOLDER / "topn.so", _FOLDER / "als.so")
+LIBRARY = LIBRARIES[0]
 _WARNINGS = ("-Wall", "-Wextra", "-Werror")
 _NUMBERS = ("-ffp-contract=off", "-fno-math-errno")  # the second: sqrt compiles to an instruction, not a call
 _LIBRARY = ("-shared", "-fPIC", "-s", "-fvisibility=hidden", "-nostdlib", "-ffreestanding")
@@ -25,10 +26,10 @@ class BuildError(Exception):
 
 
 def build(library: Path = LIBRARY) -> Path:
-    """Compile to `library`, replaced atomically; raises BuildError."""
+    """Compile the source of the same name to `library`, replaced atomically; raises BuildError."""
     library.parent.mkdir(parents=True, exist_ok=True)
     fresh = library.with_suffix(".new")
-    command = [*_compiler(), *_FLAGS, "-o", str(fresh), str(_SOURCE)]
+    command = [*_compiler(), *_FLAGS, "-o", str(fresh), str(_FOLDER / f"{library.stem}.c")]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
@@ -51,6 +52,7 @@ def _compiler() -> list[str]:
 
 if __name__ == "__main__":
     try:
-        print(build(*map(Path, sys.argv[1:2])))
+        for library in map(Path, sys.argv[1:2]) if sys.argv[1:] else LIBRARIES:
+            print(build(library))
     except BuildError as problem:
         raise SystemExit(str(problem)) from None

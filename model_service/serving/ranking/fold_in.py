@@ -1,34 +1,71 @@
-"""Fold-in: the vector of a new user from a few ratings, with the item factors fixed."""
+"""Fold-in: the vectors of a user from what they watched, with the item vectors fixed."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_service.serving.ranking.top_k import UserVector
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FoldIn:
+    """How a ranker turns a history into a user vector: by least squares, or as a sum of encoded items.
+
+    Least squares, with the item vectors h, the weights w and n watched items (`base` is given):
+        (base + Σ w h hᵀ + (n + shift) ridge I) p = rhs + Σ w h
+    Sum, with the rows e of `encoder`:
+        p = rhs + Σ e
+    `rhs` holds a prior: some watched items spread over all by their popularity. A user without a history gets its vector.
+    Source of the first: Hu, Koren, Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008.
+    """
+
+    rhs: NDArray[np.float64]  # (k,)
+    base: NDArray[np.float64] | None = None  # (k, k)
+    ridge: float = 0.0
+    shift: float = 0.0
+    encoder: NDArray[np.float32] | None = None  # (I, k)
+
+    def vector(
+        self, rows: NDArray[np.int32], weights: NDArray[np.float64], factors: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """(k,) the vector of a user who watched the items `rows` (m,) with `weights` (m,); factors (I, k)."""
+        if self.encoder is not None:
+            total = self.encoder[rows].sum(axis=0, dtype=np.float64)
+            return np.asarray(self.rhs + total, np.float32)
+        watched = factors[rows].astype(np.float64)
+        rhs = self.rhs + weights @ watched
+        return np.asarray(np.linalg.solve(self._system(watched, weights), rhs), np.float32)
+
+    def contributions(
+        self, item: int, rows: NDArray[np.int32], weights: NDArray[np.float64], factors: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """(m,) how much each watched item adds to the score of the item in row `item`; the rest is the prior's."""
+        own = factors[item].astype(np.float64)
+        if self.encoder is not None:
+            return np.asarray(self.encoder[rows].astype(np.float64) @ own)
+        watched = factors[rows].astype(np.float64)
+        return np.asarray(weights * (watched @ np.linalg.solve(self._system(watched, weights), own)))
+
+    def _system(self, watched: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        assert self.base is not None  # noqa: S101 one of the two forms is complete
+        system = self.base + (watched * weights[:, None]).T @ watched
+        system.flat[:: len(system) + 1] += (len(watched) + self.shift) * self.ridge
+        return system
 
 
-def fold_in(
-    rows: NDArray[np.int32],
+def fold_in_stars(
     residuals: NDArray[np.float64],
     factors: NDArray[np.float32],
     *,
     reg_factors: float,
     reg_bias: float,
     shrinkage: float,
-) -> UserVector:
-    """The vector and bias of a user who rated the items `rows` (m,), whose factors are `factors` (m, k).
+) -> tuple[NDArray[np.float32], np.float32]:
+    """The vector (k,) and the bias of a user who rated items with factors (m, k).
 
     residuals: (m,) ratings less μ + b_i. Solves the training loss for one user, in float64:
     Σ (residual - b - p · q_i)² + (m + shrinkage) (reg_factors |p|² + reg_bias b²); the minimum-norm solution.
-    Raises ValueError without ratings, for an item rated twice, and for a rating that is not a finite number.
     """
     count, k = factors.shape
-    if not count:
-        raise ValueError("no ratings: at least one is needed")
-    if not np.isfinite(residuals).all():
-        raise ValueError("a rating has to be a finite number")
-    seen = np.unique(rows).astype(np.int32)
-    if len(seen) < count:
-        raise ValueError("a film is rated twice; one rating a film is allowed")
     system = np.zeros((count + k + 1, k + 1))
     system[:count, :k] = factors
     system[:count, k] = 1.0
@@ -37,4 +74,4 @@ def fold_in(
     system[count:] = np.diag(weights)
     target = np.concatenate((residuals, np.zeros(k + 1)))
     solution = np.linalg.lstsq(system, target)[0].astype(np.float32)
-    return UserVector(vector=solution[:k], bias=solution[k], seen=seen)
+    return solution[:k], solution[k]
