@@ -12,7 +12,7 @@ from model_service.data.synthetic import Shape, generate_ratings
 from model_service.training.config import TrainConfig
 from model_service.training.factors import Factors
 from model_service.training.model import MatrixFactorization
-from model_service.training.trainers import als, fit, methods
+from model_service.training.trainers import fit, methods
 
 
 @pytest.fixture(scope="module")
@@ -72,17 +72,6 @@ def test_rows_without_a_rating_get_zeros(ratings: Ratings) -> None:
     assert not arrays.items[5].any()
     assert arrays.user_bias[11] == arrays.item_bias[5] == 0
     assert np.count_nonzero(arrays.user_bias) == 59
-
-
-@pytest.mark.parametrize("numbers", [1, 500, 1 << 22])
-def test_the_batch_size_of_the_solver_does_not_change_the_model(
-    numbers: int, ratings: Ratings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    expected = Factors.of(_learned(ratings, "als", np.arange(len(ratings)), 3))
-    monkeypatch.setattr(als, "_MAX_BATCH_ELEMENTS", numbers)
-    found = Factors.of(_learned(ratings, "als", np.arange(len(ratings)), 3))
-    np.testing.assert_allclose(found.users, expected.users, atol=1e-5)
-    np.testing.assert_allclose(found.item_bias, expected.item_bias, atol=1e-5)
 
 
 def test_shrinkage_keeps_a_film_with_one_rating_near_the_average() -> None:

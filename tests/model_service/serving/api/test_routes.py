@@ -118,7 +118,9 @@ def test_the_model_tells_where_it_came_from(client: Client, trained: Trained) ->
     assert model["model_version"] == trained.metadata.model_version
     assert model["data"] == json.loads(json.dumps(dict(trained.metadata.data)))
     assert model["metrics"] == json.loads(json.dumps(dict(trained.metadata.metrics)))
-    assert (model["users"], model["items"], model["factors"]) == (120, 150, 4)
+    ranking = trained.metadata.hyperparameters["ranking"]
+    assert (model["users"], model["items"], model["stars"]) == (120, 150, True)
+    assert (model["ranker"], model["factors"]) == (ranking["ranker"], ranking["settings"]["factors"])
 
 
 _REFUSED = [
@@ -129,7 +131,7 @@ _REFUSED = [
     ("/recommendations", b'{"uid": 1, "ratings": [{"id": 1, "stars": 3}]}', 422, "and not both"),
     ("/recommendations", b'{"uid": 1, "user": 2}', 422, "user: extra inputs are not permitted"),
     ("/recommendations", b'{"ratings": []}', 422, "ratings: "),
-    ("/recommendations", b'{"ratings": [{"id": 1}]}', 422, "ratings.0.stars: field required"),
+    ("/recommendations", b'{"ratings": [{"id": 1, "stars": "five"}]}', 422, "ratings.0.stars: input should be"),
     ("/recommendations", b'{"ratings": [{"id": 1, "stars": 6}]}', 422, "stars has to be from 1 to 5; it is '6.0'"),
     ("/recommendations", b'{"ratings": [{"id": 1, "stars": NaN}]}', 422, "ratings.0.stars"),
     ("/recommendations", b'{"ratings": [{"stars": 3}]}', 422, "by id or by title"),
