@@ -223,7 +223,7 @@ def choose_fold_in_prior(candidate: Candidate, ratings: Ratings, positions: NDAr
 def fold_in_curve(
     candidate: Candidate, ratings: Ratings, positions: NDArray[np.int64], *, prior: float, seed: int
 ) -> list[dict[str, Any]]:
-    """The curve of `NewUsers` with a prior; its new users are others than those that chose it if the seed is another."""
+    """The curve of `NewUsers` with a prior; another seed than that of `choose_fold_in_prior` leaves out other users."""
     return NewUsers(candidate, ratings, positions, seed=seed).curve(prior)
 
 

@@ -95,7 +95,7 @@ def test_shrinkage_keeps_a_film_with_one_rating_near_the_average() -> None:
         config = TrainConfig(factors=3, shrinkage=shrinkage, epochs=5)
         model = fit(once, train=everything, validation=None, config=config, label="one").model
         biases[shrinkage] = float(Factors.of(model).item_bias[item])
-    assert 0 < biases[50.0] < 0.5 * biases[0.0]
+    assert 0 < biases[50.0] < 0.6 * biases[0.0]
 
 
 def test_regularisation_too_small_for_als_is_refused() -> None:

@@ -11,9 +11,8 @@ from model_service.data.ratings import Ratings
 from model_service.data.synthetic import Shape, generate_ratings
 from model_service.training import rankers
 from model_service.training.interactions import Interactions
-from model_service.training.rankers import load_ranker, ranker_names
 from model_service.training.ranker_search import choose_fold_in_prior, choose_ranker, fit_ranker, fold_in_curve
-from model_service.training.rankers import ease, ials
+from model_service.training.rankers import ease, ials, load_ranker, ranker_names
 from model_service.training.ranking import RankingTask
 from model_service.training.split import split_ratings
 

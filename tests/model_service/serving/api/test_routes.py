@@ -106,8 +106,8 @@ def test_a_users_own_films_are_those_of_the_data(client: Client, trained: Traine
     answer = client.get("/users/20?n=100").json()
     assert answer["count"] == len(rated)
     assert {film["id"] for film in answer["rated"]} == rated
-    stars = [film["stars"] for film in answer["rated"]]
-    assert stars == sorted(stars, reverse=True)
+    given = [film["value"] for film in answer["rated"]]
+    assert given == sorted(trained.ratings.values[trained.ratings.users == 20].tolist(), reverse=True)
     users = client.get("/users?after=20&n=3").json()
     assert (users["users"], users["count"]) == ([21, 22, 23], 120)
     assert client.get("/users?n=1").json()["users"] == [1]
