@@ -195,7 +195,8 @@ def fit(data, settings, *, seed):
     bias = np.roll(np.random.default_rng(seed).random(items), settings["shift"]).astype(np.float32)
     zeros = np.zeros((users, 1), np.float32)
     fold_in = FoldIn(rhs=np.zeros(1))
-    return RankingModel(item_factors=np.zeros((items, 1), np.float32), item_bias=bias, user_factors=zeros, new_users=lambda prior: fold_in)
+    vectors = np.zeros((items, 1), np.float32)
+    return RankingModel(item_factors=vectors, item_bias=bias, user_factors=zeros, new_users=lambda prior: fold_in)
 '''
 
 

@@ -115,8 +115,8 @@ def test_further_folds_of_a_random_split_never_touch_the_test_ratings() -> None:
     folds = split.folds(4)
     assert len(folds) == 4
     assert len({tuple(validation.tolist()) for _, validation in folds}) == 4
-    for train, validation in folds:
-        assert sorted([*train.tolist(), *validation.tolist()]) == sorted(split.train_and_validation.tolist())
+    for learned, validation in folds:
+        assert sorted([*learned.tolist(), *validation.tolist()]) == sorted(split.train_and_validation.tolist())
     assert len(split_ratings(_timed(), name="last").folds(4)) == 1
 
 
