@@ -147,5 +147,5 @@ def print_summary(outputs: dict[str, Any], uid: int, answer: dict[str, Any]) -> 
     if answer.get("cold_start"):
         what = f"Ten popular films for user {uid} ({answer.get('reason', 'who is not in the data')})"
     echo(f"{what}, from {outputs['url']}/?uid={uid}")
-    for place, (title, score) in enumerate(answer["response"], start=1):
-        echo(f"{place:4}. {score:5.2f}  {title}")
+    for place, (title, stars) in enumerate(answer["response"], start=1):
+        echo(f"{place:4}. {'' if stars is None else f'{stars:5.2f}  '}{title}")
