@@ -13,7 +13,7 @@ from model_service.data.ratings import DataError, Ratings
 
 @dataclass(frozen=True, kw_only=True)
 class PublicData:
-    """A data set. folder: its sub-folder; well_known: titles whose neighbours a reader can judge, the first that occur."""
+    """A data set in the sub-folder `folder`; well_known: titles whose neighbours a reader can judge."""
 
     title: str
     folder: str

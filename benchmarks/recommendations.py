@@ -159,7 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, print, and write the page where that is asked for; returns 0, or 2 for data that cannot be read."""
     options = _parser().parse_args(arguments)
     names = [options.only] if options.only else list(DATA_SETS)
-    load = os.getloadavg()[0]
+    machine = {**hardware(), "load_before": round(os.getloadavg()[0], 1), "commit": commit()}
     results = []
     try:
         data = {name: DATA_SETS[name].read(options.data / DATA_SETS[name].folder) for name in names}
@@ -170,7 +170,6 @@ def main(arguments: list[str] | None = None) -> int:
         results.append(asdict(measure(DATA_SETS[name], ratings, seed=options.seed)))
         print(section(results[-1]), flush=True)
     if options.write:
-        machine = {**hardware(), "load_before": round(load, 1), "commit": commit()}
         PAGE.write_text(page(results, machine, seed=options.seed), encoding="utf-8")
         print(f"wrote {PAGE.name}")
     return 0
