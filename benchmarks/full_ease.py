@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from model_service.data.ratings import Ratings
 from model_service.training.interactions import Interactions
@@ -36,7 +37,7 @@ def by_inverse(data: Interactions, reg: float) -> Scorer:
     watched = (data.matrix != 0).astype(np.float32)
     system = torch.from_numpy((watched.T @ watched).toarray())
     system.diagonal().add_(reg)
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(system)).numpy()
+    inverse = torch.linalg.inv(system).numpy()
     weights = -1.0 / np.diagonal(inverse)
 
     def scores(users: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -49,4 +50,6 @@ def choose_reg(ratings: Ratings, split: Split, regs: Sequence[float] = REGS, *, 
     """The regularisation with the best NDCG@10 on the validation ratings of `split`."""
     data = Interactions.of(ratings, split.train)
     task = RankingTask.of(ratings, train=split.train, test=split.validation, seed=seed)
-    return max(regs, key=lambda reg: float(task.evaluate(full_ease(data, reg)).ndcg.sum()))
+    tried = tqdm(regs, desc=f"choosing a regularisation ({split.name} split)", unit=" fits")
+    ndcg = {reg: float(task.evaluate(full_ease(data, reg)).ndcg.sum()) for reg in tried}
+    return max(ndcg, key=lambda reg: ndcg[reg])
