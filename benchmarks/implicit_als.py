@@ -118,11 +118,12 @@ def page(results: Sequence[SizeResult], machine: Mapping[str, Any], *, version: 
         f"with other work on them (load {machine['load_before']} before), so ratios within a table count.",
         "",
         f"Both learn the same invented ratings with {job.factors} factors, {job.sweeps} sweeps and as many threads",
-        f"({job.threads}), in alternating rounds, each training in a new process that holds the ratings as one CSR matrix.",
-        "Figures are medians. `implicit` takes three steps of conjugate gradient a row unless told otherwise, and ours",
-        "solves each row's equations exactly, so a sweep of ours does more work. For `implicit` OPENBLAS_NUM_THREADS is 1,",
-        "as it asks. Memory for the training is the peak less what the process had before the ratings were loaded, with",
-        "its libraries in use; the multiple is of the ratings, 12 bytes each, and of both sides' factors.",
+        f"({job.threads}), in alternating rounds, each training in a new process that holds the ratings as one CSR",
+        "matrix. Figures are medians. `implicit` takes three steps of conjugate gradient a row unless told otherwise,",
+        "and ours solves each row's equations exactly, so a sweep of ours does more work. OPENBLAS_NUM_THREADS is 1",
+        "for `implicit`, as it asks. Memory for the training is the peak less what the process had before the ratings",
+        "were loaded, with its libraries in use; the multiple is of the ratings, 12 bytes each, and of both sides'",
+        "factors.",
     ]
     return "\n".join([*lines, *(line for result in results for line in ("", *table(result)))]) + "\n"
 

@@ -11,8 +11,12 @@ from model_service.data.ratings import DataError
 
 def _movietweetings(folder: Path, ratings: str = "1::0104257::8::1364690142\n2::1074638::0::1365029107\n") -> Path:
     (folder / "ratings.dat").write_text(ratings)
-    movies = "0104257::A Few Good Men (1992)::Crime|Drama\n1074638::Skyfall : à Londres (2012)::\n0000008::Unrated (1894)::\n"
-    (folder / "movies.dat").write_text(movies, encoding="utf-8")
+    movies = (
+        "0104257::A Few Good Men (1992)::Crime|Drama",
+        "1074638::Skyfall : à Londres (2012)::",
+        "0000008::Unrated (1894)::",
+    )
+    (folder / "movies.dat").write_text("\n".join(movies) + "\n", encoding="utf-8")
     return folder
 
 
