@@ -1,7 +1,8 @@
 """Artifacts of any size with random factors: what serving costs does not depend on what was learnt.
 
 Popularity follows Zipf's law, what users have seen follows popularity, well-known films are liked a little more and
-have longer factors (training shrinks those of the others). The spread of the scores narrows with the number of films
+have longer factors (training shrinks those of the others). Films are ranked by the same numbers as their stars, as
+the other contenders rank them. The spread of the scores narrows with the number of films
 so that the best ten stay within the scale and the answers can be compared by score.
 """
 
@@ -18,7 +19,7 @@ from model_service.catalogue import Item
 from model_service.data.titles import invent_titles
 
 SEED = 20
-_REVISION = 1  # of what this module makes: a new number makes every artifact anew
+_REVISION = 2  # of what this module makes: a new number makes every artifact anew
 _MEAN = 3.2  # stars
 
 
@@ -64,17 +65,25 @@ def random_weights(size: Size) -> Weights:
     item_factors *= (0.8 * spread / size.factors**0.25 * known[:, None]).astype(np.float32)
     user_factors = generator.normal(size=(size.users, size.factors)) / size.factors**0.25
     bias = 0.6 * spread * generator.normal(size=size.films) * known + 0.02 * np.log1p(counts)
+    seen_indices = np.concatenate(seen).astype(np.int32)
     return Weights(
         user_factors=user_factors.astype(np.float32),
         item_factors=item_factors,
-        user_bias=(0.1 * generator.normal(size=size.users)).astype(np.float32),
         item_bias=bias.astype(np.float32),
+        fold_in_rhs=np.zeros(size.factors),
+        fold_in_base=np.eye(size.factors),
+        star_user_factors=user_factors.astype(np.float32),
+        star_item_factors=item_factors,
+        star_user_bias=(0.1 * generator.normal(size=size.users)).astype(np.float32),
+        star_item_bias=bias.astype(np.float32),
         global_mean=np.array([_MEAN], np.float32),
         user_ids=np.arange(1, size.users + 1, dtype=np.int64),
         item_ids=np.arange(1, size.films + 1, dtype=np.int64),
         seen_indptr=np.concatenate(([0], np.cumsum([len(rows) for rows in seen]))).astype(np.int64),
-        seen_indices=np.concatenate(seen).astype(np.int32),
+        seen_indices=seen_indices,
+        seen_values=np.full(len(seen_indices), 4.0, np.float32),
         item_counts=counts,
+        popularity=counts.astype(np.float32),
     )
 
 

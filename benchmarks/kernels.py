@@ -53,10 +53,13 @@ class NumpyTopK:
     def __init__(self, artifact: Artifact) -> None:
         self._weights = artifact.weights
         self._base = artifact.weights.item_bias
+        if artifact.weights.user_factors is None:
+            raise ValueError("the artifact has no user vectors")
+        self._users = artifact.weights.user_factors
 
     def product(self, user: int) -> NDArray[np.float32]:
         """(I,) the scores but for the biases: numpy's product and nothing else."""
-        scores: NDArray[np.float32] = self._weights.item_factors @ self._weights.user_factors[user]
+        scores: NDArray[np.float32] = self._weights.item_factors @ self._users[user]
         return scores
 
     def top(self, user: int) -> NDArray[np.intp]:
@@ -67,7 +70,7 @@ class NumpyTopK:
 
     def top_batch(self, users: NDArray[np.int64]) -> list[NDArray[np.intp]]:
         """The same for `users` (B,) with one product for all."""
-        scores = self._weights.user_factors[users] @ self._weights.item_factors.T  # (B, I)
+        scores = self._users[users] @ self._weights.item_factors.T  # (B, I)
         scores += self._base
         return [self._best(row, int(user)) for row, user in zip(scores, users, strict=True)]
 

@@ -51,10 +51,10 @@ class Artifact:
     metadata: Metadata
 
     @property
-    def scale(self) -> tuple[float, float]:
-        """The lowest and the highest rating of the data's scale."""
-        low, high = self.metadata.data["scale"]
-        return float(low), float(high)
+    def scale(self) -> tuple[float, float] | None:
+        """The lowest and the highest rating of the data's scale; None for counts."""
+        scale = self.metadata.data["scale"]
+        return None if scale is None else (float(scale[0]), float(scale[1]))
 
 
 def write_artifact(

@@ -27,6 +27,7 @@ from model_service.artifact import Artifact, ArtifactError, load_artifact
 from model_service.metadata import sha256_file
 from model_service.serving.ranking.ann import AnnEngine, item_norms, stored_items
 from model_service.serving.ranking.engine import make_engine
+from model_service.serving.ranking.fold_in import known_user_vector
 from model_service.serving.ranking.top_k import Engine, Query, TopK
 
 K: Final = 10
@@ -105,13 +106,11 @@ def _choose_probes(index: AnnIndex, artifact: Artifact, users: NDArray[np.int64]
 
 def _unseen_top_k(engine: Engine, artifact: Artifact, users: NDArray[np.int64]) -> list[TopK]:
     weights = artifact.weights
-    seen = [weights.seen_indices[slice(*weights.seen_indptr[user : user + 2])] for user in users]
-    return engine.top_k(
-        [
-            Query(vector=weights.user_factors[user], n=K, exclude=rows)
-            for user, rows in zip(users.tolist(), seen, strict=True)
-        ]
-    )
+    queries = []
+    for user in users.tolist():
+        seen = weights.seen_indices[slice(*weights.seen_indptr[user : user + 2])]
+        queries.append(Query(vector=known_user_vector(weights, user), n=K, exclude=seen))
+    return engine.top_k(queries)
 
 
 def _recall(results: list[TopK], truth: list[TopK]) -> float:

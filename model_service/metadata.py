@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-FORMAT = 1
+FORMAT = 2
 METADATA_FILE = "metadata.json"
 SHORT_DIGITS = 12
 FIX = "`make train` makes a new one"
@@ -25,7 +25,7 @@ class Metadata:
     """The content of `metadata.json`; `model_version` is a function of the artifact's content alone.
 
     files: SHA-256 (64 hex digits) of every other file in the folder, by name.
-    data: source, fingerprint, users, items, ratings, scale ([lowest, highest] rating).
+    data: source, fingerprint, users, items, ratings, unrated, times, scale ([lowest, highest] rating, null for counts).
     hyperparameters, metrics, libraries: of the training run; metrics and libraries are not part of the version.
     """
 

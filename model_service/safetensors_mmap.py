@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype(np.float32), "I64": np.dtype(np.int64), "I32": np.dtype(np.int32)}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    name: np.dtype(kind)
+    for name, kind in (("F32", np.float32), ("F64", np.float64), ("I64", np.int64), ("I32", np.int32))
+}
 _LENGTH_BYTES = 8
 
 

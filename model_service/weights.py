@@ -1,74 +1,102 @@
 """The arrays of a trained model, validated."""
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-_TYPES = {
-    "user_factors": np.float32,
-    "item_factors": np.float32,
-    "user_bias": np.float32,
-    "item_bias": np.float32,
-    "global_mean": np.float32,
-    "user_ids": np.int64,
-    "item_ids": np.int64,
-    "seen_indptr": np.int64,
-    "seen_indices": np.int32,
-    "item_counts": np.int32,
-}
+_DTYPES: Final = {"seen_indptr": np.int64, "seen_indices": np.int32, "item_counts": np.int32}
+_IDS: Final = ("user_ids", "item_ids")
+_FLOAT64: Final = ("fold_in_base", "fold_in_rhs")
+_STARS: Final = ("star_user_factors", "star_item_factors", "star_user_bias", "star_item_bias", "global_mean")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """The arrays of a model of U users and I films with k factors; raises ValueError when they are inconsistent.
+    """The arrays of a model of U users and I items; raises ValueError when they are inconsistent.
 
     A row of the user arrays is a position in `user_ids`, a row of the item arrays one in `item_ids`; both are
-    strictly increasing. The films that user row u rated are `seen_indices[seen_indptr[u]:seen_indptr[u + 1]]`.
+    strictly increasing. The items that user row u rated are `seen_indices[seen_indptr[u]:seen_indptr[u + 1]]`.
+
+    The ranking model scores item_bias + user_factors · item_factors, k factors. The fold-in arrays are those of
+    `FoldIn`; without `user_factors` the users of the data are folded in, too. The model of the stars predicts
+    global_mean + star_user_bias + star_item_bias + star_user_factors · star_item_factors, s factors; it is there as a
+    whole, or not at all.
     """
 
-    user_factors: NDArray[np.float32]  # (U, k)
     item_factors: NDArray[np.float32]  # (I, k)
-    user_bias: NDArray[np.float32]  # (U,)
     item_bias: NDArray[np.float32]  # (I,)
-    global_mean: NDArray[np.float32]  # (1,)
+    fold_in_rhs: NDArray[np.float64]  # (k,)
     user_ids: NDArray[np.int64]  # (U,)
     item_ids: NDArray[np.int64]  # (I,)
     seen_indptr: NDArray[np.int64]  # (U + 1,)
     seen_indices: NDArray[np.int32]  # (ratings,) item rows, increasing within a user
-    item_counts: NDArray[np.int32]  # (I,) ratings of each film
+    seen_values: NDArray[np.float32]  # (ratings,) the ratings or counts
+    item_counts: NDArray[np.int32]  # (I,) ratings of each item
+    popularity: NDArray[np.float32]  # (I,) how often each item was liked, older ones counting less where that is better
+    user_factors: NDArray[np.float32] | None = None  # (U, k)
+    fold_in_base: NDArray[np.float64] | None = None  # (k, k)
+    fold_in_encoder: NDArray[np.float32] | None = None  # (I, k)
+    star_user_factors: NDArray[np.float32] | None = None  # (U, s)
+    star_item_factors: NDArray[np.float32] | None = None  # (I, s)
+    star_user_bias: NDArray[np.float32] | None = None  # (U,)
+    star_item_bias: NDArray[np.float32] | None = None  # (I,)
+    global_mean: NDArray[np.float32] | None = None  # (1,)
 
     def __post_init__(self) -> None:
-        users, items, factors = len(self.user_ids), len(self.item_ids), self.item_factors.shape[-1]
-        shapes = {
-            "user_factors": (users, factors),
-            "item_factors": (items, factors),
-            "user_bias": (users,),
+        users, items, k = len(self.user_ids), len(self.item_ids), self.item_factors.shape[-1]
+        ratings = len(self.seen_indices)
+        shapes: dict[str, tuple[int, ...]] = {
+            "item_factors": (items, k),
             "item_bias": (items,),
-            "global_mean": (1,),
+            "fold_in_rhs": (k,),
             "user_ids": (users,),
             "item_ids": (items,),
             "seen_indptr": (users + 1,),
-            "seen_indices": (len(self.seen_indices),),
+            "seen_indices": (ratings,),
+            "seen_values": (ratings,),
             "item_counts": (items,),
+            "popularity": (items,),
+            "user_factors": (users, k),
+            "fold_in_base": (k, k),
+            "fold_in_encoder": (items, k),
         }
-        for name, shape in shapes.items():
-            array = getattr(self, name)
-            if array.shape != shape or array.dtype != _TYPES[name]:
-                expected = f"{np.dtype(_TYPES[name])}{list(shape)}"
+        if self.star_item_factors is not None:
+            s = self.star_item_factors.shape[-1]
+            shapes |= dict(zip(_STARS, ((users, s), (items, s), (users,), (items,), (1,)), strict=True))
+        for name, array in self.arrays().items():
+            shape, dtype = shapes.get(name), _dtype(name)
+            if array.shape != shape or array.dtype != dtype:
+                expected = f"{np.dtype(dtype)}{'' if shape is None else list(shape)}"
                 raise ValueError(f"{name} is {array.dtype}{list(array.shape)}, expected {expected}")
-            if array.dtype == np.float32 and not np.isfinite(array).all():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise ValueError(f"{name} holds a number that is not finite")
         if not items or not users:
             raise ValueError("a model needs at least one user and one film")
+        if self.user_factors is None and self.fold_in_encoder is None:
+            raise ValueError("either user_factors or fold_in_encoder is needed")
+        if len({getattr(self, name) is None for name in _STARS}) > 1:
+            raise ValueError(f"{', '.join(_STARS)} have to be there together")
         if (np.diff(self.user_ids) <= 0).any() or (np.diff(self.item_ids) <= 0).any():
             raise ValueError("user_ids and item_ids have to be strictly increasing")
         _check_seen(self.seen_indptr, self.seen_indices, items)
 
+    @property
+    def has_stars(self) -> bool:
+        """Whether the model predicts ratings."""
+        return self.global_mean is not None
+
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The arrays by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """The arrays that are there, by name."""
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: array for name, array in found.items() if array is not None}
+
+
+def _dtype(name: str) -> Any:
+    if name in _IDS:
+        return np.int64
+    return np.float64 if name in _FLOAT64 else _DTYPES.get(name, np.float32)
 
 
 def _check_seen(indptr: NDArray[np.int64], indices: NDArray[np.int32], items: int) -> None:

@@ -19,6 +19,7 @@ import pandas
 from flask import Flask, jsonify, request
 from surprise import SVD, Dataset, Reader, Trainset
 
+from benchmarks.services.numpy_baseline import star_arrays
 from model_service.artifact import Artifact, load_artifact
 
 TOP = 10
@@ -43,14 +44,15 @@ class _Ratings:
 def trained(artifact: Artifact) -> tuple[SVD, Trainset]:
     """Surprise's SVD with the artifact's arrays, in the order of its own ids."""
     weights = artifact.weights
+    user_factors, item_factors, user_bias, item_bias, mean = star_arrays(weights)
     trainset = Dataset.load_from_df(_Ratings(artifact), Reader(rating_scale=artifact.scale)).build_full_trainset()
     users = np.searchsorted(weights.user_ids, [int(trainset.to_raw_uid(inner)) for inner in trainset.all_users()])
     items = np.searchsorted(weights.item_ids, [int(trainset.to_raw_iid(inner)) for inner in trainset.all_items()])
-    model = SVD(n_factors=weights.item_factors.shape[1])
+    model = SVD(n_factors=item_factors.shape[1])
     model.trainset = trainset
-    trainset._global_mean = float(weights.global_mean[0])
-    model.bu, model.bi = weights.user_bias[users].astype(float), weights.item_bias[items].astype(float)
-    model.pu, model.qi = weights.user_factors[users].astype(float), weights.item_factors[items].astype(float)
+    trainset._global_mean = mean
+    model.bu, model.bi = user_bias[users].astype(float), item_bias[items].astype(float)
+    model.pu, model.qi = user_factors[users].astype(float), item_factors[items].astype(float)
     return model, trainset
 
 

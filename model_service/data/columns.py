@@ -108,7 +108,9 @@ def _parse_times(column: "Array") -> NDArray[np.int64] | None:
             parsed = compute.cast(compute.utf8_trim_whitespace(column), kind)
         except pa.ArrowInvalid:
             continue
-        seconds = parsed.to_numpy(zero_copy_only=False).astype("int64" if kind != pa.timestamp("s") else "datetime64[s]")
+        seconds = parsed.to_numpy(zero_copy_only=False).astype(
+            "int64" if kind != pa.timestamp("s") else "datetime64[s]"
+        )
         numbers: NDArray[np.int64] = seconds.astype(np.int64)
         return numbers // 1000 if len(numbers) and abs(int(numbers[0])) >= _MILLISECONDS_FROM else numbers
     return None

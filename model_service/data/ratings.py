@@ -1,7 +1,8 @@
 """Training data: ratings and the catalogue of rated films, validated."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -32,6 +33,8 @@ class Ratings:
     scale: tuple[float, float] | None  # lowest and highest rating; None: the values are counts (plays, clicks, hours)
     source: str  # display name of the data, such as "MovieLens 100k"
     times: NDArray[np.int64] | None = None  # (N,) seconds
+    oracle: Callable[[NDArray[np.int64]], NDArray[np.float64]] | None = field(default=None, repr=False, compare=False)
+    # of generated data: (B,) user rows -> (B, I) how likely each item is to be watched and liked
     unrated: tuple[Item, ...] = ()  # after construction: the films of the catalogue without a rating, by increasing id
 
     def __post_init__(self) -> None:

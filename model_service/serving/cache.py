@@ -13,7 +13,7 @@ class EncodedResponse:
     """A 200 response with a JSON body, split where the value of the request id is inserted.
 
     head: header lines from the content type to the name of the request id header. tail: the end of the headers and
-    the body. scores, score_sum: number and sum of the predicted ratings, in stars, for the metrics.
+    the body. scores, score_sum: number and sum of the predicted ratings, in stars, for the metrics. empty: no items.
     """
 
     head: bytes
@@ -21,6 +21,7 @@ class EncodedResponse:
     scores: int
     score_sum: float
     cold_start: bool = False
+    empty: bool = False
 
     @property
     def body(self) -> bytes:
@@ -29,11 +30,11 @@ class EncodedResponse:
 
 
 def encode_response(
-    body: bytes, model_version: str, scores: Sequence[float], *, cold_start: bool = False
+    body: bytes, model_version: str, scores: Sequence[float], *, cold_start: bool = False, empty: bool = False
 ) -> EncodedResponse:
-    """`body` with its headers; scores: the predicted ratings in it, in stars."""
+    """`body` with its headers; scores: the predicted ratings in it, in stars. empty: it recommends nothing."""
     head = _encode_head(len(body), model_version)
-    return EncodedResponse(head, b"\r\n\r\n" + body, len(scores), float(sum(scores)), cold_start)
+    return EncodedResponse(head, b"\r\n\r\n" + body, len(scores), float(sum(scores)), cold_start, empty)
 
 
 @lru_cache(maxsize=4096)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,13 @@ from model_service.ann_index import AnnIndex
 from model_service.artifact import Artifact
 from model_service.catalogue import Catalogue
 from model_service.serving.ranking.engine import make_engine
-from model_service.serving.ranking.fold_in import fold_in
+from model_service.serving.ranking.fold_in import FoldIn, history_weights, known_user_vector
 from model_service.serving.ranking.similar import SimilarItems
-from model_service.serving.ranking.top_k import Mask, Query, Rows, TopK, UserVector, exact_scores
+from model_service.serving.ranking.stars import DECIMALS, Stars
+from model_service.serving.ranking.top_k import Mask, Query, Rows, UserVector
 
 DEFAULT_N: Final = 10
-POPULAR_ITEMS: Final = 100
+Order = Literal["rank", "stars"]
 _NO_ROWS: Final[Rows] = np.zeros(0, np.int32)
 
 
@@ -25,7 +26,7 @@ class RecommendRequest(NamedTuple):
     """A request for the `n` best items that a user has not rated; hashable, so that equal requests are computed once.
 
     user: an id as in the data, or a folded-in user, which equals no other. genre: of the catalogue; None for all.
-    exclude: item rows. with_ids: whether the response carries item ids beside the titles.
+    exclude: item rows. with_ids: whether the response carries item ids beside the titles. order: of the n best.
     """
 
     user: int | UserVector
@@ -33,11 +34,13 @@ class RecommendRequest(NamedTuple):
     genre: str | None = None
     exclude: tuple[int, ...] = ()
     with_ids: bool = False
+    order: Order = "rank"
 
     @property
     def cache_key(self) -> bytes | None:
         """The canonical request target of this request; None for requests whose responses are not cached."""
-        if self.genre is not None or self.exclude or self.with_ids or not isinstance(self.user, int):
+        plain = self.genre is None and not self.exclude and not self.with_ids and self.order == "rank"
+        if not plain or not isinstance(self.user, int):
             return None
         if self.n == DEFAULT_N:
             return b"/?uid=%d" % self.user
@@ -48,33 +51,60 @@ class RecommendRequest(NamedTuple):
 class Recommendations:
     """Titles with predicted ratings in stars, best first, and the items' rows in that order.
 
-    cold_start: the user is not in the data. For similar items the number is the cosine similarity, -1 to 1.
+    The stars are None where the model has none. cold_start: the user is not in the data. For similar items the number
+    is the similarity, -1 to 1.
     """
 
-    ranked: tuple[tuple[str, float], ...]
+    ranked: tuple[tuple[str, float | None], ...]
     rows: tuple[int, ...] = ()
     cold_start: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class History:
+    """What a user of the data rated: item rows (m,), increasing, and the ratings or counts (m,)."""
+
+    rows: Rows
+    values: NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RatedRow:
+    """An item that a user rated: its row, the rating or count, and the predicted stars, None without stars."""
+
+    row: int
+    value: float
+    stars: float | None
 
 
 class Recommender:
     """Recommendations from one artifact.
 
-    Scores are those of the model, r̂ = μ + b_u + b_i + p_u · q_i. Items are ranked by b_i + p_u · q_i as `exact_scores`
-    defines it, ties by row; scores are clipped to the rating scale in the result only. With an `index` of this artifact
-    an item may be missed, but rated items never appear and scores are exact. For a large catalogue up to `threads`
-    threads share each pass over the factors.
+    Items are ranked by b_i + p_u · q_i of the ranking model, as `exact_scores` defines it, ties by row; the listed
+    items get the predicted ratings of the model of the stars, which need not descend. With an `index` of this artifact
+    an item may be missed, but rated items never appear. For a large catalogue up to `threads` threads share each pass
+    over the factors.
     """
 
     def __init__(self, artifact: Artifact, index: AnnIndex | None = None, *, threads: int = 1) -> None:
         self._weights = weights = artifact.weights
-        self._scale = artifact.scale
         self._hyperparameters = artifact.metadata.hyperparameters
-        self._mean = float(weights.global_mean[0])
+        ranking = self._hyperparameters.get("ranking", {})
+        self._fold_in = FoldIn(
+            rhs=weights.fold_in_rhs,
+            base=weights.fold_in_base,
+            ridge=float(ranking.get("fold_in_ridge", 0.0)),
+            shift=float(ranking.get("fold_in_shift", 0.0)),
+            encoder=weights.fold_in_encoder,
+        )
+        self._highest: float | None = ranking.get("highest_rating")
+        self._log_mean = float(ranking.get("log_mean", 1.0))
+        self.stars = self._make_stars(artifact)
         self._engine = make_engine(weights.item_factors, weights.item_bias, index, threads=threads)
-        self._similar_items = SimilarItems(weights.item_factors)
+        self._similar_items = SimilarItems(weights.item_factors, weights.item_counts)
         self.catalogue = Catalogue(artifact.items, weights.item_counts)
         self.items = self.catalogue.items
-        self._popular = self._rank_popular(np.ones(len(self.items), np.bool_))
+        self._by_popularity = np.argsort(-weights.popularity, kind="stable").astype(np.int32)
         self.version = artifact.metadata.short_version
 
     @property
@@ -89,7 +119,7 @@ class Recommender:
     def recommend_many(self, requests: Sequence[RecommendRequest]) -> list[Recommendations]:
         """One result per request, the same as alone; one pass over the factors serves them all.
 
-        A user who is not in the data gets the best of the POPULAR_ITEMS most rated items (cold start).
+        A user who is not in the data gets the items that were liked most often (cold start).
         """
         users = [self.user(request.user) if isinstance(request.user, int) else request.user for request in requests]
         queries = [
@@ -97,51 +127,82 @@ class Recommender:
             for user, request in zip(users, requests, strict=True)
             if user is not None
         ]
-        offsets = [self._mean + float(user.bias) for user in users if user is not None]
-        results = iter(self._to_stars(self._engine.top_k(queries), offsets))
-        return [
-            self._cold_start(request) if user is None else next(results)
+        found = iter(self._engine.top_k(queries))
+        lists = [
+            self._popular(request) if user is None else next(found).rows
             for user, request in zip(users, requests, strict=True)
         ]
+        return self._with_stars(lists, users, requests)
 
     def similar(self, item_row: int, n: int, *, mask: Mask | None = None) -> Recommendations:
-        """The `n` items whose factors have the greatest cosine similarity with those of `item_row`, itself excluded.
+        """The `n` items most similar to that of `item_row`, itself excluded; see `SimilarItems`.
 
         mask: (I,) true for the items to choose from. Raises IndexError for a row out of range.
         """
         if not 0 <= item_row < len(self.items):
             raise IndexError(f"row {item_row} of {len(self.items)} films")
         top = self._similar_items.top_k(item_row, n, np.array([item_row], np.int32), mask)
-        return self._recommendations(top.rows, top.scores.round(6).tolist())
+        return self._recommendations(top.rows.tolist(), top.scores.round(DECIMALS).tolist())
 
-    def rated(self, user: UserVector, n: int) -> Recommendations:
-        """The `n` items that a user rated with the highest predicted ratings, ties by row."""
-        stars = self.predict([user] * len(user.seen), user.seen.tolist())
-        order = np.lexsort((user.seen, -np.array(stars)))[:n]
-        return self._recommendations(user.seen[order], [stars[position] for position in order])
+    def reasons(self, uid: int, item_rows: Sequence[int], n: int) -> list[list[tuple[int, float]]]:
+        """For each item the at most `n` rated items that add most to its score for user `uid`, with their shares.
+
+        A share is that of all positive contributions, 0 to 1. Empty for a user who is not in the data.
+        """
+        history = self.history(uid)
+        if history is None or not len(history.rows):
+            return [[] for _ in item_rows]
+        weights = self._history_weights(history.values)
+        fold_in, factors = self._fold_in, self._weights.item_factors
+        return [
+            _largest(fold_in.contributions(row, history.rows, weights, factors), history.rows, n) for row in item_rows
+        ]
+
+    def rated(self, uid: int, n: int) -> list[RatedRow]:
+        """The `n` items that user `uid` gave the highest ratings or counts, ties by popularity; none if unknown."""
+        user, history = self.user(uid), self.history(uid)
+        if user is None or history is None:
+            return []
+        order = np.lexsort((history.rows, -self._weights.popularity[history.rows], -history.values))[:n]
+        rows = history.rows[order]
+        stars: Sequence[float | None] = [None] * len(rows)
+        if self.stars is not None and len(rows):
+            stars = self.stars.predict([user], [len(rows)], rows)
+        return [
+            RatedRow(row=row, value=round(value, DECIMALS), stars=predicted)
+            for row, value, predicted in zip(rows.tolist(), history.values[order].tolist(), stars, strict=True)
+        ]
 
     def predict(self, users: Sequence[UserVector], item_rows: Sequence[int]) -> list[float]:
-        """The predicted rating in stars of each pair of a user and an item row, equal to that of `recommend`."""
-        factors, bias = self._weights.item_factors, self._weights.item_bias
-        stars: list[float] = []
-        for user, row in zip(users, item_rows, strict=True):
-            score = exact_scores(user.vector, factors[row : row + 1], bias[row : row + 1])
-            stars += self._clip(score + (self._mean + float(user.bias)))
-        return stars
+        """The predicted rating in stars of each pair of a user and an item row, equal to that of `recommend`.
 
-    def fold_in(self, item_rows: Sequence[int], stars: Sequence[float]) -> UserVector:
-        """The vector of a new user who rated `item_rows` with `stars`; raises what `ranking.fold_in` raises."""
+        Raises ValueError where the model has no stars.
+        """
+        if self.stars is None:
+            raise ValueError("this model predicts no stars: its data has none")
+        return self.stars.predict(users, [1] * len(users), np.array(item_rows, np.int32)) if users else []
+
+    def fold_in(self, item_rows: Sequence[int], values: Sequence[float | None]) -> UserVector:
+        """A new user who watched `item_rows`, and gave them these ratings or counts; None: watched, without a number.
+
+        Raises ValueError without items, for an item given twice, and for a value that is not a finite number.
+        """
         rows = np.asarray(item_rows, np.int32)
-        weights = self._weights
-        residuals = np.asarray(stars, np.float64) - (self._mean + weights.item_bias[rows].astype(np.float64))
-        return fold_in(
-            rows,
-            residuals,
-            weights.item_factors[rows],
-            reg_factors=self._hyperparameter("c_vector"),
-            reg_bias=self._hyperparameter("c_bias"),
-            shrinkage=self._hyperparameter("shrinkage"),
-        )
+        if not len(rows):
+            raise ValueError("no ratings: at least one is needed")
+        if len(np.unique(rows)) < len(rows):
+            raise ValueError("a film is rated twice; one rating a film is allowed")
+        numbers = np.array([np.nan if value is None else value for value in values], np.float64)
+        given = np.array([value is not None for value in values])
+        if not np.isfinite(numbers[given]).all():
+            raise ValueError("a rating has to be a finite number")
+        weights = self._history_weights(np.where(given, numbers, self._typical_value()))
+        vector = self._fold_in.vector(rows, weights, self._weights.item_factors)
+        seen = np.sort(rows)
+        if self.stars is None or not given.any():
+            return UserVector(vector=vector, seen=seen)
+        star_vector, star_bias = self.stars.fold_in(rows[given], numbers[given])
+        return UserVector(vector=vector, seen=seen, star_vector=star_vector, star_bias=star_bias)
 
     def user(self, uid: int) -> UserVector | None:
         """The user with id `uid`; None when the data has none."""
@@ -150,14 +211,28 @@ class Recommender:
             return None
         weights = self._weights
         start, end = weights.seen_indptr[row : row + 2]
+        seen = weights.seen_indices[start:end]
+        vector = known_user_vector(weights, row)
+        if weights.star_user_factors is None or weights.star_user_bias is None:
+            return UserVector(vector=vector, seen=seen)
         return UserVector(
-            vector=weights.user_factors[row], bias=weights.user_bias[row], seen=weights.seen_indices[start:end]
+            vector=vector,
+            seen=seen,
+            star_vector=weights.star_user_factors[row],
+            star_bias=float(weights.star_user_bias[row]),
         )
 
+    def history(self, uid: int) -> History | None:
+        """What user `uid` rated; None for a user who is not in the data."""
+        row = _row_of(self._weights.user_ids, uid)
+        if row is None:
+            return None
+        span = slice(*self._weights.seen_indptr[row : row + 2])
+        return History(rows=self._weights.seen_indices[span], values=self._weights.seen_values[span])
+
     def unknown_user(self) -> UserVector:
-        """A user without ratings: a zero vector and bias, so that predictions are μ + b_i."""
-        factors = self._weights.item_factors.shape[1]
-        return UserVector(vector=np.zeros(factors, np.float32), bias=np.float32(0), seen=_NO_ROWS)
+        """A user without ratings, whose predictions are μ + b_i."""
+        return UserVector(vector=self._fold_in.rhs.astype(np.float32), seen=_NO_ROWS)
 
     def item_row(self, item_id: int) -> int | None:
         """The row of the item with this id; None when there is none."""
@@ -166,48 +241,64 @@ class Recommender:
     def _mask(self, request: RecommendRequest) -> Mask | None:
         return None if request.genre is None else self.catalogue.genre_mask(request.genre)
 
-    def _cold_start(self, request: RecommendRequest) -> Recommendations:
-        """The items with the best μ + b_i of the POPULAR_ITEMS most rated ones that the request allows."""
-        popular, mask = self._popular, self._mask(request)
-        if mask is not None or request.exclude:
-            allowed = np.ones(len(self.items), np.bool_) if mask is None else mask
-            allowed[list(request.exclude)] = False
-            popular = self._rank_popular(allowed)
-        stars = self._clip(popular.scores[: request.n] + self._mean)
-        return self._recommendations(popular.rows[: request.n], stars, cold_start=True)
+    def _popular(self, request: RecommendRequest) -> Rows:
+        """The rows that were liked most often, of those that the request allows."""
+        mask, ordered = self._mask(request), self._by_popularity
+        if mask is not None:
+            ordered = ordered[mask[ordered]]
+        if request.exclude:
+            ordered = ordered[~np.isin(ordered, request.exclude)]
+        return ordered[: request.n]
 
-    def _rank_popular(self, allowed: Mask) -> TopK:
-        counts = np.where(allowed, self._weights.item_counts, -1)
-        length = min(POPULAR_ITEMS, int(allowed.sum()))
-        rows = np.lexsort((np.arange(len(counts)), -counts))[:length] if length else _NO_ROWS
-        bias = self._weights.item_bias[rows].astype(np.float64)
-        order = np.lexsort((rows, -bias))
-        return TopK(rows=rows[order].astype(np.int32), scores=bias[order])
+    def _with_stars(
+        self, lists: Sequence[Rows], users: Sequence[UserVector | None], requests: Sequence[RecommendRequest]
+    ) -> list[Recommendations]:
+        """The lists with predicted ratings, all in one vectorised step, sorted by them where a request asks for it."""
+        lengths = [len(rows) for rows in lists]
+        numbers: Sequence[float | None] = [None] * sum(lengths)
+        if self.stars is not None and lists:
+            numbers = self.stars.predict([user or _UNKNOWN for user in users], lengths, np.concatenate(lists))
+        results = []
+        for rows, user, request, end in zip(lists, users, requests, accumulate(lengths), strict=True):
+            listed, stars = rows.tolist(), numbers[end - len(rows) : end]
+            if request.order == "stars":
+                order = sorted(range(len(listed)), key=lambda place: -(stars[place] or 0.0))
+                listed, stars = [listed[place] for place in order], [stars[place] for place in order]
+            results.append(self._recommendations(listed, stars, cold_start=user is None))
+        return results
 
-    def _to_stars(self, results: Sequence[TopK], offsets: Sequence[float]) -> list[Recommendations]:
-        """Each of `results` with its offset added to its scores, clipped; all scores in one vectorised step."""
-        if not results:
-            return []
-        lengths = [len(top.rows) for top in results]
-        stars = self._clip(np.concatenate([top.scores for top in results]) + np.repeat(offsets, lengths))
-        ends = list(accumulate(lengths))
-        return [
-            self._recommendations(top.rows, stars[end - length : end])
-            for top, length, end in zip(results, lengths, ends, strict=True)
-        ]
+    def _recommendations(
+        self, rows: Sequence[int], numbers: Sequence[float | None], *, cold_start: bool = False
+    ) -> Recommendations:
+        items = self.items
+        ranked = tuple([(items[row].title, number) for row, number in zip(rows, numbers, strict=True)])
+        return Recommendations(ranked=ranked, rows=tuple(rows), cold_start=cold_start)
 
-    def _clip(self, scores: NDArray[np.float64]) -> list[float]:
-        low, high = self._scale
-        stars: list[float] = np.minimum(np.maximum(scores, low), high).round(6).tolist()
-        return stars
+    def _history_weights(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
+        return history_weights(values, highest_rating=self._highest, log_mean=self._log_mean)
 
-    def _recommendations(self, rows: Rows, numbers: Sequence[float], *, cold_start: bool = False) -> Recommendations:
-        row_list = rows.tolist()
-        ranked = tuple((self.items[row].title, number) for row, number in zip(row_list, numbers, strict=True))
-        return Recommendations(ranked=ranked, rows=tuple(row_list), cold_start=cold_start)
+    def _typical_value(self) -> float:
+        """The mean rating, or the count of mean weight."""
+        if self._highest is None:
+            return float(np.expm1(self._log_mean))
+        return self.stars.mean if self.stars is not None else self._highest
+
+    def _make_stars(self, artifact: Artifact) -> Stars | None:
+        if not artifact.weights.has_stars or artifact.scale is None:
+            return None
+        regularisation = (
+            self._hyperparameter("c_vector"),
+            self._hyperparameter("c_bias"),
+            self._hyperparameter("shrinkage"),
+        )
+        return Stars(artifact.weights, scale=artifact.scale, regularisation=regularisation)
 
     def _hyperparameter(self, name: str) -> float:
-        return float(self._hyperparameters.get(name, 0.0))
+        value: Any = self._hyperparameters.get(name, 0.0)
+        return float(value)
+
+
+_UNKNOWN: Final = UserVector(vector=np.zeros(0, np.float32), seen=_NO_ROWS)
 
 
 def _row_of(ids: NDArray[np.int64], id_: int) -> int | None:
@@ -217,3 +308,11 @@ def _row_of(ids: NDArray[np.int64], id_: int) -> int | None:
 
 def _union(seen: Rows, exclude: tuple[int, ...]) -> Rows:
     return np.union1d(seen, np.array(exclude, np.int32)).astype(np.int32) if exclude else seen
+
+
+def _largest(contributions: NDArray[np.float64], rows: Rows, n: int) -> list[tuple[int, float]]:
+    """The `n` largest positive contributions: row and share of all positive ones."""
+    positive = np.maximum(contributions, 0.0)
+    total = float(positive.sum())
+    best = np.argsort(-positive, kind="stable")[:n]
+    return [(int(rows[place]), round(float(positive[place]) / total, 4)) for place in best if positive[place] > 0]

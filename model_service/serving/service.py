@@ -153,5 +153,6 @@ def _encode(recommender: Recommender, request: RecommendRequest, result: Recomme
         body["reason"] = f"user {request.user} is not in the model's data: these are popular films"
     if request.with_ids:
         body["ids"] = [recommender.items[row].id for row in result.rows]
-    scores = [score for _, score in result.ranked]
-    return encode_response(orjson.dumps(body), recommender.version, scores, cold_start=result.cold_start)
+    stars = [] if recommender.stars is None else [stars for _, stars in result.ranked if stars is not None]
+    empty = not result.rows
+    return encode_response(orjson.dumps(body), recommender.version, stars, cold_start=result.cold_start, empty=empty)

@@ -4,6 +4,7 @@ import argparse
 import resource
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from model_service.data.movielens import read_movielens
 from model_service.data.ratings import DataError, Ratings
 from model_service.data.synthetic import generate_ratings
-from model_service.metadata import ArtifactError, Metadata
+from model_service.metadata import ArtifactError
 from model_service.training.config import TrainConfig
 from model_service.training.trainers import methods
 
@@ -19,7 +20,10 @@ DEFAULT_OUT = Path(__file__).parents[1] / "artifact"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train with the options of the command line; returns 0, 2 for invalid input, 130 after Ctrl-C."""
+    """Train with the options of the command line.
+
+    Returns 0, 2 for invalid input, 3 for a model that is worse than a simple one, 130 after Ctrl-C.
+    """
     options = _parser().parse_args(arguments)
     try:
         return _train(options)
@@ -36,15 +40,32 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from model_service.artifact import check_replaceable
-    from model_service.training.train import train
+    from model_service.training.stars import TUNED
+    from model_service.training.train import GateError, TrainOptions, train
 
     check_replaceable(options.out)
-    config = TrainConfig(**{option.name: getattr(options, option.name) for option in fields(TrainConfig)})
+    given = {option.name: getattr(options, option.name) for option in fields(TrainConfig)}
+    given = {name: value for name, value in given.items() if value is not None}
+    config = TrainConfig(**given)
     started = time.monotonic()
-    ratings = read_movielens(options.data) if options.data else generate_ratings(seed=options.seed)
-    print(_describe(ratings))
-    metadata = train(ratings, config=config, out=options.out)
-    print(_report(metadata, options.out))
+    counts = None if options.values is None else options.values == "counts"
+    ratings = read_movielens(options.data, counts=counts) if options.data else generate_ratings(seed=config.seed)
+    print(_describe(ratings), flush=True)
+    choices = TrainOptions(
+        given=given.keys() & set(TUNED), ranker=options.ranker, split=options.split, gate=not options.no_gate
+    )
+    try:
+        metadata = train(ratings, config=config, out=options.out, options=choices)
+    except GateError as refused:
+        print(_report(refused.metrics))
+        print(
+            f"error: {refused}. {options.out} is unchanged. To fix it: more or better ratings; "
+            "--no-gate writes the model all the same",
+            file=sys.stderr,
+        )
+        return 3
+    print(_report(metadata.metrics))
+    print(f"model version {metadata.short_version} written to {options.out}")
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(
         f"{time.monotonic() - started:.1f} s, {used.ru_utime + used.ru_stime:.1f} s CPU time, "
@@ -54,36 +75,44 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _describe(ratings: Ratings) -> str:
+    what = "counts" if ratings.scale is None else f"ratings from {ratings.scale[0]:g} to {ratings.scale[1]:g}"
+    unrated = f" ({len(ratings.unrated):,} more without one)" if ratings.unrated else ""
+    times = "" if ratings.times is None else ", with times"
     return (
-        f"{ratings.source}: {len(ratings):,} ratings of {len(ratings.item_ids):,} films "
-        f"by {len(ratings.user_ids):,} users"
+        f"{ratings.source}: {len(ratings):,} {what} of {len(ratings.item_ids):,} films{unrated} "
+        f"by {len(ratings.user_ids):,} users{times}"
     )
 
 
-def _report(metadata: Metadata, out: Path) -> str:
-    from model_service.training.report import is_worse, terminal_table, verdicts
+def _report(metrics: Mapping[str, Any]) -> str:
+    from model_service.training.report import terminal_tables, verdicts
 
-    lines = [terminal_table(metadata.metrics), *verdicts(metadata.metrics)]
-    if is_worse(metadata.metrics):
-        lines.append("To fix it: try other --factors, --reg-factors, --reg-bias or --shrinkage")
-    return "\n".join([*lines, f"model version {metadata.short_version} written to {out}"])
+    return "\n".join(["", terminal_tables(metrics), "", *verdicts(metrics)])
 
 
 def _parser() -> argparse.ArgumentParser:
+    from model_service.training.rankers import ranker_names
+    from model_service.training.split import SPLITS
+    from model_service.training.stars import TUNED
+
     parser = argparse.ArgumentParser(
         prog="python -m model_service.training",
         description="Train the recommender and write its artifact folder.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
     add("--data", type=Path, metavar="FOLDER", help="an unpacked MovieLens release; synthetic ratings if omitted")
-    add("--out", type=Path, default=DEFAULT_OUT, metavar="FOLDER", help="the artifact folder to replace")
-    add("--method", choices=methods(), default=TrainConfig.method, help="the trainer")
+    add("--out", type=Path, default=DEFAULT_OUT, metavar="FOLDER", help=f"the artifact to replace ({DEFAULT_OUT.name})")
+    add("--values", choices=("stars", "counts"), help="what the third column holds; found out if omitted")
+    add("--split", choices=(*SPLITS,), help="test ratings: by time (last) where there are times, else random")
+    add("--ranker", choices=ranker_names(), help="what orders the films; the best on validation if omitted")
+    add("--no-gate", action="store_true", help="write the model even if it is worse than popularity or biases only")
+    add("--method", choices=methods(), help=f"what trains the stars ({TrainConfig.method})")
     for option in fields(TrainConfig):
         if option.metadata:
             names = [f"--{name.replace('_', '-')}" for name in (option.name, option.metadata["alias"]) if name]
             kind = _number(type(option.default), option.metadata["minimum"])
-            add(*names, type=kind, default=option.default, help=option.metadata["help"])
+            chosen = "chosen by validation" if option.name in TUNED else option.default
+            add(*names, type=kind, help=f"{option.metadata['help']} ({chosen})")
     return parser
 
 

@@ -1,12 +1,12 @@
-"""Baselines: scikit-surprise's SVD with default and with tuned hyperparameters, and biases only."""
+"""Baselines for the stars: scikit-surprise's SVD with default and with tuned hyperparameters, and biases only."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from surprise import SVD, AlgoBase, BaselineOnly, Dataset, Reader, Trainset
+from surprise import SVD, AlgoBase, Dataset, Reader, Trainset
 from tqdm import tqdm
 
 from model_service.data.ratings import Ratings
@@ -16,12 +16,14 @@ from model_service.training.split import Split
 
 MAX_RATINGS = 2_000_000  # Surprise stores ratings as Python objects, about 300 bytes each
 MAX_TUNED_RATINGS = 300_000  # above, tuning takes longer than the rest of the training
-_SVD_GRID: tuple[Mapping[str, Any], ...] = (
-    {"n_factors": 10, "n_epochs": 80, "lr_all": 0.01, "reg_all": 0.1},
-    {"n_factors": 10, "n_epochs": 80, "lr_all": 0.01, "reg_all": 0.12},
-    {"n_factors": 20, "n_epochs": 60, "lr_all": 0.01, "reg_all": 0.12},
-    {"n_factors": 50, "n_epochs": 40, "lr_all": 0.01, "reg_all": 0.1},
+_SVD_START: Mapping[str, Any] = {"n_factors": 10, "n_epochs": 80, "lr_all": 0.01, "reg_all": 0.1}
+_SVD_AXES: tuple[tuple[str, tuple[float, ...]], ...] = (
+    ("reg_all", (0.08, 0.12)),
+    ("n_factors", (20, 50)),
+    ("n_epochs", (40,)),
 )
+"""As many settings as `stars.search_space` tries."""
+_BIAS_SWEEPS, _USER_DAMPING, _ITEM_DAMPING = 10, 15.0, 10.0  # the defaults of Surprise's BaselineOnly
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,28 +47,29 @@ class _Frame:
 
 def trainset_of(ratings: Ratings, positions: NDArray[np.int64]) -> Trainset:
     """The ratings at `positions` for Surprise, with rows as ids."""
-    reader = Reader(rating_scale=ratings.scale)
+    reader = Reader(rating_scale=ratings.scale or (0.0, float(ratings.values.max())))
     return Dataset.load_from_df(_Frame(ratings, positions), reader).build_full_trainset()
 
 
 def train_baselines(ratings: Ratings, split: Split, *, seed: int) -> Baselines:
     """Train Surprise's SVD with its defaults, the tuned one, and biases only.
 
-    Returns no baseline above MAX_RATINGS ratings, no tuned SVD above MAX_TUNED_RATINGS.
+    Above MAX_RATINGS ratings only the last, above MAX_TUNED_RATINGS no tuned SVD.
     """
+    biases = {"biases_only": fit_biases(ratings, split.train_and_validation)}
     if len(ratings) > MAX_RATINGS:
-        return Baselines(models={}, tuned=None)
+        return Baselines(models=biases, tuned=None)
     trainset = trainset_of(ratings, split.train_and_validation)
-    algorithms = {"surprise_svd": SVD(random_state=seed), "biases_only": BaselineOnly(verbose=False)}
+    algorithms = {"surprise_svd": SVD(random_state=seed)}
     tuned = tune_svd(ratings, split, seed=seed) if len(ratings) <= MAX_TUNED_RATINGS else None
     if tuned is not None:
         algorithms = {"surprise_svd_tuned": SVD(random_state=seed, **tuned), **algorithms}
     models = {name: to_factors(algorithm.fit(trainset), ratings) for name, algorithm in algorithms.items()}
-    return Baselines(models=models, tuned=tuned)
+    return Baselines(models={**models, **biases}, tuned=tuned)
 
 
 def tune_svd(ratings: Ratings, split: Split, *, seed: int) -> Mapping[str, Any]:
-    """The hyperparameters in _SVD_GRID with the lowest validation RMSE."""
+    """The hyperparameters with the lowest validation RMSE, one after the other."""
     trainset = trainset_of(ratings, split.train)
     actual = ratings.values[split.validation]
 
@@ -74,21 +77,65 @@ def tune_svd(ratings: Ratings, split: Split, *, seed: int) -> Mapping[str, Any]:
         model = to_factors(SVD(random_state=seed, **settings).fit(trainset), ratings)
         return rmse(model.predict(ratings, split.validation), actual)
 
-    return min(tqdm(_SVD_GRID, desc="tuning Surprise's SVD", unit="setting"), key=error)
+    return descend(error, _SVD_START, _SVD_AXES, label="tuning Surprise's SVD")
+
+
+def descend(
+    error: Callable[[Mapping[str, Any]], float],
+    start: Mapping[str, Any],
+    axes: Sequence[tuple[str, Sequence[Any]]],
+    *,
+    label: str,
+) -> Mapping[str, Any]:
+    """The settings with the least error, searched along one setting after the other from `start`."""
+    best = start
+    with tqdm(total=1 + sum(len(values) for _, values in axes), desc=label, unit="setting") as bar:
+        least = error(start)
+        bar.update()
+        for name, values in axes:
+            base = best
+            for value in values:
+                found = error({**base, name: value})
+                if found < least:
+                    best, least = {**base, name: value}, found
+                bar.update()
+    return best
+
+
+def fit_biases(ratings: Ratings, positions: NDArray[np.int64]) -> Factors:
+    """μ + b_u + b_i alone, by alternating least squares with damping; for any number of ratings.
+
+    Source: section 2.1 of Koren, "Factor in the Neighbors", ACM TKDD 4(1), 2010.
+    """
+    users, items = ratings.user_rows[positions], ratings.item_rows[positions]
+    mean = float(ratings.values[positions].mean(dtype=np.float64))
+    residuals = ratings.values[positions].astype(np.float64) - mean
+    user_bias, item_bias = np.zeros(len(ratings.user_ids)), np.zeros(len(ratings.item_ids))
+    user_weight = np.bincount(users, minlength=len(user_bias)) + _USER_DAMPING
+    item_weight = np.bincount(items, minlength=len(item_bias)) + _ITEM_DAMPING
+    for _ in range(_BIAS_SWEEPS):
+        item_bias = np.bincount(items, residuals - user_bias[users], len(item_bias)) / item_weight
+        user_bias = np.bincount(users, residuals - item_bias[items], len(user_bias)) / user_weight
+    return Factors(
+        mean=mean,
+        user_bias=user_bias,
+        item_bias=item_bias,
+        users=np.zeros((len(user_bias), 0)),
+        items=np.zeros((len(item_bias), 0)),
+    )
 
 
 def to_factors(algorithm: AlgoBase, ratings: Ratings) -> Factors:
-    """The arrays of a trained SVD or BaselineOnly, ordered by the rows of `ratings`."""
+    """The arrays of a trained SVD, ordered by the rows of `ratings`."""
     trainset = algorithm.trainset
     users = np.array([trainset.to_raw_uid(inner) for inner in range(trainset.n_users)])
     items = np.array([trainset.to_raw_iid(inner) for inner in range(trainset.n_items)])
-    width = getattr(algorithm, "n_factors", 0)
     return Factors(
         mean=float(trainset.global_mean),
         user_bias=_placed(algorithm.bu, users, len(ratings.user_ids)),
         item_bias=_placed(algorithm.bi, items, len(ratings.item_ids)),
-        users=_placed(algorithm.pu if width else np.zeros((len(users), 0)), users, len(ratings.user_ids)),
-        items=_placed(algorithm.qi if width else np.zeros((len(items), 0)), items, len(ratings.item_ids)),
+        users=_placed(algorithm.pu, users, len(ratings.user_ids)),
+        items=_placed(algorithm.qi, items, len(ratings.item_ids)),
     )
 
 

@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def compare(ratings: Ratings, *, runs: int, seed: int) -> str:
     """The table in Markdown: training time, wall clock and CPU, in seconds, and test errors in stars."""
-    split = split_ratings(len(ratings), seed=seed)
+    split = split_ratings(ratings, seed=seed)
     entries = _entries(ratings, split, seed)
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in entries}
     models: dict[str, Factors] = {}

@@ -1,5 +1,6 @@
 """Early stopping on the validation RMSE; keeps the parameters of the best epoch."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,7 +66,7 @@ class EarlyStopping:
         min_delta: float = 0.0,
     ) -> None:
         """An epoch is an improvement when its RMSE is more than `min_delta` stars below the best one's."""
-        self._model, self._scale = model, ratings.scale
+        self._model, self._scale = model, ratings.scale or (-math.inf, math.inf)
         self._patience, self._min_delta = patience, min_delta
         device = model.global_mean.device
         self._held_out = None if validation is None else RatingTensors.of(ratings, validation, device)

@@ -21,13 +21,13 @@ def run_epochs(
     label: str,
     single_thread: bool,
 ) -> FitResult:
-    """Call `epoch` up to `config.epochs` times or until `stopping` ends it, with a progress bar named `label`.
+    """Call `epoch` up to `config.epochs` times or until `stopping` ends it, with a progress bar named `label`, if any.
 
     epoch: one pass over the ratings at positions `train`; yields the number of ratings after each step.
     """
     with (
-        _threads(1 if single_thread else torch.get_num_threads()),
-        tqdm(total=config.epochs * len(train), desc=label, unit=" ratings", unit_scale=True) as bar,
+        threads(1 if single_thread else torch.get_num_threads()),
+        tqdm(total=config.epochs * len(train), desc=label, unit=" ratings", unit_scale=True, disable=not label) as bar,
     ):
         for _ in range(config.epochs):
             for count in epoch():
@@ -40,7 +40,7 @@ def run_epochs(
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def threads(count: int) -> Iterator[None]:
     """Limit PyTorch's threads. For small steps one is fastest, and its sums are the same on every machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)

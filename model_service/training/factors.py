@@ -1,4 +1,4 @@
-"""Any trained matrix factorisation as numpy arrays: one evaluation code for this model and the baselines."""
+"""Any trained model of the stars as numpy arrays: one evaluation code for this model and the baselines."""
 
 from dataclasses import dataclass
 
@@ -39,7 +39,8 @@ class Factors:
             at = positions[start : start + _PAIRS_PER_BLOCK]
             users, items = ratings.user_rows[at], ratings.item_rows[at]
             dot = np.einsum("nk,nk->n", self.users[users], self.items[items])
-            parts.append(np.clip(self.mean + self.user_bias[users] + self.item_bias[items] + dot, *ratings.scale))
+            stars = self.mean + self.user_bias[users] + self.item_bias[items] + dot
+            parts.append(stars if ratings.scale is None else np.clip(stars, *ratings.scale))
         return np.concatenate(parts)
 
     def scores(self, users: NDArray[np.int64]) -> NDArray[np.floating]:

@@ -1,7 +1,6 @@
 """What users watched, as rankers see it: weights by user and item, and the popularity of the items."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from model_service.data.ratings import Ratings
+from model_service.serving.ranking.fold_in import history_weights
 
 _DAY = 86_400.0  # seconds
 
@@ -28,12 +28,11 @@ class Interactions:
     @classmethod
     def of(cls, ratings: Ratings, positions: NDArray[np.int64]) -> Self:
         """The ratings at `positions`."""
-        users, items, values = (
-            column[positions] for column in (ratings.user_rows, ratings.item_rows, ratings.values)
-        )
+        users, items = ratings.user_rows[positions], ratings.item_rows[positions]
+        values = ratings.values[positions]
         shape = (len(ratings.user_ids), len(ratings.item_ids))
-        weights = item_weights(values, highest=highest_rating(ratings), log_mean=log_mean(ratings)).astype(np.float32)
-        matrix = sparse.coo_array((weights, (users, items)), shape=shape).tocsr()
+        weights = history_weights(values, highest_rating=highest_rating(ratings), log_mean=log_mean(ratings))
+        matrix = sparse.coo_array((weights.astype(np.float32), (users, items)), shape=shape).tocsr()
         matrix.sort_indices()
         liked = values >= relevance_threshold(ratings.scale)
         ages = None
@@ -50,7 +49,6 @@ class Interactions:
         counts = np.bincount(self.liked_items, weights=decay, minlength=self.matrix.shape[1])
         return counts.astype(np.float64)
 
-    @cached_property
     def prior(self) -> NDArray[np.float64]:
         """(I,) the share of each item in what was liked."""
         counts = self.popularity() + 1e-9
@@ -84,12 +82,3 @@ def highest_rating(ratings: Ratings) -> float | None:
 def log_mean(ratings: Ratings) -> float:
     """The mean of log(1 + count), 1 for ratings on a scale or where every count is 0."""
     return 1.0 if ratings.scale is not None else float(np.log1p(ratings.values, dtype=np.float64).mean()) or 1.0
-
-
-def item_weights(
-    values: NDArray[np.floating], *, highest: float | None, log_mean: float
-) -> NDArray[np.float64]:
-    """The weight of each rating or count in the ranking model."""
-    if highest is not None:
-        return np.maximum(values.astype(np.float64) / highest, 0.05)
-    return np.maximum(np.log1p(values.astype(np.float64)) / log_mean, 0.05)

@@ -168,7 +168,9 @@ def _solve_with_torch(
     device, k = vectors.device, vectors.shape[1]
     counts = np.diff(rows.indptr)
     order = wanted[np.argsort(-counts[wanted], kind="stable")]
-    base, rhs, penalty = (torch.from_numpy(a).to(device, torch.float32) for a in (prior.base, prior.base_rhs, prior.penalty))
+    base, rhs, penalty = (
+        torch.from_numpy(a).to(device, torch.float32) for a in (prior.base, prior.base_rhs, prior.penalty)
+    )
     first = 0
     while first < len(order):
         longest = max(int(counts[order[first]]), 1)

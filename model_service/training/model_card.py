@@ -3,11 +3,13 @@
 Source: Mitchell et al., "Model Cards for Model Reporting", 2019 (the sections).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from model_service.metadata import Metadata
-from model_service.training.plots import write_plots
-from model_service.training.report import markdown_table, verdicts
+from model_service.training.plots import plots, write_plots
+from model_service.training.report import label, markdown_tables, split_title, verdicts
 from model_service.training.trainers import load_trainer
 
 CARD_FILE = "MODEL_CARD.md"
@@ -22,33 +24,31 @@ def write_model_card(folder: Path, metadata: Metadata) -> None:
 def model_card(metadata: Metadata) -> str:
     """The card as Markdown."""
     data, metrics, settings = metadata.data, metadata.metrics, metadata.hyperparameters
-    low, high = data["scale"]
-    ranking, served = metrics["ranking"], metrics["served_scores"]
+    order = metrics["order"]
+    chosen = settings["ranking"]
+    values = "counts" if data["scale"] is None else "ratings from {:g} to {:g}".format(*data["scale"])
     sections = [
         f"# Model card: film recommender {metadata.short_version}",
-        "Matrix factorisation with biases, r̂(u, i) = μ + b_u + b_i + p_u · q_i with "
-        f"{settings['factors']} factors, trained by {load_trainer(settings['method']).DESCRIPTION}.",
+        f"**Order** of the films: {label(chosen['ranker'])} ({_settings(chosen['settings'])}), the best of "
+        f"{order['splits'][0]['tried']} fits by NDCG@10 on validation ratings. {_stars_model(metadata)}",
         "## Intended use",
-        "Top-10 film recommendations for users in the training data, and approximate predictions of single ratings. "
-        "For new users: popular films, or recommendations from a few ratings (fold-in). Not intended to assess people "
-        "or films, nor for consequential decisions.",
+        "Top-10 film recommendations for users in the training data"
+        + (", and approximate predictions of single ratings" if "test" in metrics else "")
+        + ". For new users: popular films, or recommendations from a few ratings (fold-in). Not intended to assess "
+        "people or films, nor for consequential decisions.",
         "## Data",
-        f"{data['source']}: {data['ratings']:,} ratings from {low:g} to {high:g} of {data['items']:,} films by "
-        f"{data['users']:,} users.\n\nFingerprint (SHA-256): `{data['fingerprint']}`\n\n"
-        "Random split: 81 % training, 9 % validation (number of epochs), 10 % test. The metrics are those of a model "
-        "trained on the first two; the model in this folder is trained on all ratings with the same hyperparameters.",
+        f"{data['source']}: {data['ratings']:,} {values} of {data['items']:,} films by {data['users']:,} users; "
+        f"{data['unrated']:,} more films without a rating, whose vectors are predicted from genres and year."
+        f"\n\nFingerprint (SHA-256): `{data['fingerprint']}`\n\n{_splits(order)} A tenth of the rest is for "
+        "validation (rankers, hyperparameters, number of epochs). The metrics are those of models trained without the "
+        "test ratings; those in this folder are trained on all ratings with the same hyperparameters.",
         "## Metrics",
-        f"On {metrics['test_ratings']:,} test ratings; ranking for the {ranking['users']:,} users with a relevant film "
-        f"(rated at least {ranking['liked_from']:g}) among them:",
-        markdown_table(metrics),
-        "RMSE and MAE in stars. NDCG, precision and recall at 10 rank the user's held-out films. Unseen NDCG ranks all "
-        "films without a training rating of the user; films that the user never rated count as not relevant, which "
-        "favours popularity. Coverage: share of films on any list.",
+        _definitions(order),
+        markdown_tables(metrics),
         "\n".join(f"- {verdict}" for verdict in verdicts(metrics)),
-        f"Calibration error over deciles: {metrics['calibration']['error']:.3f} stars. Scores of the top-10 lists: "
-        f"{served['mean']:.3f} ± {served['std']:.3f} stars ({served['users']:,} users), the reference for drift "
-        "monitoring.",
-        "![learning curves](curves.png)\n\n![calibration](calibration.png)\n\n![long tail](long_tail.png)",
+        _candidates(order["splits"][0]),
+        *_stars_sections(metrics),
+        "\n\n".join(f"![{title}]({file})" for file, title in plots(metrics).items()),
         "## Limitations",
         _limitations(metadata),
         "## Reproduction",
@@ -61,9 +61,64 @@ def model_card(metadata: Metadata) -> str:
     return "\n\n".join(sections) + "\n"
 
 
+def _stars_model(metadata: Metadata) -> str:
+    settings = metadata.hyperparameters
+    if "test" not in metadata.metrics:
+        return "The data has no **stars** to predict."
+    return (
+        "**Stars**: matrix factorisation with biases, r̂(u, i) = μ + b_u + b_i + p_u · q_i with "
+        f"{settings['factors']} factors, trained by {load_trainer(settings['method']).DESCRIPTION}."
+    )
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items()) or "no settings"
+
+
+def _splits(order: Mapping[str, Any]) -> str:
+    titles = [split_title(split) for split in order["splits"]]
+    if len(titles) == 1:
+        return f"Test ratings: {titles[0]}."
+    return f"Test ratings: {titles[0]}, which decide; also measured: {'; '.join(titles[1:])}."
+
+
+def _definitions(order: Mapping[str, Any]) -> str:
+    liked = order["liked_from"]
+    hits = "every test film is a hit" if liked is None else f"hits are the test films rated at least {liked:g}"
+    return (
+        f"Order: all films without a training rating of the user are ranked, {hits}; a film that the user never rated "
+        "counts as a miss, which favours popularity. Intervals: 95 %, bootstrap over users. Coverage: share of the "
+        "films on any list. Novelty: mean of -log2 of the share of users who rated a listed film, in bits. Gini: "
+        "inequality of the films' places on lists."
+    )
+
+
+def _candidates(split: Mapping[str, Any]) -> str:
+    rows = [
+        f"| {label(found['ranker'])} | {_settings(found['settings'])} | {found['validation_ndcg']:.4f} |"
+        for found in split["candidates"]
+    ]
+    return "\n".join(["| ranker | best settings | validation NDCG@10 |", "| --- | --- | ---: |", *rows])
+
+
+def _stars_sections(metrics: Mapping[str, Any]) -> list[str]:
+    if "test" not in metrics:
+        return []
+    served = metrics["served_scores"]
+    return [
+        f"Stars: RMSE and MAE on {metrics['test_ratings']:,} test ratings; NDCG@10 of a user's test films ordered by "
+        f"stars. Calibration error over deciles: {metrics['calibration']['error']:.3f} stars. Stars of the top-10 "
+        f"lists: {served['mean']:.3f} ± {served['std']:.3f} ({served['users']:,} users), the reference for drift "
+        "monitoring."
+    ]
+
+
 def command(metadata: Metadata) -> str:
     """The command line that trains this model."""
-    flags = [f"--{name.replace('_', '-')} {value}" for name, value in sorted(metadata.hyperparameters.items())]
+    settings = {name: value for name, value in metadata.hyperparameters.items() if name != "ranking"}
+    split = metadata.metrics["order"]["splits"][0]["split"]
+    settings |= {"ranker": metadata.hyperparameters["ranking"]["ranker"], "split": split}
+    flags = [f"--{name.replace('_', '-')} {value}" for name, value in sorted(settings.items())]
     data = [] if metadata.data["source"].startswith("synthetic") else ["--data FOLDER"]
     return " ".join(["python -m model_service.training", *data, *flags])
 
@@ -71,8 +126,9 @@ def command(metadata: Metadata) -> str:
 def _limitations(metadata: Metadata) -> str:
     limits = [
         "Selection bias: users chose what to rate, so films that they would never watch are missing from the data.",
-        "No time: old ratings weigh as much as new ones; new films need a new training.",
-        "Long tail: films with few ratings are shrunk towards the average and rarely recommended.",
+        "The order is learned from what people watched: a low rating counts less than a high one, not against a film.",
+        "New films are placed by their genres and year alone until they are rated and the model is trained again.",
+        "Long tail: films with few ratings are rarely recommended.",
         "Users who rate most have the largest influence on what is recommended.",
     ]
     if metadata.data["source"].startswith("synthetic"):

@@ -8,16 +8,52 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from model_service.training.report import label, split_title
+
 _OURS, _OTHER, _FAINT = "#0b63b5", "#c8560b", "#8a8a8a"
 _DOTS_PER_INCH = 120
 
 
+def plots(metrics: Mapping[str, Any]) -> Mapping[str, str]:
+    """The plots that the metrics allow: file name to title."""
+    names = {"order.png": "order", "new_users.png": "new users", "long_tail.png": "long tail"}
+    if not metrics["order"]["new_users"]["curve"]:
+        del names["new_users.png"]
+    if "test" in metrics:
+        names |= {"curves.png": "learning curves", "calibration.png": "calibration"}
+    return names
+
+
 def write_plots(folder: Path, metrics: Mapping[str, Any]) -> None:
-    """Write curves.png, calibration.png and long_tail.png to `folder`."""
-    for name, draw in (("curves", _curves), ("calibration", _calibration), ("long_tail", _long_tail)):
+    """Write the `plots` to `folder`."""
+    for name in plots(metrics):
         figure = Figure(figsize=(7.2, 4.5), layout="constrained")
-        draw(figure, metrics)
-        figure.savefig(folder / f"{name}.png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
+        _DRAW[name](figure, metrics)
+        figure.savefig(folder / name, dpi=_DOTS_PER_INCH, metadata={"Software": None})
+
+
+def _order(figure: Figure, metrics: Mapping[str, Any]) -> None:
+    split = metrics["order"]["splits"][0]
+    axes = _axes(figure, f"Top ten of all unseen films: {split_title(split)}", "NDCG@10, 95 % over users", "")
+    results = [(label(name), result["ndcg"]) for name, result in reversed(split["results"].items())]
+    for place, (name, (ndcg, low, high)) in enumerate(results):
+        color = _OURS if name == label("this_model") else _OTHER
+        errors = [[max(ndcg - low, 0)], [max(high - ndcg, 0)]]
+        axes.errorbar(ndcg, place, xerr=errors, fmt="o", color=color, capsize=3)
+    axes.set_yticks(range(len(results)), [name for name, _ in results])
+    axes.set_xlim(left=0)
+
+
+def _new_users(figure: Figure, metrics: Mapping[str, Any]) -> None:
+    curve = metrics["order"]["new_users"]["curve"]
+    axes = _axes(figure, "New users, by what is known of them", "known films", "NDCG@10")
+    known = [point["known"] for point in curve]
+    for key, color, name in (("ndcg", _OURS, "this model"), ("popularity", _OTHER, "popularity")):
+        middle, low, high = zip(*(point[key] for point in curve), strict=True)
+        axes.plot(known, middle, color=color, marker="o", label=name)
+        axes.fill_between(known, low, high, color=color, alpha=0.15)
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False)
 
 
 def _curves(figure: Figure, metrics: Mapping[str, Any]) -> None:
@@ -57,8 +93,11 @@ def _long_tail(figure: Figure, metrics: Mapping[str, Any]) -> None:
     listed = [group["listed_share"] for group in groups]
     axes.bar([x - width / 5 for x in middles], ratings, width * 0.4, color=_FAINT, label="of ratings")
     axes.bar([x + width / 5 for x in middles], listed, width * 0.4, color=_OURS, label="of recommendations")
-    errors = axes.twinx()
     tested = [(x, group["rmse"]) for x, group in zip(middles, groups, strict=True) if group["rmse"] is not None]
+    if not tested:
+        axes.legend(frameon=False, loc="upper center")
+        return
+    errors = axes.twinx()
     errors.plot(*zip(*tested, strict=True), color=_OTHER, marker=".", label="test RMSE (right)")
     errors.set_ylabel("RMSE, stars")
     errors.spines["top"].set_visible(False)
@@ -73,3 +112,12 @@ def _axes(figure: Figure, title: str, horizontal: str, vertical: str) -> Axes:
     axes.set_ylabel(vertical)
     axes.spines[["top", "right"]].set_visible(False)
     return axes
+
+
+_DRAW = {
+    "order.png": _order,
+    "new_users.png": _new_users,
+    "long_tail.png": _long_tail,
+    "curves.png": _curves,
+    "calibration.png": _calibration,
+}

@@ -98,10 +98,12 @@ class _Search:
     def _measure(self, name: str, settings: Mapping[str, Any]) -> Candidate:
         """The mean NDCG over the users of all folds."""
         candidate = Candidate(ranker=name, settings=dict(settings), ndcg=0.0)
-        values = np.concatenate([
-            fold.task.evaluate(partial(_with_trend(model, fold.data, settings).scores, fold.data)).ndcg
-            for model, fold in zip(self._models(candidate), self._folds, strict=True)
-        ])
+        values = np.concatenate(
+            [
+                fold.task.evaluate(partial(_with_trend(model, fold.data, settings).scores, fold.data)).ndcg
+                for model, fold in zip(self._models(candidate), self._folds, strict=True)
+            ]
+        )
         self.tried += 1
         self._bar.update()
         return replace(candidate, ndcg=round(float(values.mean()), 5) if len(values) else 0.0)
@@ -163,7 +165,7 @@ def fold_in_curve(
         return []
     rest = data.without_users(new)
     model = fit_ranker(candidate, rest, seed=seed)
-    fold_in, popularity = model.new_users(prior), rest.popularity()
+    popularity = rest.popularity()
     ranks = generator.permutation(len(positions))
     points = []
     for known in KNOWN_FILMS:
@@ -181,12 +183,14 @@ def fold_in_curve(
         vectors = dict(zip(task.users.tolist(), model.fold_in(history[task.users], prior=prior), strict=True))
         found = task.evaluate(partial(_score_new, vectors, model))
         popular = task.evaluate(lambda users: np.broadcast_to(popularity, (len(users), len(popularity))))
-        points.append({
-            "known": known,
-            "users": len(task.users),
-            "ndcg": task.metrics(found)["ndcg"],
-            "popularity": task.metrics(popular)["ndcg"],
-        })
+        points.append(
+            {
+                "known": known,
+                "users": len(task.users),
+                "ndcg": task.metrics(found)["ndcg"],
+                "popularity": task.metrics(popular)["ndcg"],
+            }
+        )
     return points
 
 
@@ -198,8 +202,6 @@ class _Fold:
     task: RankingTask
 
     @classmethod
-    def of(
-        cls, ratings: Ratings, train: NDArray[np.int64], validation: NDArray[np.int64], *, seed: int
-    ) -> "_Fold":
+    def of(cls, ratings: Ratings, train: NDArray[np.int64], validation: NDArray[np.int64], *, seed: int) -> "_Fold":
         task = RankingTask.of(ratings, train=train, test=validation, seed=seed)
         return cls(data=Interactions.of(ratings, train), task=task)

@@ -38,7 +38,8 @@ class Lists:
 
     def listed(self, items: int) -> NDArray[np.int64]:
         """(I,) the number of lists with each item."""
-        return np.bincount(self.lists[self.lists >= 0], minlength=items)
+        counts: NDArray[np.int64] = np.bincount(self.lists[self.lists >= 0], minlength=items).astype(np.int64)
+        return counts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -130,7 +131,8 @@ class RankingTask:
 
     @cached_property
     def _relevant_counts(self) -> NDArray[np.int64]:
-        return np.diff(self.relevant.indptr).astype(np.int64)
+        lengths: NDArray[np.int64] = np.diff(self.relevant.indptr).astype(np.int64)
+        return lengths
 
 
 def random_scores(items: int, seed: int) -> Scorer:
@@ -152,7 +154,11 @@ def held_out_ndcg(ratings: Ratings, positions: NDArray[np.int64], predicted: NDA
     gains = np.where(liked & (place < K), _DISCOUNTS[np.minimum(place, K - 1)], 0.0)
     totals, relevant = np.add.reduceat(gains, starts), np.add.reduceat(liked.astype(np.int64), starts)
     counted = relevant > 0
-    return round(float(np.mean(totals[counted] / _IDEAL[np.minimum(relevant[counted], K) - 1])), 5) if counted.any() else 0.0
+    return (
+        round(float(np.mean(totals[counted] / _IDEAL[np.minimum(relevant[counted], K) - 1])), 5)
+        if counted.any()
+        else 0.0
+    )
 
 
 def _gini(counts: NDArray[np.integer]) -> float:

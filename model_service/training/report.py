@@ -1,39 +1,160 @@
-"""Metrics as text: tables for the terminal and the model card, and comparisons with the baselines."""
+"""Metrics as text: tables for the terminal and the model card, comparisons with the baselines, and the gate."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from model_service.training.ranker_search import POPULARITY
+from model_service.training.rankers import load_ranker, ranker_names
+from model_service.training.split import SPLITS
+
+Table = Sequence[tuple[str, ...]]
 
 _NAMES = {
     "this_model": "this model",
     "surprise_svd_tuned": "Surprise SVD, tuned",
     "surprise_svd": "Surprise SVD, defaults",
     "biases_only": "biases only",
-    "popularity": "popularity",
+    "by_stars": "this model's stars as the order",
+    "oracle": "oracle (the generator's own truth)",
     "random": "random",
 }
 _DASH = "-"
-HEADER = ("test ratings", "RMSE", "MAE", "NDCG@10", "precision", "recall", "unseen NDCG@10", "coverage")
+_ORDER_HEADER = ("order of all unseen films", "NDCG@10", "95 %", "precision", "recall", "coverage", "novelty", "Gini")
+_STARS_HEADER = ("stars of test ratings", "RMSE", "this model's less, 95 %", "MAE", "NDCG@10 held out")
+_NEW_HEADER = ("known films", "users", "NDCG@10", "95 %", "popularity")
+_ACTIVITY_HEADER = ("ratings of a user", "users", "NDCG@10", "95 %", "popularity")
 
 
-def rows(metrics: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """One row per model or baseline with the columns of HEADER; a dash for a missing figure."""
-    errors = {"this_model": metrics["test"], **metrics["baselines"]}
-    held_out, unseen = metrics["ranking"]["held_out"], metrics["ranking"]["unseen"]
-    table = []
-    for name, label in _NAMES.items():
-        if name not in held_out:
-            continue
-        error, ranked, all_unseen = errors.get(name, {}), held_out[name], unseen[name]
-        figures = (error.get("rmse"), error.get("mae"), ranked["ndcg"], ranked["precision"], ranked["recall"])
-        cells = [_DASH if figure is None else f"{figure:.4f}" for figure in (*figures, all_unseen["ndcg"])]
-        table.append((label, *cells, f"{all_unseen['coverage']:.1%}"))
-    return table
+def label(name: str) -> str:
+    """The display name of a model, ranker or baseline."""
+    return _NAMES.get(name) or (load_ranker(name).DESCRIPTION if name in ranker_names() else name)
 
 
-def terminal_table(metrics: Mapping[str, Any]) -> str:
-    """The table in aligned columns."""
-    table = [HEADER, *rows(metrics)]
-    widths = [max(len(row[column]) for row in table) for column in range(len(HEADER))]
+def tables(metrics: Mapping[str, Any]) -> list[Table]:
+    """The order on each split, the stars if any, users by activity, new users; a header is the first row."""
+    found: list[Table] = [_order_table(order) for order in metrics["order"]["splits"]]
+    if "test" in metrics:
+        found.append(_stars_table(metrics))
+    activity = [
+        (f"{low:,} to {high:,}", *_compared_cells(group))
+        for group in metrics["order"]["splits"][0]["activity"]
+        for low, high in [group["ratings"]]
+    ]
+    new = [(str(point["known"]), *_compared_cells(point)) for point in metrics["order"]["new_users"]["curve"]]
+    found += [[header, *rows] for header, rows in ((_ACTIVITY_HEADER, activity), (_NEW_HEADER, new)) if rows]
+    return found
+
+
+def terminal_tables(metrics: Mapping[str, Any]) -> str:
+    """The tables in aligned columns."""
+    return "\n\n".join(_aligned(table) for table in tables(metrics))
+
+
+def markdown_tables(metrics: Mapping[str, Any]) -> str:
+    """The tables in Markdown."""
+    return "\n\n".join(_markdown(table) for table in tables(metrics))
+
+
+def verdicts(metrics: Mapping[str, Any]) -> list[str]:
+    """One sentence per comparison, lost ones included; worse or better only where the interval says so."""
+    lines = [f"Nothing to learn: {reason}." for reason in metrics["nothing_to_learn"]]
+    order = metrics["order"]
+    chosen = order["splits"][0]["chosen"]
+    if chosen["ranker"] == POPULARITY:
+        lines.append("No model beats popularity on the validation ratings: the lists are the most liked films.")
+    else:
+        lines.append(f"The order is that of {label(chosen['ranker'])}, the best on the validation ratings.")
+    for split in order["splits"]:
+        lines += _order_verdicts(split)
+    if "test" not in metrics:
+        return [*lines, "No stars: the data has none to predict."]
+    own = metrics["test"]["rmse"]
+    for name, difference in metrics["rmse_differences"].items():
+        word = _word(difference, lower_is_better=True)
+        lines.append(f"Test RMSE {own:.4f}: {word} {label(name)} ({metrics['baselines'][name]['rmse']:.4f}).")
+    if "surprise_svd_tuned" not in metrics["baselines"]:
+        lines.append("No tuned SVD: too many ratings to tune it.")
+    return lines
+
+
+def failed_gates(metrics: Mapping[str, Any]) -> list[str]:
+    """Why the model should not replace another: the lists are worse than popularity, or the stars than biases only."""
+    problems = []
+    split = metrics["order"]["splits"][0]
+    if split["users"] and split["differences"][POPULARITY][2] < 0:
+        own, other = (split["results"][name]["ndcg"][0] for name in ("this_model", POPULARITY))
+        problems.append(f"the top ten (NDCG@10 {own:.4f}) are worse than popularity ({other:.4f})")
+    if "test" in metrics and metrics["rmse_differences"]["biases_only"][1] > 0:
+        own, other = metrics["test"]["rmse"], metrics["baselines"]["biases_only"]["rmse"]
+        problems.append(f"the stars (RMSE {own:.4f}) are worse than biases only ({other:.4f})")
+    return problems
+
+
+def split_title(split: Mapping[str, Any]) -> str:
+    """What is in the test set of a split."""
+    return SPLITS[split["split"]]
+
+
+def _order_verdicts(split: Mapping[str, Any]) -> list[str]:
+    if not split["users"]:
+        return [f"No ranking for {split_title(split)}: no known user has a liked film among them."]
+    own = split["results"]["this_model"]["ndcg"][0]
+    return [
+        f"NDCG@10 {own:.4f} on {split_title(split)}: {_word(split['differences'][name], lower_is_better=False)} "
+        f"{label(name)} ({split['results'][name]['ndcg'][0]:.4f})."
+        for name in (POPULARITY, "ease")
+        if name in split["differences"]
+    ]
+
+
+def _word(difference: Sequence[float], *, lower_is_better: bool) -> str:
+    _, low, high = difference
+    if low <= 0 <= high:
+        return "no different from"
+    return "better than" if (high < 0) == lower_is_better else "WORSE than"
+
+
+def _order_table(split: Mapping[str, Any]) -> Table:
+    header = (f"{_ORDER_HEADER[0]}: {split_title(split)}", *_ORDER_HEADER[1:])
+    rows = []
+    for name, result in split["results"].items():
+        title = label(name)
+        if name == "this_model":
+            title = f"this model: {label(split['chosen']['ranker'])}"
+        ndcg, low, high = result["ndcg"]
+        rows.append(
+            (
+                title,
+                f"{ndcg:.4f}",
+                f"{low:.3f} to {high:.3f}",
+                f"{result['precision']:.4f}",
+                f"{result['recall']:.4f}",
+                f"{result['coverage']:.1%}",
+                f"{result['novelty']:.2f}",
+                f"{result['gini']:.2f}",
+            )
+        )
+    return [header, *rows]
+
+
+def _stars_table(metrics: Mapping[str, Any]) -> Table:
+    rows = []
+    for name, error in {"this_model": metrics["test"], **metrics["baselines"]}.items():
+        difference = metrics["rmse_differences"].get(name)
+        interval = _DASH if difference is None else f"{difference[1]:+.4f} to {difference[2]:+.4f}"
+        rows.append(
+            (label(name), f"{error['rmse']:.4f}", interval, f"{error['mae']:.4f}", f"{error['held_out_ndcg']:.4f}")
+        )
+    return [_STARS_HEADER, *rows]
+
+
+def _compared_cells(point: Mapping[str, Any]) -> tuple[str, ...]:
+    ndcg, low, high = point["ndcg"]
+    return f"{point['users']:,}", f"{ndcg:.4f}", f"{low:.3f} to {high:.3f}", f"{point['popularity'][0]:.4f}"
+
+
+def _aligned(table: Table) -> str:
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
     return "\n".join(
         "  ".join(
             [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
@@ -42,42 +163,6 @@ def terminal_table(metrics: Mapping[str, Any]) -> str:
     )
 
 
-def markdown_table(metrics: Mapping[str, Any]) -> str:
-    """The table in Markdown."""
-    table = [HEADER, ("---", *["---:"] * (len(HEADER) - 1)), *rows(metrics)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in table)
-
-
-def verdicts(metrics: Mapping[str, Any]) -> list[str]:
-    """One sentence per comparison, lost ones included."""
-    baselines, ranking = metrics["baselines"], metrics["ranking"]
-    own = metrics["test"]["rmse"]
-    lines = []
-    for name in ("surprise_svd_tuned", "surprise_svd", "biases_only"):
-        if name in baselines:
-            other = baselines[name]["rmse"]
-            lines.append(
-                _compared(f"Test RMSE {own:.4f}", "no worse than" if own <= other else "WORSE than", name, other)
-            )
-    if not baselines:
-        lines.append("No baselines: too many ratings for scikit-surprise.")
-    elif "surprise_svd_tuned" not in baselines:
-        lines.append("No tuned SVD: too many ratings to tune it.")
-    strategies = {"held_out": "of the held-out films", "unseen": "of all unseen films"}
-    for strategy, what in strategies.items():
-        if not ranking["users"]:
-            lines.append(f"No ranking {what}: no user has a relevant film among the test ratings.")
-            continue
-        ours, popular = (ranking[strategy][name]["ndcg"] for name in ("this_model", "popularity"))
-        word = "better than" if ours > popular else "WORSE than"
-        lines.append(_compared(f"NDCG@10 {what} {ours:.4f}", word, "popularity", popular))
-    return lines
-
-
-def is_worse(metrics: Mapping[str, Any]) -> bool:
-    """Whether a baseline has a lower test RMSE."""
-    return any(other["rmse"] < metrics["test"]["rmse"] for other in metrics["baselines"].values())
-
-
-def _compared(own: str, word: str, name: str, other: float) -> str:
-    return f"{own}: {word} {_NAMES[name]} ({other:.4f})."
+def _markdown(table: Table) -> str:
+    lines = [table[0], ("---", *["---:"] * (len(table[0]) - 1)), *table[1:]]
+    return "\n".join(f"| {' | '.join(row)} |" for row in lines)

@@ -29,7 +29,7 @@ class Split:
     test: NDArray[np.int64]
 
     def folds(self, count: int) -> "list[tuple[NDArray[np.int64], NDArray[np.int64]]]":
-        """Pairs of positions to train on and to validate with, the split's own first; by time there is only that one."""
+        """Positions to train on and to validate with, the split's own first; by time there is only that pair."""
         own = [(self.train, self.validation)]
         if self.name != "random":
             return own

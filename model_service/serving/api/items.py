@@ -43,7 +43,7 @@ async def get_item(item_id: ItemId, model: Model) -> ItemResponse:
     return ItemResponse(item=_counted_items(model, [model.item_row(item_id, status=404)])[0])
 
 
-@router.get("/{id}/similar", summary="The most similar items, by cosine similarity", responses=error_responses(404))
+@router.get("/{id}/similar", summary="The most similar items", responses=error_responses(404))
 async def similar_items(
     item_id: ItemId, service: Service, model: Model, genre: Genre = None, n: N = DEFAULT_N
 ) -> SimilarItemsResponse:

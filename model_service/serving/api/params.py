@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from model_service.serving.errors import RequestError, quoted
+from model_service.serving.recommender import Order
 from model_service.serving.service import LoadedModel, RecommenderService
 
 MAX_N: Final = 100
@@ -27,7 +28,7 @@ MAX_BODY_SECONDS: Final = 10.0
 
 _ID_LIMIT: Final = 2**63  # ids are 64-bit integers in the artifact
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
-_OWN_ERRORS: Final = frozenset(("whole_number", "id", "text", "ids", "item"))
+_OWN_ERRORS: Final = frozenset(("whole_number", "id", "text", "ids", "item", "order"))
 
 
 def _parse_int(value: object) -> int | None:
@@ -79,12 +80,19 @@ def _parse_item(value: object) -> int | str:
     return number
 
 
+def _parse_order(value: object) -> object:
+    if value not in get_args(Order):
+        raise PydanticCustomError("order", "has to be {names}", {"names": " or ".join(get_args(Order))})
+    return value
+
+
 _INT64: Final = Field(ge=-_ID_LIMIT, lt=_ID_LIMIT, json_schema_extra={"format": "int64"})
 
 Id = Annotated[int, BeforeValidator(_parse_id), _INT64]
 N = Annotated[int, BeforeValidator(_parse_n), Field(ge=1, le=MAX_N, description="How many items.", examples=[10])]
 Text = Annotated[str, BeforeValidator(_parse_text), Field(min_length=1, max_length=MAX_TEXT)]
 Ids = Annotated[tuple[int, ...], BeforeValidator(_parse_ids), Field(max_length=MAX_EXCLUDED)]
+OrderName = Annotated[Order, BeforeValidator(_parse_order)]
 ItemReference = Annotated[int | str, BeforeValidator(_parse_item)]
 # Validated when they are given: an explicit null is an error where the name may also be absent.
 OptionalId = Annotated[Id | None, BeforeValidator(_parse_id)]

@@ -45,7 +45,7 @@ async def recommend(
     rows = (model.recommender.item_row(id_) for id_ in query.exclude)
     exclude = tuple(row for row in rows if row is not None)
     genre = await service.check_genre(model, query.genre)
-    response = await model.batcher.recommend(RecommendRequest(query.uid, query.n, genre, exclude))
+    response = await model.batcher.recommend(RecommendRequest(query.uid, query.n, genre, exclude, order=query.order))
     return Response(response.body, media_type="application/json")
 
 
@@ -55,7 +55,7 @@ async def recommend(
     summary="The n best items for a new user, from a few ratings, or for a known user",
 )
 async def recommend_by_ratings(body: RecommendBody, service: Service, model: Model) -> Response:
-    """A new user is folded in: the training loss is solved for one user with the item factors fixed; nothing is stored.
+    """A new user is folded in: both models are solved for one user with the items' vectors fixed; nothing is stored.
 
     Items are named by id or by title.
     """
@@ -63,7 +63,8 @@ async def recommend_by_ratings(body: RecommendBody, service: Service, model: Mod
     if (body.uid is None) == (body.ratings is None):
         raise RequestError(422, f"either uid or ratings is needed, and not both; send for example {_EXAMPLE}")
     user, exclude = await service.executor.run(lambda: _resolve(model, body))
-    response = await model.batcher.recommend(RecommendRequest(user, body.n, genre, exclude, with_ids=True))
+    request = RecommendRequest(user, body.n, genre, exclude, with_ids=True, order=body.order)
+    response = await model.batcher.recommend(request)
     return Response(response.body, media_type="application/json")
 
 
@@ -74,6 +75,8 @@ async def recommend_by_ratings(body: RecommendBody, service: Service, model: Mod
 )
 async def predict(body: PredictBody, service: Service, model: Model) -> PredictResponse:
     """For a user who is not in the data: the item's regularised mean rating, marked with cold_start."""
+    if model.recommender.stars is None:
+        raise RequestError(422, "this model predicts no stars: its data has none; GET / orders the films")
     return await service.executor.run(lambda: _predict(model, body.pairs))
 
 
@@ -83,14 +86,25 @@ def _resolve(model: LoadedModel, body: RecommendBody) -> tuple[int | UserVector,
     if body.uid is not None:
         return body.uid, exclude
     ratings = body.ratings or ()
-    low, high = model.artifact.scale
-    for rating in ratings:
-        if not low <= rating.stars <= high:
-            raise RequestError(422, f"stars has to be from {low:g} to {high:g}; it is {quoted(rating.stars)}")
+    values = [_value(model, rating) for rating in ratings]
     rows = [_rated_row(model, rating) for rating in ratings]
     if len(set(rows)) < len(rows):
         raise RequestError(422, "a film is rated twice; one rating a film is allowed")
-    return model.recommender.fold_in(rows, [rating.stars for rating in ratings]), exclude
+    return model.recommender.fold_in(rows, values), exclude
+
+
+def _value(model: LoadedModel, rating: Rating) -> float | None:
+    """The rating or the count, whichever the model's data has; None where neither is given."""
+    scale = model.artifact.scale
+    if scale is None:
+        if rating.stars is not None:
+            raise RequestError(422, "stars is not allowed: the model's data has counts; send count, or only the film")
+        return rating.count
+    if rating.count is not None:
+        raise RequestError(422, "count is not allowed: the model's data has ratings; send stars, or only the film")
+    if rating.stars is not None and not scale[0] <= rating.stars <= scale[1]:
+        raise RequestError(422, f"stars has to be from {scale[0]:g} to {scale[1]:g}; it is {quoted(rating.stars)}")
+    return rating.stars
 
 
 def _rated_row(model: LoadedModel, rating: Rating) -> int:

@@ -5,7 +5,17 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from model_service.catalogue import Item
-from model_service.serving.api.params import MAX_EXCLUDED, Id, Ids, ItemReference, N, OptionalId, OptionalText, Text
+from model_service.serving.api.params import (
+    MAX_EXCLUDED,
+    Id,
+    Ids,
+    ItemReference,
+    N,
+    OptionalId,
+    OptionalText,
+    OrderName,
+    Text,
+)
 from model_service.serving.recommender import DEFAULT_N
 
 MAX_RATINGS: Final = 500
@@ -20,6 +30,7 @@ _ERRORS: Final = {
     503: "No verified model, shutting down, or too many requests queued; see Retry-After.",
 }
 _GENRE: Final = "Only items of this genre, ignoring case."
+_ORDER: Final = "Of the n best items: `rank`, or `stars`, the highest predicted rating first."
 _RATINGS_EXAMPLE: Final[dict[str, Any]] = {"ratings": [{"id": 1, "stars": 5}, {"id": 2, "stars": 1}], "n": 10}
 
 
@@ -32,6 +43,7 @@ class RecommendQuery(BaseModel):
     n: N = DEFAULT_N
     genre: Annotated[OptionalText, Field(description=_GENRE)] = None
     exclude: Annotated[Ids, Field(description="Ids of items to leave out.", examples=["3,14"])] = ()
+    order: Annotated[OrderName, Field(description=_ORDER, examples=["stars"])] = "rank"
 
 
 class Body(BaseModel):
@@ -41,11 +53,12 @@ class Body(BaseModel):
 
 
 class Rating(Body):
-    """An item, by id or by title, with its rating."""
+    """An item, by id or by title, with its rating or count; without either it counts as watched."""
 
     id: Id | None = None
     title: Annotated[str, Field(min_length=1, max_length=300)] | None = None
-    stars: float = Field(description="Within the rating scale of the data, see GET /model.")
+    stars: Annotated[float | None, Field(description="Within the rating scale of the data, see GET /model.")] = None
+    count: Annotated[float | None, Field(ge=0, description="Plays, clicks or hours, where the data has counts.")] = None
 
 
 class RecommendBody(Body):
@@ -60,6 +73,7 @@ class RecommendBody(Body):
     exclude: Annotated[
         tuple[ItemReference, ...], Field(max_length=MAX_EXCLUDED, description="Items to leave out, by id or title.")
     ] = ()
+    order: Annotated[OrderName, Field(description=_ORDER)] = "rank"
 
 
 class Pair(Body):
@@ -91,11 +105,13 @@ class ErrorResponse(BaseModel):
 
 
 _ScoredTitle = Annotated[
-    tuple[str, float],
-    WithJsonSchema({"type": "array", "items": {"type": ["string", "number"]}, "minItems": 2, "maxItems": 2}),
+    tuple[str, float | None],
+    WithJsonSchema({"type": "array", "items": {"type": ["string", "number", "null"]}, "minItems": 2, "maxItems": 2}),
 ]
 """Described without `prefixItems`, which generators of clients and tests do not all read."""
-Ranked = Annotated[list[_ScoredTitle], Field(description="Title and predicted rating in stars, best first.")]
+Ranked = Annotated[
+    list[_ScoredTitle], Field(description="Title and predicted rating in stars, null without stars; best first.")
+]
 ItemIds = Annotated[list[int], Field(description="The items' ids, in the same order.")]
 
 
@@ -154,9 +170,10 @@ class CountedItem(ItemSchema):
 
 
 class RatedItem(CountedItem):
-    """An item that a user rated; `stars` is the model's prediction, the ratings are not part of the model."""
+    """An item that a user rated: `value` is the rating, or the count; `stars` is what the model predicts."""
 
-    stars: float
+    value: float
+    stars: float | None
 
 
 class ItemResponse(Success):
@@ -172,10 +189,10 @@ class ItemsResponse(Success):
 
 
 class SimilarItemsResponse(Success):
-    """Items by cosine similarity, most similar first."""
+    """Items by similarity, most similar first."""
 
     item: ItemSchema
-    response: Annotated[list[_ScoredTitle], Field(description="Title and cosine similarity, -1 to 1.")]
+    response: Annotated[list[_ScoredTitle], Field(description="Title and similarity, -1 to 1.")]
     ids: ItemIds
 
 
@@ -187,7 +204,7 @@ class UsersResponse(Success):
 
 
 class UserResponse(Success):
-    """The number of items that a user rated, and the n with the highest predicted rating."""
+    """The number of items that a user rated, and the n with the highest ratings or counts."""
 
     uid: int
     count: int
@@ -211,15 +228,20 @@ class IndexResponse(BaseModel):
 
 
 class ModelResponse(Success):
-    """The model: version, size, rating scale, data, hyperparameters, metrics; `index` is "exact" without an index."""
+    """The model: version, size, rating scale, data, hyperparameters, metrics; `index` is "exact" without an index.
+
+    ranker: what orders the items. stars: whether ratings are predicted. scale: null where the data has counts.
+    """
 
     model_version: str
     users: int
     items: int
     factors: int
+    ranker: str
+    stars: bool
     scale: Annotated[
-        tuple[float, float],
-        WithJsonSchema({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}),
+        tuple[float, float] | None,
+        WithJsonSchema({"type": ["array", "null"], "items": {"type": "number"}, "minItems": 2, "maxItems": 2}),
     ]
     data: dict[str, Any]
     hyperparameters: dict[str, Any]

@@ -37,13 +37,14 @@ async def ready(service: Service) -> ReadyResponse:
 @router.get("/model", summary="The model's version, data and metrics", responses=error_responses(503))
 async def describe_model(model: Model) -> ModelResponse:
     metadata, weights = model.artifact.metadata, model.artifact.weights
-    users, factors = weights.user_factors.shape
     index = model.index.metadata if model.index else None
     return ModelResponse(
         model_version=metadata.model_version,
-        users=users,
+        users=len(weights.user_ids),
         items=len(weights.item_ids),
-        factors=factors,
+        factors=weights.item_factors.shape[1],
+        ranker=str(metadata.hyperparameters.get("ranking", {}).get("ranker", "unknown")),
+        stars=weights.has_stars,
         scale=model.artifact.scale,
         data=dict(metadata.data),
         hyperparameters=dict(metadata.hyperparameters),

@@ -29,11 +29,11 @@ async def list_users(
 
 @router.get(
     "/{uid}",
-    summary="The items that a user rated, the n with the highest predicted rating first",
+    summary="The items that a user rated, the n with the highest ratings or counts first",
     responses=error_responses(404),
 )
 async def get_user(uid: UserId, service: Service, model: Model, n: N = DEFAULT_N) -> UserResponse:
-    """The ratings themselves are not part of the model: `stars` are its predictions for the rated items."""
+    """`value` is the rating or the count as in the data, `stars` is what the model predicts."""
     return await service.executor.run(lambda: _rated_items(model, uid, n))
 
 
@@ -42,10 +42,9 @@ def _rated_items(model: LoadedModel, uid: int, n: int) -> UserResponse:
     user = recommender.user(uid)
     if user is None:
         raise RequestError(404, f"user {uid} is not in the model's data; GET /users tells who is")
-    rated = recommender.rated(user, n)
     counts = model.artifact.weights.item_counts
     items = [
-        RatedItem.of(recommender.items[row], ratings=int(counts[row]), stars=stars)
-        for row, (_, stars) in zip(rated.rows, rated.ranked, strict=True)
+        RatedItem.of(recommender.items[one.row], ratings=int(counts[one.row]), value=one.value, stars=one.stars)
+        for one in recommender.rated(uid, n)
     ]
     return UserResponse(uid=uid, count=len(user.seen), rated=items)

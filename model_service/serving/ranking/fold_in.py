@@ -5,16 +5,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from model_service.weights import Weights
+
+_MIN_WEIGHT = 0.05  # of what was watched, however low the rating
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FoldIn:
-    """How a ranker turns a history into a user vector: by least squares, or as a sum of encoded items.
+    """How a ranker turns a history into a user vector: by least squares, as a sum of encoded items, or not at all.
 
     Least squares, with the item vectors h, the weights w and n watched items (`base` is given):
         (base + Σ w h hᵀ + (n + shift) ridge I) p = rhs + Σ w h
     Sum, with the rows e of `encoder`:
         p = rhs + Σ e
-    `rhs` holds a prior: some watched items spread over all by their popularity. A user without a history gets its vector.
+    With neither `base` nor `encoder` every user has the vector `rhs`.
+    `rhs` holds a prior: some watched items spread over all by their popularity.
     Source of the first: Hu, Koren, Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008.
     """
 
@@ -31,9 +36,11 @@ class FoldIn:
         if self.encoder is not None:
             total = self.encoder[rows].sum(axis=0, dtype=np.float64)
             return np.asarray(self.rhs + total, np.float32)
+        if self.base is None:
+            return self.rhs.astype(np.float32)
         watched = factors[rows].astype(np.float64)
         rhs = self.rhs + weights @ watched
-        return np.asarray(np.linalg.solve(self._system(watched, weights), rhs), np.float32)
+        return np.asarray(np.linalg.solve(self._system(self.base, watched, weights), rhs), np.float32)
 
     def contributions(
         self, item: int, rows: NDArray[np.int32], weights: NDArray[np.float64], factors: NDArray[np.float32]
@@ -42,12 +49,15 @@ class FoldIn:
         own = factors[item].astype(np.float64)
         if self.encoder is not None:
             return np.asarray(self.encoder[rows].astype(np.float64) @ own)
+        if self.base is None:
+            return np.zeros(len(rows))
         watched = factors[rows].astype(np.float64)
-        return np.asarray(weights * (watched @ np.linalg.solve(self._system(watched, weights), own)))
+        return np.asarray(weights * (watched @ np.linalg.solve(self._system(self.base, watched, weights), own)))
 
-    def _system(self, watched: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        assert self.base is not None  # noqa: S101 one of the two forms is complete
-        system = self.base + (watched * weights[:, None]).T @ watched
+    def _system(
+        self, base: NDArray[np.float64], watched: NDArray[np.float64], weights: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        system = base + (watched * weights[:, None]).T @ watched
         system.flat[:: len(system) + 1] += (len(watched) + self.shift) * self.ridge
         return system
 
@@ -75,3 +85,20 @@ def fold_in_stars(
     target = np.concatenate((residuals, np.zeros(k + 1)))
     solution = np.linalg.lstsq(system, target)[0].astype(np.float32)
     return solution[:k], solution[k]
+
+
+def history_weights(
+    values: NDArray[np.floating], *, highest_rating: float | None, log_mean: float
+) -> NDArray[np.float64]:
+    """(m,) the weights of ratings (m,), their share of the highest, or of counts, log(1 + count) over its mean."""
+    numbers = np.asarray(values, np.float64)
+    return np.maximum(numbers / highest_rating if highest_rating else np.log1p(numbers) / log_mean, _MIN_WEIGHT)
+
+
+def known_user_vector(weights: Weights, row: int) -> NDArray[np.float32]:
+    """(k,) the ranking vector of the user in `row` of the data: as trained, or summed from the encoded history."""
+    if weights.user_factors is not None:
+        return np.asarray(weights.user_factors[row])
+    assert weights.fold_in_encoder is not None  # noqa: S101 checked when the weights were read
+    seen = weights.seen_indices[slice(*weights.seen_indptr[row : row + 2])]
+    return np.asarray(weights.fold_in_encoder[seen].sum(axis=0, dtype=np.float64), np.float32)

@@ -15,11 +15,16 @@ _ROWS_PER_BLOCK = 1 << 13
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class UserVector:
-    """A user to score for: a vector (k,), a bias in stars, and the rows of the rated items (m,), increasing."""
+    """A user to score for.
+
+    vector: (k,) of the ranking model. seen: (m,) rows of the rated items, increasing. star_vector (s,), star_bias: of
+    the model of the stars, None and 0 without one.
+    """
 
     vector: NDArray[np.float32]
-    bias: np.float32
     seen: Rows
+    star_vector: NDArray[np.float32] | None = None
+    star_bias: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -98,7 +98,7 @@ class RequestRecorder:
         row = self._row
         row[_SCORES] += response.scores
         row[_SCORE_SUM] += response.score_sum
-        if not response.scores:
+        if response.empty:
             row[_EMPTY] += 1
 
 

@@ -1,4 +1,4 @@
-"""The page's data: rated and recommended items of a user, and the rated items most similar to each recommendation."""
+"""The page's data: what a user rated, what is recommended, and the rated items that speak for each recommendation."""
 
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ from model_service.artifact import Artifact
 from model_service.catalogue import Item
 from model_service.serving.recommender import DEFAULT_N, Recommender
 
-MAX_LIKED: Final = 12
+MAX_RATED: Final = 12
 REASONS: Final = 2
 EXAMPLES: Final = 12
 
@@ -16,35 +16,33 @@ EXAMPLES: Final = 12
 def explain_user(recommender: Recommender, uid: int) -> dict[str, Any]:
     """The page's data for user `uid`; popular items without explanations for a user who is not in the data.
 
-    liked: the at most MAX_LIKED rated items with the highest predictions; the ratings are not part of the model.
-    because: the REASONS of them with the greatest positive cosine similarity to the recommended item.
+    rated_items: the at most MAX_RATED items with the highest ratings or counts, as in the data. because: the REASONS
+    rated items that add most to the recommended item's score, with their share of all that speaks for it, 0 to 1.
     """
     items = recommender.items
     recommended = recommender.recommend(uid, DEFAULT_N)
-    user = recommender.user(uid)
-    liked = recommender.rated(user, MAX_LIKED) if user is not None else None
-    mask = np.zeros(len(items), np.bool_)
-    if liked is not None:
-        mask[list(liked.rows)] = True
-    explained = []
-    for row, (_, stars) in zip(recommended.rows, recommended.ranked, strict=True):
-        similar = recommender.similar(row, REASONS, mask=mask)
-        because = [
-            {**_item(items[reason]), "likeness": cosine}
-            for reason, (_, cosine) in zip(similar.rows, similar.ranked, strict=True)
-            if cosine > 0
-        ]
-        explained.append({**_item(items[row]), "stars": stars, "because": because})
+    history = recommender.history(uid)
+    explained = [
+        {
+            **_item(items[row]),
+            "stars": stars,
+            "because": [{**_item(items[reason]), "share": share} for reason, share in reasons],
+        }
+        for row, (_, stars), reasons in zip(
+            recommended.rows,
+            recommended.ranked,
+            recommender.reasons(uid, recommended.rows, REASONS),
+            strict=True,
+        )
+    ]
     return {
         "success": True,
         "model_version": recommender.version,
         "uid": uid,
-        "known": user is not None,
-        "rated": 0 if user is None else len(user.seen),
-        "liked": [
-            {**_item(items[row]), "stars": stars}
-            for row, (_, stars) in (zip(liked.rows, liked.ranked, strict=True) if liked else ())
-        ],
+        "known": history is not None,
+        "has_stars": recommender.stars is not None,
+        "rated": 0 if history is None else len(history.rows),
+        "rated_items": [{**_item(items[one.row]), "value": one.value} for one in recommender.rated(uid, MAX_RATED)],
         "recommended": explained,
     }
 

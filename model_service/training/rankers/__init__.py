@@ -1,4 +1,4 @@
-"""Rankers: models of what users watch next. Each module of this package is one, and its name is the value of `--ranker`.
+"""Rankers: models of what users watch next. Each module of this package is one, its name is the value of `--ranker`.
 
 A module defines `fit`, a `FitRanker`; `search_space`, a `SearchSpace`; and DESCRIPTION, for reports.
 """
@@ -35,6 +35,13 @@ class RankingModel:
     user_factors: NDArray[np.float32] | None  # (U, k)
     new_users: Callable[[float], FoldIn]
 
+    def with_items(self, item_factors: NDArray[np.float32]) -> Self:
+        """This model, whose scores do not depend on the user, with other item vectors, for similar items."""
+        users = 0 if self.user_factors is None else len(self.user_factors)
+        zeros = np.zeros((users, item_factors.shape[1]), np.float32)
+        fold_in = FoldIn(rhs=np.zeros(item_factors.shape[1]))
+        return replace(self, item_factors=item_factors, user_factors=zeros, new_users=lambda prior: fold_in)
+
     def with_trend(self, data: Interactions, *, weight: float, half_life_days: float | None) -> Self:
         """This model with `weight` times the popularity, of at most 1, added to every score.
 
@@ -49,7 +56,8 @@ class RankingModel:
         fold_in = self.new_users(prior)
         if fold_in.encoder is not None:
             return np.asarray(fold_in.rhs + _watched(history) @ fold_in.encoder, np.float32)
-        assert fold_in.base is not None  # noqa: S101 one of the two forms is complete
+        if fold_in.base is None:
+            return np.tile(fold_in.rhs, (history.shape[0], 1)).astype(np.float32)
         penalty = np.full(len(fold_in.rhs), fold_in.ridge)
         common = Prior(base=fold_in.base, base_rhs=fold_in.rhs, penalty=penalty, shift=fold_in.shift)
         return solve_rows(Rows.of(history), torch.from_numpy(self.item_factors), common).numpy()

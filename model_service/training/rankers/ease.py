@@ -25,7 +25,7 @@ DESCRIPTION = "EASE"
 
 MAX_ITEMS = 20_000
 MAX_RANK = 512
-_MAX_DENSE = 4000  # rows and columns; above, only the largest eigenvalues are computed
+_MAX_DENSE = 2000  # rows and columns; above, only the largest eigenvalues are computed
 _MIN_EIGENVALUE = 1e-3
 _SMALLEST_DENOMINATOR = 1e-3
 _SPARE, _ITERATIONS = 32, 4  # of the randomised decomposition
@@ -47,7 +47,7 @@ def fit(data: Interactions, settings: Settings, *, seed: int) -> RankingModel:
     shrunk = values[:rank] / (values[:rank] + settings["reg"])
     rest = np.maximum(1.0 - np.square(vectors, dtype=np.float64) @ shrunk, _SMALLEST_DENOMINATOR)
     decoder = (vectors * shrunk / rest[:, None]).astype(np.float32)
-    spread = data.prior @ vectors.astype(np.float64)
+    spread = data.prior() @ vectors.astype(np.float64)
     return RankingModel(
         item_factors=decoder,
         item_bias=np.zeros(len(decoder), np.float32),
@@ -64,7 +64,9 @@ def _spectrum(data: Interactions, seed: int) -> tuple[NDArray[np.float64], NDArr
         if min(users, items) > _MAX_DENSE:
             torch.manual_seed(seed)
             coordinates = np.stack(watched.tocoo().coords)
-            entries = torch.sparse_coo_tensor(torch.from_numpy(coordinates), torch.from_numpy(watched.data), watched.shape)
+            entries = torch.sparse_coo_tensor(
+                torch.from_numpy(coordinates), torch.from_numpy(watched.data), watched.shape
+            )
             _, singular, right = torch.svd_lowrank(entries, q=MAX_RANK + _SPARE, niter=_ITERATIONS)
             values = np.square(singular.numpy().astype(np.float64))[:MAX_RANK]
             vectors = right.numpy()[:, :MAX_RANK]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from model_service.serving.ranking.fold_in import FoldIn
@@ -41,16 +42,17 @@ def fit(data: Interactions, settings: Settings, *, seed: int) -> RankingModel:
     factors, alpha, prior = int(settings["factors"]), float(settings["alpha"]), float(settings["prior"])
     users, items = data.matrix.shape
     ridge = float(settings["reg"]) / (alpha * items)
+    popular = data.prior()
     by_user, by_item = Rows.of(data.matrix), _transposed(data)
     generator = torch.Generator().manual_seed(seed)
     q = (torch.randn(items, factors, generator=generator) * 0.1 / factors**0.5).to(device)
     for _ in range(int(settings["sweeps"])):
-        p = solve_rows(by_user, q, _user_prior(q, data, alpha, ridge, prior))
+        p = solve_rows(by_user, q, _user_prior(q, popular, alpha, ridge, prior))
         q = solve_rows(by_item, p, _prior(alpha * gram(p), np.zeros(factors), ridge, alpha * users))
-    p = solve_rows(by_user, q, _user_prior(q, data, alpha, ridge, prior))
+    p = solve_rows(by_user, q, _user_prior(q, popular, alpha, ridge, prior))
 
     def new_users(strength: float) -> FoldIn:
-        common = _user_prior(q, data, alpha, ridge, strength)
+        common = _user_prior(q, popular, alpha, ridge, strength)
         return FoldIn(base=common.base, rhs=common.base_rhs, ridge=ridge, shift=common.shift)
 
     return RankingModel(
@@ -68,14 +70,14 @@ def _transposed(data: Interactions) -> Rows:
     return rows
 
 
-def _user_prior(q: Tensor, data: Interactions, alpha: float, ridge: float, strength: float) -> Prior:
+def _user_prior(q: Tensor, popular: NDArray[np.float64], alpha: float, ridge: float, strength: float) -> Prior:
     base = alpha * gram(q)
     rhs = np.zeros(q.shape[1])
     if strength:
-        base += strength * gram(q, data.prior)
-        rhs = strength * (data.prior @ q.cpu().numpy().astype(np.float64))
+        base += strength * gram(q, popular)
+        rhs = strength * (popular @ q.cpu().numpy().astype(np.float64))
     return _prior(base, rhs, ridge, alpha * len(q) + strength)
 
 
-def _prior(base: "np.ndarray[Any, np.dtype[np.float64]]", rhs: Any, ridge: float, shift: float) -> Prior:
+def _prior(base: NDArray[np.float64], rhs: NDArray[np.float64], ridge: float, shift: float) -> Prior:
     return Prior(base=base, base_rhs=rhs, penalty=np.full(len(rhs), ridge), shift=shift)

@@ -20,7 +20,7 @@ def search_space(data: Interactions) -> tuple[Settings, Sequence[tuple[str, Sequ
 def fit(data: Interactions, settings: Settings, *, seed: int) -> RankingModel:
     """Count; `seed` has no effect. The vectors are zeros, of length 1."""
     users, items = data.matrix.shape
-    fold_in = FoldIn(rhs=np.zeros(1), encoder=np.zeros((items, 1), np.float32))
+    fold_in = FoldIn(rhs=np.zeros(1))
     return RankingModel(
         item_factors=np.zeros((items, 1), np.float32),
         item_bias=data.popularity(settings["half_life_days"]).astype(np.float32),

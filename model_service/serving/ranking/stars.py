@@ -1,0 +1,51 @@
+"""The stars: predicted ratings of listed items, μ + b_u + b_i + p_u · q_i, clipped to the scale."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_service.serving.ranking.fold_in import fold_in_stars
+from model_service.serving.ranking.top_k import Rows, UserVector
+from model_service.weights import Weights
+
+DECIMALS = 6
+
+
+class Stars:
+    """Predicts ratings with the star arrays of `weights`, which have to be there."""
+
+    def __init__(
+        self, weights: Weights, *, scale: tuple[float, float], regularisation: tuple[float, float, float]
+    ) -> None:
+        """regularisation: of the vectors, of the bias, and the shrinkage, as in training; for the fold-in."""
+        assert weights.star_item_factors is not None  # noqa: S101 the caller's contract
+        assert weights.star_item_bias is not None  # noqa: S101
+        assert weights.global_mean is not None  # noqa: S101
+        self.mean = float(weights.global_mean[0])
+        self._factors = weights.star_item_factors
+        self._base = weights.star_item_bias.astype(np.float64) + self.mean
+        self._low, self._high = scale
+        self._regularisation = regularisation
+        self._unknown = np.zeros(self._factors.shape[1], np.float32)
+
+    def predict(self, users: Sequence[UserVector], lengths: Sequence[int], rows: Rows) -> list[float]:
+        """One number of stars for each of `rows` (m,): the first of `lengths` are of the first user, and so on."""
+        vectors = [self._unknown if user.star_vector is None else user.star_vector for user in users]
+        owners = np.repeat(np.arange(len(users)), lengths)
+        dots = np.einsum("ns,ns->n", np.stack(vectors)[owners], self._factors[rows], dtype=np.float64)
+        stars = dots + self._base[rows] + np.array([user.star_bias for user in users])[owners]
+        clipped: list[float] = np.minimum(np.maximum(stars, self._low), self._high).round(DECIMALS).tolist()
+        return clipped
+
+    def fold_in(self, rows: Rows, stars: NDArray[np.float64]) -> tuple[NDArray[np.float32], float]:
+        """The vector (s,) and the bias of a new user who rated the items `rows` (m,) with `stars` (m,)."""
+        reg_factors, reg_bias, shrinkage = self._regularisation
+        vector, bias = fold_in_stars(
+            stars - self._base[rows],
+            self._factors[rows],
+            reg_factors=reg_factors,
+            reg_bias=reg_bias,
+            shrinkage=shrinkage,
+        )
+        return vector, float(bias)
