@@ -53,6 +53,7 @@ def train_implicit(matrix: Any, job: Job, *, use_cg: bool) -> list[float]:
 
 def train_ours(matrix: Any, job: Job) -> list[float]:
     """The ranker `ials` with its first settings; a sweep lasts from the end of the one before."""
+    from model_service.training.epochs import threads
     from model_service.training.interactions import Interactions
     from model_service.training.least_squares import solve_rows
     from model_service.training.rankers import ials
@@ -68,7 +69,7 @@ def train_ours(matrix: Any, job: Job) -> list[float]:
 
     data = Interactions(matrix=matrix, liked_items=matrix.indices, liked_ages=None)
     settings = {**ials.search_space(data)[0], "factors": job.factors, "sweeps": job.sweeps}
-    with patch.object(ials, "solve_rows", clocked):
+    with patch.object(ials, "solve_rows", clocked), threads(1):  # of PyTorch, as in the project's training
         ials.fit(data, settings, seed=0)
     seconds: list[float] = np.diff(ends[: 2 * job.sweeps + 1 : 2]).tolist()
     return seconds

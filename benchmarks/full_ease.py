@@ -3,6 +3,7 @@
 Source: Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019.
 """
 
+import os
 from collections.abc import Sequence
 from functools import partial
 
@@ -12,13 +13,14 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from model_service.data.ratings import Ratings
+from model_service.training.epochs import threads
 from model_service.training.interactions import Interactions
 from model_service.training.rankers import ease
 from model_service.training.ranking import RankingTask, Scorer
 from model_service.training.split import Split
 
 REGS = (50.0, 200.0, 500.0, 2000.0)
-MAX_DENSE = 4000  # users or items; up to here all eigenvalues are cheaper than the inverse, and give the same
+MAX_DENSE = 2000  # users or items; up to here the ranker keeps all eigenvalues, and they are cheaper than the inverse
 
 
 def full_ease(data: Interactions, reg: float) -> Scorer:
@@ -37,7 +39,8 @@ def by_inverse(data: Interactions, reg: float) -> Scorer:
     watched = (data.matrix != 0).astype(np.float32)
     system = torch.from_numpy((watched.T @ watched).toarray())
     system.diagonal().add_(reg)
-    inverse = torch.linalg.inv(system).numpy()
+    with threads(len(os.sched_getaffinity(0))):
+        inverse = torch.linalg.inv(system).numpy()
     weights = -1.0 / np.diagonal(inverse)
 
     def scores(users: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -25,6 +25,7 @@ from benchmarks.recommendations_page import page, section
 from model_service.data.ratings import DataError, Ratings
 from model_service.serving.ranking.similar import SimilarItems
 from model_service.training.bootstrap import mean_interval
+from model_service.training.epochs import threads
 from model_service.training.interactions import Interactions
 from model_service.training.ranker_search import (
     POPULARITY,
@@ -114,7 +115,7 @@ def measure_split(ratings: Ratings, split: Split, choice: Choice, *, seed: int) 
         rankers[name] |= task.metrics(found)
     rival = max((name for name in lists if name != "serves"), key=lambda name: float(rankers[name]["ndcg"][0]))
     best = float(lists[rival].ndcg.mean())
-    prior = choose_fold_in_prior(choice.winner, ratings, split.train, seed=seed)
+    prior = choose_fold_in_prior(choice.winner, ratings, known, seed=seed)
     return SplitResult(
         split=split.name,
         users=len(task.users),
@@ -167,7 +168,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}; --data is the folder of {', '.join(_folders(names))}", file=sys.stderr)
         return 2
     for name, ratings in data.items():
-        results.append(asdict(measure(DATA_SETS[name], ratings, seed=options.seed)))
+        with threads(1):  # as in training
+            results.append(asdict(measure(DATA_SETS[name], ratings, seed=options.seed)))
         print(section(results[-1]), flush=True)
     if options.write:
         PAGE.write_text(page(results, machine, seed=options.seed), encoding="utf-8")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.full_ease import by_eigenvalues, by_inverse, choose_reg
+from benchmarks.full_ease import MAX_DENSE, by_eigenvalues, by_inverse, choose_reg
 from model_service.data.ratings import Ratings
 from model_service.data.synthetic import Shape, generate_ratings
 from model_service.training.interactions import Interactions
@@ -36,6 +36,10 @@ def test_all_eigenvalues_give_the_scores_of_the_inverse(shape: tuple[int, int]) 
     everybody = np.arange(shape[0])
     for scores in (by_eigenvalues(data, _REG), by_inverse(data, _REG)):
         np.testing.assert_allclose(_unwatched(data, scores(everybody)), expected, atol=2e-5)
+
+
+def test_the_ranker_cuts_nothing_off_where_its_eigenvalues_are_used() -> None:
+    assert MAX_DENSE <= ease._MAX_DENSE
 
 
 def test_fewer_eigenvalues_give_other_scores() -> None:
