@@ -44,9 +44,8 @@ def write_release(folder: Path, *, ratings: int, seed: int = 0) -> None:
     Popularity and activity have long tails, liking has biases, rank 8 and noise; lines are sorted by user and film.
     """
     generator = np.random.default_rng(seed)
-    share = ratings / _RATINGS
-    users, items = (max(100, round(count * share**0.5)) for count in (_USERS, _ITEMS))
-    pairs = _pairs(ratings, users, items, generator)
+    users, items = sides(ratings)
+    pairs = invent_pairs(ratings, users, items, generator)
     names = [f"Invented Film {number} ({1950 + number % 70})" for number in range(1, items + 1)]
     movies = pa.table({"movieId": np.arange(1, items + 1), "title": names, "genres": ["Drama"] * items})
     csv.write_csv(movies, folder / "movies.csv")
@@ -66,7 +65,14 @@ def write_release(folder: Path, *, ratings: int, seed: int = 0) -> None:
             writer.write_table(pa.table(columns, schema=schema))
 
 
-def _pairs(ratings: int, users: int, items: int, generator: np.random.Generator) -> NDArray[np.int64]:
+def sides(ratings: int) -> tuple[int, int]:
+    """How many users and films so many ratings get."""
+    share = ratings / _RATINGS
+    users, items = (max(100, round(count * share**0.5)) for count in (_USERS, _ITEMS))
+    return users, items
+
+
+def invent_pairs(ratings: int, users: int, items: int, generator: np.random.Generator) -> NDArray[np.int64]:
     """(ratings,) distinct numbers user · items + item, increasing; as good as every user and film occurs."""
     activity = np.cumsum(generator.lognormal(sigma=1.2, size=users))
     popularity = np.cumsum(generator.lognormal(sigma=2.2, size=items))
