@@ -70,7 +70,7 @@ function render(user) {
   byId("recommended").replaceChildren(...user.recommended.map((one, index) => {
     const item = film(one, index + 1, one.stars === null ? null : stars(one.stars));
     if (one.because.length) {
-      item.append(because(one.because));
+      item.querySelector(".similar").before(because(one.because));
       item.addEventListener("pointerenter", () => mark(one.because, true));
       item.addEventListener("pointerleave", () => mark(one.because, false));
     }
