@@ -55,10 +55,11 @@ def run_paired(plan: Plan, other: Path, journal: Journal) -> list[Figure]:
     ours = [one for one in CONTENDERS if one.kind == "ours" and one.key in plan.contenders]
     for name in plan.sizes:
         size = SIZES[name]
-        artifact = ensure_artifact(size)
-        model = NumpyBaseline(artifact)
+        artifacts = {checkout: _ensure_artifact(name, root) for checkout, root in roots.items()}
+        model = NumpyBaseline(artifacts["after"])
         for round_ in range(plan.rounds):
             for checkout in _CHECKOUTS if round_ % 2 else reversed(_CHECKOUTS):
+                artifact = artifacts[checkout]
                 root, key = roots[checkout], {"size": name, "round": round_, "checkout": checkout}
                 for contender in map(partial(_adapted, root=root), ours):
                     if not _recorded(journal, "paired", {**key, "contender": contender.key}):
@@ -149,6 +150,19 @@ def _figure(name: str, records: Sequence[Mapping[str, Any]], value: Any, *, high
     ordered = sorted(records, key=lambda record: record["round"])
     before, after = ([float(value(one)) for one in ordered if one["checkout"] == checkout] for checkout in _CHECKOUTS)
     return Figure(name=name, before=before, after=after, higher=higher)
+
+
+def _ensure_artifact(size: str, root: Path) -> Path:
+    """The artifact that the code in `root` makes and reads: the same numbers, in its own format."""
+    if root == ROOT:
+        return ensure_artifact(SIZES[size])
+    code = (
+        f"from benchmarks.artifacts import *; from benchmarks.sizes import *; print(ensure_artifact(SIZES[{size!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchmarkError(f"{root} makes no artifact: {done.stderr.strip().splitlines()[-1][:200]}")
+    return Path(done.stdout.strip().splitlines()[-1])
 
 
 def _compile(root: Path) -> None:

@@ -24,6 +24,7 @@ from model_service.metadata import ArtifactError, read_model_version
 
 ARTIFACT_DIR = PROJECT_DIR / "model_service" / "artifact"
 SAMPLE_USER = 20
+_WORSE_THAN_SIMPLE = 3  # exit status of the training
 SYSTEM_CA = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -94,7 +95,13 @@ def ensure_model(now: Step) -> None:
     """Train the default model unless there is a valid artifact; a broken one is an error, and not overwritten."""
     if not ARTIFACT_DIR.exists():
         training = [sys.executable, "-m", "model_service.training"]
-        if subprocess.run(training, cwd=PROJECT_DIR, check=False).returncode:
+        status = subprocess.run(training, cwd=PROJECT_DIR, check=False).returncode
+        if status == _WORSE_THAN_SIMPLE:
+            raise LocalError(
+                "The trained model is worse than a simple one, as the report above says; nothing was written. "
+                '`make train ARGS="--no-gate"` writes it all the same, `make up` then deploys it.'
+            )
+        if status:
             raise LocalError("Training failed; its message is above. `make train` runs it alone.")
         now.set_outcome("trained")
     try:
@@ -140,5 +147,5 @@ def print_summary(outputs: dict[str, Any], uid: int, answer: dict[str, Any]) -> 
     if answer.get("cold_start"):
         what = f"Ten popular films for user {uid} ({answer.get('reason', 'who is not in the data')})"
     echo(f"{what}, from {outputs['url']}/?uid={uid}")
-    for place, (title, score) in enumerate(answer["response"], start=1):
-        echo(f"{place:4}. {score:5.2f}  {title}")
+    for place, (title, stars) in enumerate(answer["response"], start=1):
+        echo(f"{place:4}. {'' if stars is None else f'{stars:5.2f}  '}{title}")

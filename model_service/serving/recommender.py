@@ -257,10 +257,11 @@ class Recommender:
         lengths = [len(rows) for rows in lists]
         numbers: Sequence[float | None] = [None] * sum(lengths)
         if self.stars is not None and lists:
-            numbers = self.stars.predict([user or _UNKNOWN for user in users], lengths, np.concatenate(lists))
+            rows = lists[0] if len(lists) == 1 else np.concatenate(lists)
+            numbers = self.stars.predict([user or _UNKNOWN for user in users], lengths, rows)
         results = []
-        for rows, user, request, end in zip(lists, users, requests, accumulate(lengths), strict=True):
-            listed, stars = rows.tolist(), numbers[end - len(rows) : end]
+        for found, user, request, end in zip(lists, users, requests, accumulate(lengths), strict=True):
+            listed, stars = found.tolist(), numbers[end - len(found) : end]
             if request.order == "stars":
                 order = sorted(range(len(listed)), key=lambda place: -(stars[place] or 0.0))
                 listed, stars = [listed[place] for place in order], [stars[place] for place in order]

@@ -67,9 +67,9 @@ def compare(ratings: Ratings, *, runs: int, seed: int) -> str:
 
 
 def _entries(ratings: Ratings, split: Split, seed: int) -> Mapping[str, _Train]:
-    from surprise import SVD, BaselineOnly
+    from surprise import SVD
 
-    from model_service.training.baseline import to_factors, trainset_of, tune_svd
+    from model_service.training.baseline import fit_biases, to_factors, trainset_of, tune_svd
 
     tuned = tune_svd(ratings, split, seed=seed)
     trainset = trainset_of(ratings, split.train_and_validation)  # not timed
@@ -78,7 +78,7 @@ def _entries(ratings: Ratings, split: Split, seed: int) -> Mapping[str, _Train]:
         "Surprise SVD, defaults": lambda: to_factors(SVD(random_state=seed).fit(trainset), ratings),
         f"Surprise SVD, tuned ({chosen})": lambda: to_factors(SVD(random_state=seed, **tuned).fit(trainset), ratings),
         **{f"ours, {load_trainer(name).DESCRIPTION} ({name})": _ours(name, ratings, split, seed) for name in methods()},
-        "biases only (Surprise)": lambda: to_factors(BaselineOnly(verbose=False).fit(trainset), ratings),
+        "biases only": lambda: fit_biases(ratings, split.train_and_validation),
     }
 
 

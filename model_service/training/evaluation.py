@@ -88,6 +88,7 @@ def evaluate_stars(model: Factors, baselines: Baselines, ratings: Ratings, split
     return {
         "test": measured(predicted),
         "test_ratings": len(split.test),
+        "test_users": len(np.unique(users)),
         "baselines": {name: measured(stars) for name, stars in others.items()},
         "rmse_differences": {
             name: rmse_difference(np.square(predicted - actual), np.square(stars - actual), users)

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -199,11 +198,16 @@ def _solve_with_torch(
         yield torch.from_numpy(batch).to(device), torch.cholesky_solve(sums[:, :, None], factor)[:, :, 0]
 
 
-def gram(vectors: Tensor, weights: Any = None) -> NDArray[np.float64]:
+def gram(vectors: Tensor, weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
     """(k, k) Σ w_j z_j z_jᵀ over all rows of `vectors` (J, k), in float64 by blocks; weights (J,), default all 1."""
     total = np.zeros((vectors.shape[1],) * 2)
     for start in range(0, len(vectors), 1 << 14):
         block = vectors[start : start + (1 << 14)].double()
-        scaled = block if weights is None else block * torch.as_tensor(weights[start : start + len(block)])[:, None]
+        scaled = block if weights is None else block * _column(weights[start : start + len(block)], block)
         total += (scaled.mT @ block).cpu().numpy()
     return total
+
+
+def _column(values: NDArray[np.float64], like: Tensor) -> Tensor:
+    """(m, 1) `values` on the device of `like`."""
+    return torch.as_tensor(values, device=like.device)[:, None]

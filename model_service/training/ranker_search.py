@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from model_service.data.ratings import Ratings
+from model_service.training.bootstrap import mean_interval
 from model_service.training.interactions import Interactions
 from model_service.training.rankers import RankingModel, load_ranker, ranker_names
 from model_service.training.ranking import RankingTask
 from model_service.training.split import Split
 
 POPULARITY = "popularity"
+_STANDARD_ERRORS = 1.645  # 95 %, one-sided
 TREND_WEIGHTS = (0.03, 0.1, 0.3, 1.0)
-FOLD_IN_PRIORS = (3.0, 10.0, 30.0)
+FOLD_IN_PRIORS = (1.0, 3.0, 10.0, 30.0, 100.0)
 KNOWN_FILMS = (1, 3, 5, 10, 20)
 """How many films new users are known by in the evaluation of the fold-in."""
 _MIN_NEW_USERS, _MAX_NEW_USERS = 300, 1000
@@ -47,24 +49,49 @@ class Choice:
 
 
 def choose_ranker(ratings: Ratings, split: Split, *, ranker: str | None, seed: int) -> Choice:
-    """Try the rankers, or one of them, with a progress bar; raises ValueError when that one does not suit the data."""
+    """Try the rankers, or one of them, with a progress bar; the best wins if it beats popularity by more than chance.
+
+    Raises ValueError when the one `ranker` does not suit the data.
+    """
     folds = [_Fold.of(ratings, *split.folds(1)[0], seed=seed)]
     count = min(_MAX_FOLDS, -(-_MIN_EVALUATED // max(1, len(folds[0].task.users))))
     folds += [_Fold.of(ratings, *positions, seed=seed) for positions in split.folds(count)[1:]]
-    best: list[Candidate] = []
+    found: list[_Measured] = []
     with tqdm(desc=f"choosing a ranker ({split.name} split)", unit=" fits", mininterval=1.0) as bar:
         search = _Search(folds, seed, bar)
+        plain = search.measure(POPULARITY, {"half_life_days": None})
         popular = search.improve(POPULARITY, {}, ())
         assert popular is not None  # noqa: S101 suits any data
+        popular = popular if popular.beats(plain) else plain
         for name in [ranker] if ranker else ranker_names():
-            found = popular if name == POPULARITY else search.improve(name, popular.settings, TREND_WEIGHTS)
-            if found is not None:
-                bar.set_postfix_str(f"{name} {found.ndcg:.4f}")
-                best.append(found)
-    if not best:
+            best: _Measured | None = popular
+            if name != POPULARITY:
+                best = search.improve(name, popular.candidate.settings, TREND_WEIGHTS)
+            if best is not None:
+                bar.set_postfix_str(f"{name} {best.candidate.ndcg:.4f}")
+                found.append(best)
+    if not found:
         raise ValueError(f"ranker {ranker} is not suited to this data: too many or too few users or films")
-    best.sort(key=lambda candidate: (-candidate.ndcg, candidate.ranker != POPULARITY))
-    return Choice(best=best, tried=search.tried)
+    found.sort(key=lambda measured: -measured.candidate.ndcg)
+    if ranker is None and not found[0].beats(plain):
+        found.sort(key=lambda measured: measured is not popular)
+    return Choice(best=[measured.candidate for measured in found], tried=search.tried)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Measured:
+    """A candidate, and its NDCG for each user of each fold."""
+
+    candidate: Candidate
+    values: NDArray[np.float64]
+
+    def beats(self, other: "_Measured") -> bool:
+        """Whether the mean is higher by more than chance: _STANDARD_ERRORS of the mean of the paired differences."""
+        differences = self.values - other.values
+        if len(differences) < 2:
+            return False
+        error = float(differences.std(ddof=1)) / len(differences) ** 0.5
+        return bool(differences.mean() > _STANDARD_ERRORS * error)
 
 
 class _Search:
@@ -75,7 +102,7 @@ class _Search:
         self._fitted: tuple[Candidate, list[RankingModel]] | None = None
         self.tried = 0
 
-    def improve(self, name: str, popularity: Mapping[str, Any], trend_weights: Sequence[float]) -> Candidate | None:
+    def improve(self, name: str, popularity: Mapping[str, Any], trend_weights: Sequence[float]) -> _Measured | None:
         """The best settings of a ranker, one setting after the other, then the weight of the trend; None: not suited.
 
         popularity: the settings of the best popularity ranker.
@@ -84,19 +111,19 @@ class _Search:
         if space is None:
             return None
         settings, axes = space
-        found = self._measure(name, settings)
+        found = self.measure(name, settings)
         for setting, values in axes:
             for value in values:
-                other = self._measure(name, {**found.settings, setting: value})
-                found = other if other.ndcg > found.ndcg else found
+                other = self.measure(name, {**found.candidate.settings, setting: value})
+                found = other if other.candidate.ndcg > found.candidate.ndcg else found
         for weight in trend_weights:
             trend = {"trend_weight": weight, "trend_half_life_days": popularity["half_life_days"]}
-            other = self._measure(name, {**found.settings, **trend})
-            found = other if other.ndcg > found.ndcg else found
+            other = self.measure(name, {**found.candidate.settings, **trend})
+            found = other if other.candidate.ndcg > found.candidate.ndcg else found
         return found
 
-    def _measure(self, name: str, settings: Mapping[str, Any]) -> Candidate:
-        """The mean NDCG over the users of all folds."""
+    def measure(self, name: str, settings: Mapping[str, Any]) -> _Measured:
+        """Fit on each fold, and measure the NDCG."""
         candidate = Candidate(ranker=name, settings=dict(settings), ndcg=0.0)
         values = np.concatenate(
             [
@@ -106,7 +133,8 @@ class _Search:
         )
         self.tried += 1
         self._bar.update()
-        return replace(candidate, ndcg=round(float(values.mean()), 5) if len(values) else 0.0)
+        mean = round(float(values.mean()), 5) if len(values) else 0.0
+        return _Measured(candidate=replace(candidate, ndcg=mean), values=values)
 
     def _models(self, candidate: Candidate) -> list[RankingModel]:
         """One model a fold; candidates that differ in the trend only share them."""
@@ -135,63 +163,74 @@ def _with_trend(model: RankingModel, data: Interactions, settings: Mapping[str, 
     return model.with_trend(data, weight=weight, half_life_days=half_life)
 
 
-def _score_new(
-    vectors: Mapping[int, NDArray[np.float32]], model: RankingModel, users: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    return np.asarray(np.stack([vectors[user] for user in users.tolist()]) @ model.item_factors.T + model.item_bias)
+class NewUsers:
+    """Users whom a model never saw, and the tasks of finding the rest of what they liked from a few known films.
+
+    A tenth of the users, more where there are few, are left out of the training; the hits are all their other liked
+    films.
+    """
+
+    def __init__(self, candidate: Candidate, ratings: Ratings, positions: NDArray[np.int64], *, seed: int) -> None:
+        """Train the candidate on the ratings at `positions` without those of the new users."""
+        data = Interactions.of(ratings, positions)
+        lengths = np.diff(data.matrix.indptr)
+        users = np.flatnonzero(lengths > 1)
+        generator = np.random.default_rng(seed)
+        count = min(_MAX_NEW_USERS, max(len(users) // 10, min(_MIN_NEW_USERS, len(users) // 3)))
+        new = np.sort(generator.permutation(users)[:count])
+        self._tasks: list[tuple[int, RankingTask, Any]] = []
+        if not len(new):
+            return
+        rest = data.without_users(new)
+        self._model = fit_ranker(candidate, rest, seed=seed)
+        self._popularity = rest.popularity()
+        of_new = positions[np.isin(ratings.user_rows[positions], new)]
+        order = of_new[np.lexsort((generator.permutation(len(of_new)), ratings.user_rows[of_new]))]
+        rows = ratings.user_rows[order]
+        starts = np.flatnonzero(np.diff(rows, prepend=-1))
+        place = np.arange(len(rows)) - np.repeat(starts, np.diff(np.append(starts, len(rows))))
+        for known in KNOWN_FILMS:
+            enough = lengths[rows] > known
+            shown, hidden = order[enough & (place < known)], order[enough & (place >= known)]
+            if len(hidden):
+                task = RankingTask.of(ratings, train=shown, test=hidden, seed=seed)
+                self._tasks.append((known, task, Interactions.of(ratings, shown).matrix[task.users]))
+
+    def curve(self, prior: float) -> list[dict[str, Any]]:
+        """NDCG@10 for each number of known films, beside popularity."""
+        points = []
+        for known, task, history in self._tasks:
+            vectors = dict(zip(task.users.tolist(), self._model.fold_in(history, prior=prior), strict=True))
+            found = task.evaluate(partial(_score_new, vectors, self._model))
+            popular = task.evaluate(lambda users: np.broadcast_to(self._popularity, (len(users), task.items)))  # noqa: B023 used at once
+            points.append(
+                {
+                    "known": known,
+                    "users": len(task.users),
+                    "ndcg": mean_interval(found.ndcg),
+                    "popularity": mean_interval(popular.ndcg),
+                }
+            )
+        return points
 
 
 def choose_fold_in_prior(candidate: Candidate, ratings: Ratings, positions: NDArray[np.int64], *, seed: int) -> float:
     """The prior of new users with the best mean NDCG@10 over KNOWN_FILMS."""
-    curves = {p: fold_in_curve(candidate, ratings, positions, prior=p, seed=seed) for p in FOLD_IN_PRIORS}
-    return max(FOLD_IN_PRIORS, key=lambda p: np.mean([point["ndcg"][0] for point in curves[p]] or [0.0]))
+    users = NewUsers(candidate, ratings, positions, seed=seed)
+    return max(FOLD_IN_PRIORS, key=lambda prior: np.mean([point["ndcg"][0] for point in users.curve(prior)] or [0.0]))
 
 
 def fold_in_curve(
     candidate: Candidate, ratings: Ratings, positions: NDArray[np.int64], *, prior: float, seed: int
 ) -> list[dict[str, Any]]:
-    """NDCG@10 for users whom the model never saw, known by so many of their films, beside popularity.
+    """The curve of `NewUsers` with a prior; another seed than that of `choose_fold_in_prior` leaves out other users."""
+    return NewUsers(candidate, ratings, positions, seed=seed).curve(prior)
 
-    A tenth of the users, more where there are few, are left out of the training; the hits are all their other liked
-    films.
-    """
-    data = Interactions.of(ratings, positions)
-    lengths = np.diff(data.matrix.indptr)
-    users = np.flatnonzero(lengths > 1)
-    generator = np.random.default_rng(seed)
-    count = min(_MAX_NEW_USERS, max(len(users) // 10, min(_MIN_NEW_USERS, len(users) // 3)))
-    new = np.sort(generator.permutation(users)[:count])
-    if not len(new):
-        return []
-    rest = data.without_users(new)
-    model = fit_ranker(candidate, rest, seed=seed)
-    popularity = rest.popularity()
-    ranks = generator.permutation(len(positions))
-    points = []
-    for known in KNOWN_FILMS:
-        long_enough = new[lengths[new] > known]
-        of_new = positions[np.isin(ratings.user_rows[positions], long_enough)]
-        if not len(of_new):
-            continue
-        order = of_new[np.lexsort((ranks[: len(of_new)], ratings.user_rows[of_new]))]
-        rows = ratings.user_rows[order]
-        starts = np.flatnonzero(np.diff(rows, prepend=-1))
-        place = np.arange(len(rows)) - np.repeat(starts, np.diff(np.append(starts, len(rows))))
-        shown, hidden = order[place < known], order[place >= known]
-        task = RankingTask.of(ratings, train=shown, test=hidden, seed=seed)
-        history = Interactions.of(ratings, shown).matrix
-        vectors = dict(zip(task.users.tolist(), model.fold_in(history[task.users], prior=prior), strict=True))
-        found = task.evaluate(partial(_score_new, vectors, model))
-        popular = task.evaluate(lambda users: np.broadcast_to(popularity, (len(users), len(popularity))))
-        points.append(
-            {
-                "known": known,
-                "users": len(task.users),
-                "ndcg": task.metrics(found)["ndcg"],
-                "popularity": task.metrics(popular)["ndcg"],
-            }
-        )
-    return points
+
+def _score_new(
+    vectors: Mapping[int, NDArray[np.float32]], model: RankingModel, users: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    return np.asarray(np.stack([vectors[user] for user in users.tolist()]) @ model.item_factors.T + model.item_bias)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

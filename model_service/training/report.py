@@ -19,6 +19,8 @@ _NAMES = {
     "random": "random",
 }
 _DASH = "-"
+MIN_USERS = 10
+"""With fewer, an interval over users says nothing."""
 _ORDER_HEADER = ("order of all unseen films", "NDCG@10", "95 %", "precision", "recall", "coverage", "novelty", "Gini")
 _STARS_HEADER = ("stars of test ratings", "RMSE", "this model's less, 95 %", "MAE", "NDCG@10 held out")
 _NEW_HEADER = ("known films", "users", "NDCG@10", "95 %", "popularity")
@@ -68,6 +70,8 @@ def verdicts(metrics: Mapping[str, Any]) -> list[str]:
         lines += _order_verdicts(split)
     if "test" not in metrics:
         return [*lines, "No stars: the data has none to predict."]
+    if metrics["test_users"] < MIN_USERS:
+        return [*lines, f"Too few users to compare the stars: {metrics['test_users']}, of {MIN_USERS}."]
     own = metrics["test"]["rmse"]
     for name, difference in metrics["rmse_differences"].items():
         word = _word(difference, lower_is_better=True)
@@ -81,10 +85,11 @@ def failed_gates(metrics: Mapping[str, Any]) -> list[str]:
     """Why the model should not replace another: the lists are worse than popularity, or the stars than biases only."""
     problems = []
     split = metrics["order"]["splits"][0]
-    if split["users"] and split["differences"][POPULARITY][2] < 0:
+    if split["users"] >= MIN_USERS and split["differences"][POPULARITY][2] < 0:
         own, other = (split["results"][name]["ndcg"][0] for name in ("this_model", POPULARITY))
         problems.append(f"the top ten (NDCG@10 {own:.4f}) are worse than popularity ({other:.4f})")
-    if "test" in metrics and metrics["rmse_differences"]["biases_only"][1] > 0:
+    enough = "test" in metrics and metrics["test_users"] >= MIN_USERS
+    if enough and metrics["rmse_differences"]["biases_only"][1] > 0:
         own, other = metrics["test"]["rmse"], metrics["baselines"]["biases_only"]["rmse"]
         problems.append(f"the stars (RMSE {own:.4f}) are worse than biases only ({other:.4f})")
     return problems
@@ -96,8 +101,8 @@ def split_title(split: Mapping[str, Any]) -> str:
 
 
 def _order_verdicts(split: Mapping[str, Any]) -> list[str]:
-    if not split["users"]:
-        return [f"No ranking for {split_title(split)}: no known user has a liked film among them."]
+    if split["users"] < MIN_USERS:
+        return [f"Too few users to compare the order on {split_title(split)}: {split['users']}, of {MIN_USERS}."]
     own = split["results"]["this_model"]["ndcg"][0]
     return [
         f"NDCG@10 {own:.4f} on {split_title(split)}: {_word(split['differences'][name], lower_is_better=False)} "

@@ -126,7 +126,9 @@ def test_each_row_of_its_costs_is_what_the_program_exports() -> None:
 def test_the_films_of_the_first_request_are_those_of_the_default_model(default_service: Client) -> None:
     [shown] = re.findall(r'^\{"success":true,"response":(\[\[.+\]), …\]\}$', PAGE, flags=re.MULTILINE)
     best = ast.literal_eval(shown + "]")
-    assert best == default_service.get("/?uid=20").json()["response"][: len(best)]
+    real = default_service.get("/?uid=20").json()["response"][: len(best)]
+    assert [title for title, _ in best] == [title for title, _ in real]
+    assert [stars for _, stars in best] == pytest.approx([stars for _, stars in real], abs=1e-3)  # last bits differ
 
 
 def test_two_stacks_never_share_a_name() -> None:

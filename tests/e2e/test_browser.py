@@ -63,9 +63,16 @@ def test_a_click_through_shows_what_the_api_recommends_why_and_which_model_said_
         first = page.locator("#recommended > li").first
         reasons = first.locator(".because b").all_inner_texts()
         assert reasons
-        assert set(reasons) <= set(page.locator("#liked .title").all_inner_texts())
+        shown = set(page.locator("#rated .title").all_inner_texts())
         first.hover()
-        expect(page.locator("#liked > li.reason")).to_have_count(len(reasons))
+        expect(page.locator("#rated > li.reason")).to_have_count(len(shown & set(reasons)))
+
+        with urllib.request.urlopen(f"{project.url}/users/{other}?n=12", timeout=10) as answer:
+            given = [f"{film['value']:.1f}" for film in json.load(answer)["rated"]]
+        assert page.locator("#rated .stars").all_inner_texts() == given
+
+        first.get_by_text("Similar", exact=True).click()
+        expect(first.locator(".similar li")).to_have_count(5)
 
         page.go_back()
         expect(page.locator("#status")).to_contain_text("user 20")
@@ -86,7 +93,7 @@ def test_the_keyboard_alone_is_enough(project: Project, browser: Browser) -> Non
 
 def test_somebody_unknown_and_a_word_for_a_number_are_told_apart(project: Project, browser: Browser) -> None:
     with _page(browser, f"{project.url}/ui?uid=999999", DESKTOP) as page:
-        expect(page.locator("#liked-help")).to_contain_text("not in the data")
+        expect(page.locator("#rated-help")).to_contain_text("not in the data")
         page.get_by_label("User").fill("twenty")
         page.get_by_role("button", name="Show").click()
         assert page.get_by_label("User").evaluate("input => input.validity.patternMismatch")
@@ -101,10 +108,10 @@ def test_a_phone_shows_everything_without_scrolling_sideways(
         for box in (one.bounding_box() for one in page.locator("button, input").all()):
             assert box is not None
             assert box["height"] >= 44  # what a finger hits; Apple's Human Interface Guidelines
-        recommended, liked = (page.locator(f"#{one}").bounding_box() for one in ("recommended", "liked"))
+        recommended, rated = (page.locator(f"#{one}").bounding_box() for one in ("recommended", "rated"))
         assert recommended is not None
-        assert liked is not None
-        assert liked["y"] > recommended["y"] + recommended["height"]
+        assert rated is not None
+        assert rated["y"] > recommended["y"] + recommended["height"]
         picture = page.screenshot(path=tmp_path / "phone.png", full_page=True)
         assert len(picture) > 20_000
 

@@ -11,10 +11,12 @@ from model_service.data.ratings import Ratings
 from model_service.data.synthetic import Shape, generate_ratings
 from model_service.metadata import Metadata
 from model_service.training.config import TrainConfig
-from model_service.training.train import train
+from model_service.training.stars import TUNED
+from model_service.training.train import TrainOptions, train
 
 SHAPE = Shape(users=120, items=150, ratings=5000)
 CONFIG = TrainConfig(factors=4, epochs=8, batch_size=256)
+OPTIONS = TrainOptions(given=TUNED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,7 @@ class Trained:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("trained") / "artifact"
     ratings = generate_ratings(seed=3, shape=SHAPE)
-    return Trained(ratings=ratings, folder=folder, metadata=train(ratings, config=CONFIG, out=folder))
+    return Trained(ratings=ratings, folder=folder, metadata=train(ratings, config=CONFIG, out=folder, options=OPTIONS))
 
 
 @pytest.fixture(scope="session")

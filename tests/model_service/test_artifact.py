@@ -97,8 +97,8 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 def test_another_format_is_refused(artifact_copy: Path) -> None:
     path = artifact_copy / "metadata.json"
-    path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
-    with pytest.raises(ArtifactError, match="has format 2, this code reads format 1"):
+    path.write_text(path.read_text().replace('"format": 2', '"format": 1'))
+    with pytest.raises(ArtifactError, match="has format 1, this code reads format 2"):
         read_metadata(artifact_copy)
 
 
@@ -157,7 +157,10 @@ def test_modes_do_not_depend_on_the_umask(trained: Trained) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("user_bias", np.zeros(3, np.float32), r"user_bias is float32\[3\], expected float32\[120\]"),
+        ("star_user_bias", np.zeros(3, np.float32), r"star_user_bias is float32\[3\], expected float32\[120\]"),
+        ("star_user_bias", None, r"star_user_factors, .* have to be there together"),
+        ("user_factors", None, "either user_factors or fold_in_encoder is needed"),
+        ("fold_in_rhs", np.zeros(3, np.float32), r"fold_in_rhs is float32\[3\], expected float64"),
         ("item_bias", np.zeros(150, np.float64), r"item_bias is float64\[150\], expected float32\[150\]"),
         ("global_mean", np.array([np.nan], np.float32), "global_mean holds a number that is not finite"),
         ("user_ids", np.zeros(120, np.int64), "strictly increasing"),

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from model_service.serving.ranking.top_k import Mask, Rows, TopK, best_first, exact_scores_at
 
-SUPPORT = 20.0
+SUPPORT = 50.0
 """Ratings at which a similarity counts half."""
 
 _BLOCK_ROWS = 1 << 16

@@ -31,11 +31,18 @@ class Stars:
 
     def predict(self, users: Sequence[UserVector], lengths: Sequence[int], rows: Rows) -> list[float]:
         """One number of stars for each of `rows` (m,): the first of `lengths` are of the first user, and so on."""
-        vectors = [self._unknown if user.star_vector is None else user.star_vector for user in users]
-        owners = np.repeat(np.arange(len(users)), lengths)
-        dots = np.einsum("ns,ns->n", np.stack(vectors)[owners], self._factors[rows], dtype=np.float64)
-        stars = dots + self._base[rows] + np.array([user.star_bias for user in users])[owners]
-        clipped: list[float] = np.minimum(np.maximum(stars, self._low), self._high).round(DECIMALS).tolist()
+        vectors = np.array([self._unknown if user.star_vector is None else user.star_vector for user in users])
+        biases = np.array([user.star_bias for user in users])
+        if len(users) > 1:
+            vectors, biases = vectors.repeat(lengths, axis=0), biases.repeat(lengths)
+        factors = self._factors.take(rows, axis=0)
+        factors *= vectors
+        stars = self._base.take(rows)
+        stars += np.add.reduce(factors, axis=1)
+        stars += biases
+        np.maximum(stars, self._low, out=stars)
+        np.minimum(stars, self._high, out=stars)
+        clipped: list[float] = stars.round(DECIMALS).tolist()
         return clipped
 
     def fold_in(self, rows: Rows, stars: NDArray[np.float64]) -> tuple[NDArray[np.float32], float]:

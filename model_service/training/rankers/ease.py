@@ -65,7 +65,7 @@ def _spectrum(data: Interactions, seed: int) -> tuple[NDArray[np.float64], NDArr
             torch.manual_seed(seed)
             coordinates = np.stack(watched.tocoo().coords)
             entries = torch.sparse_coo_tensor(
-                torch.from_numpy(coordinates), torch.from_numpy(watched.data), watched.shape
+                torch.from_numpy(coordinates), torch.from_numpy(watched.data), watched.shape, check_invariants=True
             )
             _, singular, right = torch.svd_lowrank(entries, q=MAX_RANK + _SPARE, niter=_ITERATIONS)
             values = np.square(singular.numpy().astype(np.float64))[:MAX_RANK]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -16,6 +17,7 @@ from deploy import engines
 from deploy.local_stack import __main__, up
 from deploy.local_stack.example import EXAMPLE_DIR
 from local import emulated_aws
+from local.console import step
 from local.errors import LocalError
 from local.settings import PROJECT_DIR, LocalSettings
 from local.stack_record import StackRecord, load_record, save_record
@@ -157,3 +159,20 @@ def test_a_failed_up_says_that_the_engine_it_started_still_runs(
     monkeypatch.setattr("sys.argv", ["python -m deploy.local_stack", "up"])
     assert __main__.main() == 1
     assert capsys.readouterr().err == "\nerror: port 8080 is taken\nthe engine still runs\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(3, r'worse than a simple one.*`make train ARGS="--no-gate"` writes it all the same'), (2, "Training failed")],
+)
+def test_a_training_without_a_model_is_told_with_what_to_do(
+    status: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(up, "ARTIFACT_DIR", tmp_path / "artifact")
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, status))
+    with step("Trained model") as now, pytest.raises(LocalError, match=message):
+        up.ensure_model(now)
+
+
+def test_films_without_stars_are_printed_without_a_number(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "   1. A Film (1999)" in _shown(7, {"response": [["A Film (1999)", None]]}, capsys)

@@ -24,15 +24,38 @@ def test_a_file_read_in_many_blocks_is_the_file(
     file.write_text("".join(separator.join(map(str, row)) + "\n" for row in rows))
     monkeypatch.setattr(columns, "_BLOCK_BYTES", 1024)
     monkeypatch.setattr(columns, "_PROGRESS_MIN_BYTES", 0)
-    users, items, values = read_columns(file, separator=separator, header=False)
-    assert list(zip(users.tolist(), items.tolist(), values.tolist(), strict=True)) == [row[:3] for row in rows]
-    assert (users.dtype, items.dtype, values.dtype) == (np.int64, np.int64, np.float32)
+    found = read_columns(file, separator=separator, header=False)
+    assert found.times is not None
+    read = (found.users.tolist(), found.items.tolist(), found.values.tolist(), found.times.tolist())
+    assert list(zip(*read, strict=True)) == rows
+    assert (found.users.dtype, found.items.dtype, found.values.dtype) == (np.int64, np.int64, np.float32)
 
 
 def test_windows_line_ends_and_a_missing_last_line_end_are_read(tmp_path: Path) -> None:
     (tmp_path / "r").write_bytes(b"userId,movieId,rating,timestamp\r\n1,2,4.5,7\r\n3,4,0.5,7")
-    users, items, values = read_columns(tmp_path / "r", separator=",", header=True)
-    assert (users.tolist(), items.tolist(), values.tolist()) == ([1, 3], [2, 4], [4.5, 0.5])
+    found = read_columns(tmp_path / "r", separator=",", header=True)
+    assert (found.users.tolist(), found.items.tolist(), found.values.tolist()) == ([1, 3], [2, 4], [4.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("1365029107", "1365029207", [1365029107, 1365029207]),
+        ("1365029107000", "1365029207000", [1365029107, 1365029207]),
+        ("2013-04-03T22:45:07", "2013-04-03T22:46:47", [1365029107, 1365029207]),
+        ("1970-01-01", "1970-01-03", [0, 172800]),
+        (" 7", "8.0", [7, 8]),
+        ("yesterday", "8", None),
+        ("", "8", None),
+        ("0", "0", None),
+    ],
+)
+def test_times_are_seconds_milliseconds_or_dates_and_otherwise_ignored(
+    first: str, second: str, expected: list[int] | None, tmp_path: Path
+) -> None:
+    (tmp_path / "r").write_text(f"1,2,4,{first}\n1,3,4,{second}\n")
+    found = read_columns(tmp_path / "r", separator=",", header=False).times
+    assert (None if found is None else found.tolist()) == expected
 
 
 @pytest.mark.parametrize(
@@ -90,7 +113,7 @@ def test_only_line_ends_divide_the_film_list(tmp_path: Path) -> None:
 def test_a_release_is_trained_on_as_it_is(tmp_path: Path) -> None:
     write_release(tmp_path, ratings=4000, seed=2)
     out = tmp_path / "artifact"
-    assert main(["--data", str(tmp_path), "--out", str(out), "--factors", "2", "--epochs", "3"]) == 0
+    assert main(["--data", str(tmp_path), "--out", str(out)]) == 0
     found = load_artifact(out)
     assert found.scale == (0.5, 5.0)
     assert found.metadata.data["ratings"] == found.weights.item_counts.sum() == 4000

@@ -33,9 +33,13 @@ def test_ten_best_unseen_films_by_title(client: Client, trained: Trained) -> Non
     titles = {item.title: item.id for item in trained.ratings.catalogue}
     rated = set(trained.ratings.items[trained.ratings.users == 20].tolist())
     assert all(titles[title] not in rated for title, _ in body["response"])
-    scores = [score for _, score in body["response"]]
-    assert scores == sorted(scores, reverse=True)
-    assert all(1 <= score <= 5 for score in scores)
+    stars = [number for _, number in body["response"]]
+    assert all(1 <= number <= 5 for number in stars)
+    by_stars = client.get("/?uid=20&order=stars").json()["response"]
+    assert sorted(by_stars) == sorted(body["response"])
+    assert [number for _, number in by_stars] == sorted(stars, reverse=True)
+    wrong = client.get("/?uid=20&order=best")
+    assert (wrong.status_code, "order has to be rank or stars" in wrong.json()["error"]) == (422, True)
 
 
 def test_query_string_get_body_and_post_body_are_the_same_request(client: Client) -> None:
@@ -205,7 +209,7 @@ def test_the_description_tells_parameters_examples_and_errors(client: Client) ->
     assert {"/", "/health", "/ready"} <= set(description["paths"])
     for method in ("get", "post"):
         operation = description["paths"]["/"][method]
-        assert {parameter["name"] for parameter in operation["parameters"]} == {"uid", "n", "genre", "exclude"}
+        assert {parameter["name"] for parameter in operation["parameters"]} == {"uid", "n", "genre", "exclude", "order"}
         assert client.request(method, "/", json=body_example(description, operation)).status_code == 200
         assert set(operation["responses"]) == {"200", "400", "408", "413", "422", "503"}
         assert "cold_start" in schema_of(description, operation["responses"]["200"])["properties"]

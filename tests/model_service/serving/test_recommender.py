@@ -6,7 +6,8 @@ import torch
 
 from model_service.artifact import Artifact
 from model_service.data.ratings import Ratings
-from model_service.serving.recommender import POPULAR_ITEMS, Recommender, RecommendRequest
+from model_service.serving.ranking.similar import SUPPORT
+from model_service.serving.recommender import Recommender, RecommendRequest
 from model_service.training.config import TrainConfig
 from model_service.training.model import MatrixFactorization
 from tests.model_service.conftest import Trained
@@ -21,9 +22,12 @@ def _torch_scores(artifact: Artifact) -> np.ndarray[tuple[int, int], np.dtype[np
     """(U, I) from the torch model with the artifact's arrays."""
     weights = artifact.weights
     users, items = len(weights.user_ids), len(weights.item_ids)
-    config = TrainConfig(factors=weights.item_factors.shape[1])
+    assert weights.star_item_factors is not None
+    config = TrainConfig(factors=weights.star_item_factors.shape[1])
     model = MatrixFactorization(config, users=users, items=items, global_mean=0.0, generator=torch.Generator())
-    model.load_state_dict({name: torch.from_numpy(weights.arrays()[name].copy()) for name in model.state_dict()})
+    arrays = weights.arrays()
+    names = {name: name if name == "global_mean" else f"star_{name}" for name in model.state_dict()}
+    model.load_state_dict({name: torch.from_numpy(arrays[stored].copy()) for name, stored in names.items()})
     rows = torch.arange(users).repeat_interleave(items), torch.arange(items).repeat(users)
     with torch.no_grad():
         return np.asarray(model(*rows).reshape(users, items))
@@ -33,10 +37,12 @@ def _seen(ratings: Ratings, user: int) -> set[int]:
     return set(ratings.item_rows[ratings.user_rows == user].tolist())
 
 
-def test_every_user_gets_what_brute_force_over_the_torch_model_finds(
+def test_every_user_gets_what_brute_force_over_both_models_finds(
     trained: Trained, artifact: Artifact, recommender: Recommender
 ) -> None:
-    scores = _torch_scores(artifact)
+    stars, weights = _torch_scores(artifact), artifact.weights
+    assert weights.user_factors is not None
+    scores = weights.user_factors.astype(np.float64) @ weights.item_factors.T.astype(np.float64) + weights.item_bias
     for user, uid in enumerate(trained.ratings.user_ids.tolist()):
         seen = _seen(trained.ratings, user)
         unseen = [row for row in range(scores.shape[1]) if row not in seen]
@@ -44,8 +50,22 @@ def test_every_user_gets_what_brute_force_over_the_torch_model_finds(
         found = recommender.recommend(uid, 10)
         assert not found.cold_start
         assert [title for title, _ in found.ranked] == [artifact.items[row].title for row in best]
-        expected = np.clip(scores[user, best], 1, 5)
+        expected = np.clip(stars[user, best], 1, 5)
         np.testing.assert_allclose([score for _, score in found.ranked], expected, atol=1e-5)
+
+
+def test_the_order_by_stars_sorts_the_same_films(trained: Trained, recommender: Recommender) -> None:
+    uids = [int(uid) for uid in trained.ratings.user_ids[:20]]
+    sorted_lists = recommender.recommend_many([RecommendRequest(uid, 10, order="stars") for uid in uids])
+    descending = 0
+    for uid, found in zip(uids, sorted_lists, strict=True):
+        ranked = recommender.recommend(uid, 10)
+        assert set(found.ranked) == set(ranked.ranked)
+        stars = [number for _, number in found.ranked if number is not None]
+        assert stars == sorted(stars, reverse=True)
+        assert [recommender.items[row].title for row in found.rows] == [title for title, _ in found.ranked]
+        descending += ranked.ranked == found.ranked
+    assert descending < len(uids) / 2  # the two orders are different ones
 
 
 def test_a_longer_list_begins_with_the_shorter_one_and_ends_where_unseen_films_do(
@@ -63,22 +83,27 @@ def test_a_user_who_saw_everything_gets_an_empty_list(artifact: Artifact) -> Non
     arrays = artifact.weights.arrays()
     arrays["seen_indptr"] = np.minimum(np.arange(len(artifact.weights.user_ids) + 1) * films, films)
     arrays["seen_indices"] = np.arange(films, dtype=np.int32)
+    arrays["seen_values"] = np.ones(films, np.float32)
     all_seen = Artifact(weights=type(artifact.weights)(**arrays), items=artifact.items, metadata=artifact.metadata)
     assert Recommender(all_seen).recommend(int(arrays["user_ids"][0]), 10).ranked == ()
 
 
 @pytest.mark.parametrize("uid", [0, -1, 10**6, 2**63 - 1, -(2**63)])
-def test_an_unknown_user_gets_the_best_of_the_most_rated_films(
-    uid: int, artifact: Artifact, recommender: Recommender
+def test_an_unknown_user_gets_the_films_that_were_liked_most_often(
+    uid: int, trained: Trained, artifact: Artifact, recommender: Recommender
 ) -> None:
     found = recommender.recommend(uid, 10)
     assert found.cold_start
     weights = artifact.weights
-    popular = sorted(range(150), key=lambda row: (-weights.item_counts[row], row))[:POPULAR_ITEMS]
-    base = weights.global_mean[0] + weights.item_bias
-    best = sorted(popular, key=lambda row: (-base[row], row))[:10]
+    ratings = trained.ratings
+    liked = np.bincount(ratings.item_rows[ratings.values >= 4], minlength=150)
+    assert weights.popularity.tolist() == liked.tolist()
+    best = sorted(range(150), key=lambda row: (-liked[row], row))[:10]
     assert [title for title, _ in found.ranked] == [artifact.items[row].title for row in best]
-    assert [score for _, score in found.ranked] == sorted((score for _, score in found.ranked), reverse=True)
+    assert weights.global_mean is not None
+    assert weights.star_item_bias is not None
+    base = np.clip(weights.global_mean[0] + weights.star_item_bias[best], 1, 5)
+    np.testing.assert_allclose([stars for _, stars in found.ranked], base, atol=1e-5)
 
 
 def test_a_batch_answers_as_one_by_one(trained: Trained, recommender: Recommender) -> None:
@@ -121,15 +146,19 @@ def test_someone_folded_in_minimises_the_loss_of_the_training(artifact: Artifact
     rows, stars = np.array([90, 3, 17, 54, 120]), np.array([5.0, 1.0, 4.0, 3.0, 4.5])
     person = recommender.fold_in(rows.tolist(), stars.tolist())
     weights, given = artifact.weights, artifact.metadata.hyperparameters
-    mean = float(weights.global_mean[0])
+    assert weights.global_mean is not None
+    assert weights.star_item_bias is not None
+    assert weights.star_item_factors is not None
+    assert person.star_vector is not None
+    mean, item_bias, item_factors = float(weights.global_mean[0]), weights.star_item_bias, weights.star_item_factors
 
     def loss(shift: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
-        vector, bias = person.vector + shift[:-1], float(person.bias) + shift[-1]
-        predicted = mean + bias + weights.item_bias[rows] + weights.item_factors[rows] @ vector
+        vector, bias = person.star_vector + shift[:-1], person.star_bias + shift[-1]
+        predicted = mean + bias + item_bias[rows] + item_factors[rows] @ vector
         penalty = given["c_vector"] * (vector @ vector) + given["c_bias"] * bias**2
         return float(((stars - predicted) ** 2).sum() + (len(rows) + given["shrinkage"]) * penalty)
 
-    steps = np.eye(len(person.vector) + 1) * 1e-2
+    steps = np.eye(len(person.star_vector) + 1) * 1e-2
     assert all(loss(sign * step) > loss(steps[0] * 0) for step in steps for sign in (1, -1))
     assert person.seen.tolist() == sorted(rows.tolist())
     assert not set(recommender.recommend_many([RecommendRequest(person, 150)])[0].rows) & set(rows.tolist())
@@ -146,14 +175,51 @@ def test_ratings_that_cannot_be_folded_in_are_told(
         recommender.fold_in(rows, stars)
 
 
-def test_similar_films_are_those_with_the_greatest_cosine(artifact: Artifact, recommender: Recommender) -> None:
+def test_similar_films_are_those_with_the_greatest_cosine_shrunk_by_support(
+    artifact: Artifact, recommender: Recommender
+) -> None:
     factors = artifact.weights.item_factors.astype(np.float64)
     lengths = np.linalg.norm(factors, axis=1)
     for row in range(0, len(factors), 7):
-        cosines = factors @ factors[row] / (lengths * lengths[row])
+        counts = artifact.weights.item_counts
+        cosines = factors @ factors[row] / (lengths * lengths[row]) * counts / (counts + SUPPORT)
         best = sorted((other for other in range(len(factors)) if other != row), key=lambda other: -cosines[other])[:10]
         found = recommender.similar(row, 10)
         assert list(found.rows) == best
         np.testing.assert_allclose([score for _, score in found.ranked], cosines[best], atol=1e-6)
     with pytest.raises(IndexError, match="row 150 of 150"):
         recommender.similar(150, 10)
+
+
+def test_the_reasons_are_the_films_without_which_the_score_would_fall_most(
+    trained: Trained, recommender: Recommender
+) -> None:
+    uid = int(trained.ratings.user_ids[8])
+    history, listed = recommender.history(uid), recommender.recommend(uid, 5)
+    assert history is not None
+    for row, reasons in zip(listed.rows, recommender.reasons(uid, listed.rows, 3), strict=True):
+        shares = [share for _, share in reasons]
+        assert len(reasons) == 3
+        assert shares == sorted(shares, reverse=True)
+        assert 0 < sum(shares) <= 1
+        assert {reason for reason, _ in reasons} <= set(history.rows.tolist())
+        assert row not in history.rows
+    assert recommender.reasons(10**6, [3], 3) == [[]]
+
+
+def test_what_a_user_rated_comes_with_the_ratings_that_were_given(trained: Trained, recommender: Recommender) -> None:
+    ratings = trained.ratings
+    given = ratings.values[ratings.user_rows == 4]
+    found = recommender.rated(int(ratings.user_ids[4]), 150)
+    by_row = dict(zip(ratings.item_rows[ratings.user_rows == 4].tolist(), given.tolist(), strict=True))
+    assert [one.value for one in found] == sorted(given.tolist(), reverse=True)
+    assert {one.row: one.value for one in found} == by_row
+    assert any(one.stars != one.value for one in found)
+
+
+def test_a_film_without_a_number_counts_as_watched(recommender: Recommender) -> None:
+    numbered, bare = recommender.fold_in([3, 17], [5.0, None]), recommender.fold_in([3, 17], [None, None])
+    assert bare.star_vector is None
+    assert numbered.star_vector is not None
+    assert not np.array_equal(numbered.vector, bare.vector)
+    assert not set(recommender.recommend_many([RecommendRequest(bare, 150)])[0].rows) & {3, 17}

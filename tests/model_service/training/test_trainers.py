@@ -61,15 +61,17 @@ def means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("means")
 def test_a_module_among_the_trainers_trains_through_the_command(tmp_path: Path) -> None:
     out = tmp_path / "artifact"
-    assert main(["--method", "means", "--epochs", "9", "--patience", "2", "--out", str(out)]) == 0
+    assert main(["--method", "means", "--epochs", "9", "--patience", "2", "--no-gate", "--out", str(out)]) == 0
     artifact = load_artifact(out)
     assert artifact.metadata.hyperparameters["method"] == "means"
     assert "learning_rate" in artifact.metadata.hyperparameters
     assert "batch_size" not in artifact.metadata.hyperparameters
     assert artifact.metadata.metrics["best_epoch"] == 1
     assert len(artifact.metadata.metrics["validation_rmse"]) == 3
-    assert not artifact.weights.user_factors.any()
-    assert artifact.weights.item_bias.std() > 0.1
+    assert artifact.weights.star_user_factors is not None
+    assert artifact.weights.star_item_bias is not None
+    assert not artifact.weights.star_user_factors.any()
+    assert artifact.weights.star_item_bias.std() > 0.1
     assert "trained by item means" in (out / "MODEL_CARD.md").read_text()
 
 
@@ -93,8 +95,8 @@ def test_an_unknown_method_is_refused_with_the_known_ones() -> None:
 def test_the_tutorials_names_are_aliases_and_the_keys_of_the_metadata(method: str, tmp_path: Path) -> None:
     out = tmp_path / "artifact"
     arguments = ["--c-vector", "0.25", "--c-bias", "0.5", "--factors", "2", "--epochs", "1", "--method", method]
-    assert main([*arguments, "--out", str(out)]) == 0
+    assert main([*arguments, "--no-gate", "--out", str(out)]) == 0
     stored = load_artifact(out).metadata.hyperparameters
     assert (stored["c_vector"], stored["c_bias"]) == (0.25, 0.5)
-    names = {"factors", "c_vector", "c_bias", "shrinkage", "method", "epochs", "patience", "seed"}
+    names = {"factors", "c_vector", "c_bias", "shrinkage", "method", "epochs", "patience", "seed", "ranking"}
     assert set(stored) == names | ({"batch_size", "learning_rate"} if method == "sgd" else set())

@@ -12,51 +12,80 @@ function element(tag, className, text) {
   return made;
 }
 
-function film(one, place) {
+function film(one, place, number) {
   const item = element("li");
   item.dataset.film = one.id;
   item.append(element("span", "place", `${place}.`), element("span", "title", one.title));
-  const stars = element("span", "stars", one.stars.toFixed(1));
-  stars.setAttribute("aria-label", `${one.stars.toFixed(1)} stars`);
-  stars.setAttribute("role", "img");
-  item.append(stars);
+  if (number) item.append(number);
   if (one.genres.length) item.append(element("p", "genres", one.genres.join(" · ")));
+  item.append(similarFilms(one));
   return item;
+}
+
+function stars(value) {
+  const number = element("span", "stars", value.toFixed(1));
+  number.setAttribute("aria-label", `${value.toFixed(1)} stars`);
+  number.setAttribute("role", "img");
+  return number;
+}
+
+function count(value) {
+  return element("span", "count", value.toLocaleString("en"));
 }
 
 function because(reasons) {
   const line = element("p", "because", "because of ");
   reasons.forEach((reason, index) => {
     if (index) line.append(" and ");
-    line.append(element("b", "", reason.title));
+    line.append(element("b", "", reason.title), ` (${Math.round(100 * reason.share)} %)`);
   });
   return line;
 }
 
+function similarFilms(one) {
+  const details = element("details", "similar");
+  details.append(element("summary", "", "Similar"));
+  details.addEventListener("toggle", async () => {
+    if (!details.open || details.querySelector("ol, p")) return;
+    try {
+      const found = await request(`/items/${encodeURIComponent(one.id)}/similar?n=5`);
+      const list = element("ol");
+      list.append(...found.response.map(([title]) => element("li", "", title)));
+      details.append(list);
+    } catch (problem) {
+      details.append(element("p", "hint", problem.message));
+    }
+  });
+  return details;
+}
+
 function mark(reasons, on) {
   for (const reason of reasons) {
-    byId("liked").querySelector(`[data-film="${reason.id}"]`)?.classList.toggle("reason", on);
+    byId("rated").querySelector(`[data-film="${reason.id}"]`)?.classList.toggle("reason", on);
   }
 }
 
 function render(user) {
   byId("version").textContent = user.model_version;
   byId("recommended").replaceChildren(...user.recommended.map((one, index) => {
-    const item = film(one, index + 1);
+    const item = film(one, index + 1, one.stars === null ? null : stars(one.stars));
     if (one.because.length) {
-      item.append(because(one.because));
+      item.querySelector(".similar").before(because(one.because));
       item.addEventListener("pointerenter", () => mark(one.because, true));
       item.addEventListener("pointerleave", () => mark(one.because, false));
     }
     return item;
   }));
-  byId("liked").replaceChildren(...user.liked.map((one, index) => film(one, index + 1)));
-  byId("liked").hidden = !user.liked.length;
-  byId("liked-help").textContent = !user.known
+  const given = user.has_stars ? stars : count;
+  byId("rated").replaceChildren(...user.rated_items.map((one, index) => film(one, index + 1, given(one.value))));
+  byId("rated").hidden = !user.rated_items.length;
+  byId("stars-note").hidden = !user.has_stars;
+  const best = user.has_stars ? "rated best" : "chosen most";
+  byId("rated-help").textContent = !user.known
     ? "Nothing: this user is not in the data, so these films are what most people like."
-    : user.rated > user.liked.length
-      ? `The ${user.liked.length} of ${user.rated} films that the model thinks they like best.`
-      : `${user.rated} films, those that the model thinks they like best first.`;
+    : user.rated > user.rated_items.length
+      ? `The ${user.rated_items.length} of ${user.rated} films that they ${best}, with what they gave.`
+      : `${user.rated} films with what they gave, those that they ${best} first.`;
   answer.hidden = false;
   status_.textContent = `${user.recommended.length} films for user ${user.uid}`;
 }

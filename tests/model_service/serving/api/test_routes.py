@@ -106,8 +106,8 @@ def test_a_users_own_films_are_those_of_the_data(client: Client, trained: Traine
     answer = client.get("/users/20?n=100").json()
     assert answer["count"] == len(rated)
     assert {film["id"] for film in answer["rated"]} == rated
-    stars = [film["stars"] for film in answer["rated"]]
-    assert stars == sorted(stars, reverse=True)
+    given = [film["value"] for film in answer["rated"]]
+    assert given == sorted(trained.ratings.values[trained.ratings.users == 20].tolist(), reverse=True)
     users = client.get("/users?after=20&n=3").json()
     assert (users["users"], users["count"]) == ([21, 22, 23], 120)
     assert client.get("/users?n=1").json()["users"] == [1]
@@ -118,7 +118,9 @@ def test_the_model_tells_where_it_came_from(client: Client, trained: Trained) ->
     assert model["model_version"] == trained.metadata.model_version
     assert model["data"] == json.loads(json.dumps(dict(trained.metadata.data)))
     assert model["metrics"] == json.loads(json.dumps(dict(trained.metadata.metrics)))
-    assert (model["users"], model["items"], model["factors"]) == (120, 150, 4)
+    ranking = trained.metadata.hyperparameters["ranking"]
+    assert (model["users"], model["items"], model["stars"]) == (120, 150, True)
+    assert (model["ranker"], model["factors"]) == (ranking["ranker"], ranking["settings"]["factors"])
 
 
 _REFUSED = [
@@ -129,7 +131,7 @@ _REFUSED = [
     ("/recommendations", b'{"uid": 1, "ratings": [{"id": 1, "stars": 3}]}', 422, "and not both"),
     ("/recommendations", b'{"uid": 1, "user": 2}', 422, "user: extra inputs are not permitted"),
     ("/recommendations", b'{"ratings": []}', 422, "ratings: "),
-    ("/recommendations", b'{"ratings": [{"id": 1}]}', 422, "ratings.0.stars: field required"),
+    ("/recommendations", b'{"ratings": [{"id": 1, "stars": "five"}]}', 422, "ratings.0.stars: input should be"),
     ("/recommendations", b'{"ratings": [{"id": 1, "stars": 6}]}', 422, "stars has to be from 1 to 5; it is '6.0'"),
     ("/recommendations", b'{"ratings": [{"id": 1, "stars": NaN}]}', 422, "ratings.0.stars"),
     ("/recommendations", b'{"ratings": [{"stars": 3}]}', 422, "by id or by title"),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from model_service.ann_index import INDEX_FILE, INDEX_METADATA_FILE, AnnIndex, AnnIndexError, read_index
-from model_service.artifact import Artifact, Weights, load_artifact, write_artifact
+from model_service.artifact import Artifact, load_artifact, write_artifact
 from model_service.build_index import build_index, main
 from model_service.catalogue import Item
 from model_service.serving.ranking.ann import AnnEngine
@@ -19,6 +19,7 @@ from model_service.serving.ranking.top_k import Query, TopK
 from model_service.serving.recommender import Recommender, RecommendRequest
 from model_service.serving.settings import Settings
 from tests.model_service.client import serving
+from tests.model_service.make import make_weights
 
 _ROOT = Path(__file__).parents[4]
 _FILMS, _USERS, _FACTORS = 4000, 60, 8
@@ -32,18 +33,7 @@ def _make(folder: Path, *, films: int = _FILMS, seed: int = 1) -> None:
     bias = generator.normal(scale=0.3, size=films).astype(np.float32)
     best = np.argsort(-(users @ items.T + bias), axis=1)[:, :40]
     seen = [np.union1d(row, generator.integers(films, size=20)).astype(np.int32) for row in best]
-    weights = Weights(
-        user_factors=users,
-        item_factors=items,
-        user_bias=np.zeros(_USERS, np.float32),
-        item_bias=bias,
-        global_mean=np.array([3.0], np.float32),
-        user_ids=np.arange(1, _USERS + 1),
-        item_ids=np.arange(1, films + 1),
-        seen_indptr=np.cumsum([0, *map(len, seen)]),
-        seen_indices=np.concatenate(seen),
-        item_counts=np.bincount(np.concatenate(seen), minlength=films).astype(np.int32),
-    )
+    weights = make_weights(users, items, [rows.tolist() for rows in seen], bias=bias)
     write_artifact(
         folder,
         weights=weights,

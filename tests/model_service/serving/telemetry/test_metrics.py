@@ -102,7 +102,7 @@ def test_an_embedded_line_names_every_value_it_has_and_keeps_cloudwatchs_limits(
     recorder.count_response(503, 0.001)
     recorder.record_rejection()
     recorder.record_computed(EncodedResponse(b"", b"", 2, 8.0, cold_start=True))
-    recorder.record_computed(EncodedResponse(b"", b"", 0, 0.0))
+    recorder.record_computed(EncodedResponse(b"", b"", 0, 0.0, empty=True))
     line = _line(metrics.read(), expected=3.5)
     directive = line["_aws"]["CloudWatchMetrics"][0]  # type: ignore[index]
     assert directive["Namespace"] == "Recommender"

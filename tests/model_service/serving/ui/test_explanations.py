@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_service.artifact import Weights, write_artifact
+from model_service.artifact import write_artifact
 from model_service.catalogue import Item
 from model_service.serving.settings import Settings
-from model_service.serving.ui.explanations import MAX_LIKED
+from model_service.serving.ui.explanations import MAX_RATED
 from tests.model_service.client import Client, serving
+from tests.model_service.make import make_weights
 
 STATIC = Path(__file__).parents[4] / "model_service" / "serving" / "ui" / "static"
 DIRECTIONS = {"space": (1.0, 0.0), "romance": (0.0, 1.0)}
@@ -26,17 +27,13 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     vectors = np.array([DIRECTIONS[film.split()[0]] for film in FILMS], np.float32)
     vectors[:, 0] += np.tile(np.arange(20) / 200, 2).astype(np.float32)
     seen = [*range(15), 20, 21]
-    weights = Weights(
-        user_factors=np.array([[1, -1], [0, 0]], np.float32),
-        item_factors=vectors,
-        user_bias=np.zeros(2, np.float32),
-        item_bias=np.zeros(40, np.float32),
-        global_mean=np.full(1, 3.0, np.float32),
+    weights = make_weights(
+        np.array([[1, -1], [0, 0]], np.float32),
+        vectors,
+        [seen, []],
         user_ids=np.array([7, 9]),
-        item_ids=np.arange(100, 140),
-        seen_indptr=np.array([0, len(seen), len(seen)]),
-        seen_indices=np.array(seen, np.int32),
-        item_counts=np.ones(40, np.int32),
+        first_item_id=100,
+        values=np.array([1 + row % 5 for row in range(15)] + [2, 2], np.float32),
     )
     folder = tmp_path_factory.mktemp("model") / "artifact"
     write_artifact(
@@ -44,7 +41,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         weights=weights,
         items=[Item(id=100 + row, title=title, genres=(title.split()[0],)) for row, title in enumerate(FILMS)],
         data={"scale": [1.0, 5.0]},
-        hyperparameters={"c_vector": 0.1, "c_bias": 0.1},
+        hyperparameters={"c_vector": 0.1, "c_bias": 0.1, "ranking": {"highest_rating": 5.0}},
         metrics={},
         libraries={},
     )
@@ -52,24 +49,22 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         yield made
 
 
-def test_what_was_rated_is_told_best_liked_first_and_never_recommended(client: Client) -> None:
+def test_what_was_rated_is_told_with_the_ratings_that_were_given_and_never_recommended(client: Client) -> None:
     told = client.get("/ui/users/7").json()
-    liked = [film["stars"] for film in told["liked"]]
-    assert (told["known"], told["rated"], len(liked)) == (True, 17, MAX_LIKED)
-    assert liked == sorted(liked, reverse=True)
-    assert {film["genres"][0] for film in told["liked"]} == {"space"}
+    given = [film["value"] for film in told["rated_items"]]
+    assert (told["known"], told["rated"], len(given)) == (True, 17, MAX_RATED)
+    assert given == [5, 5, 5, 4, 4, 4, 3, 3, 3, 2, 2, 2]
+    assert [film["title"] for film in told["rated_items"][:3]] == ["space 4", "space 9", "space 14"]
     rated = {*FILMS[:15], *FILMS[20:22]}
     assert not rated & {film["title"] for film in told["recommended"]}
     assert [film["title"] for film in told["recommended"][:5]] == [f"space {number}" for number in (19, 18, 17, 16, 15)]
 
 
-def test_a_film_is_explained_by_liked_films_of_its_kind_only(client: Client) -> None:
+def test_a_film_is_explained_by_the_rated_films_that_add_most_to_its_score(client: Client) -> None:
     told = client.get("/ui/users/7").json()
-    liked = {film["id"] for film in told["liked"]}
     for film in told["recommended"][:5]:
-        assert len(film["because"]) == 2
-        assert {reason["id"] for reason in film["because"]} <= liked
-        assert all(0 < reason["likeness"] <= 1 for reason in film["because"])
+        assert [reason["title"] for reason in film["because"]] == ["space 14", "space 9"]
+        assert all(0 < reason["share"] <= 1 for reason in film["because"])
 
 
 def test_the_page_s_recommendations_are_those_of_the_api(client: Client) -> None:
@@ -81,7 +76,7 @@ def test_the_page_s_recommendations_are_those_of_the_api(client: Client) -> None
 def test_somebody_who_rated_nothing_gets_films_without_reasons(client: Client) -> None:
     for uid, known in ((9, True), (12345, False)):
         told = client.get(f"/ui/users/{uid}").json()
-        assert (told["known"], told["rated"], told["liked"]) == (known, 0, [])
+        assert (told["known"], told["rated"], told["rated_items"]) == (known, 0, [])
         assert len(told["recommended"]) == 10
         assert not any(film["because"] for film in told["recommended"])
 
