@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from model_service.data.ratings import Ratings
 from model_service.training.baseline import Baselines
@@ -45,15 +46,20 @@ def evaluate_order(
     data = Interactions.of(ratings, positions)
     task = RankingTask.of(ratings, train=positions, test=split.test, seed=seed)
     popularity = data.popularity()
-    model = fit_ranker(choice.winner, data, seed=seed)
-    found = {THIS: task.evaluate(lambda users: model.scores(data, users))}
-    found[POPULARITY] = task.evaluate(lambda users: np.broadcast_to(popularity, (len(users), len(popularity))))
-    for candidate in choice.best[1:]:
-        if candidate.ranker != POPULARITY:
-            other = fit_ranker(candidate, data, seed=seed)
-            found[candidate.ranker] = task.evaluate(_scorer(other, data))
-    for name, scorer in {**others, "random": random_scores(len(popularity), seed)}.items():
-        found[name] = task.evaluate(scorer)
+    rivals = [candidate for candidate in choice.best[1:] if candidate.ranker != POPULARITY]
+    simple = {**others, "random": random_scores(len(popularity), seed)}
+    with tqdm(total=2 + len(rivals) + len(simple), desc=f"measuring the order ({split.name} split)", unit="") as bar:
+
+        def measure(scorer: Scorer) -> Lists:
+            lists = task.evaluate(scorer)
+            bar.update()
+            return lists
+
+        model = fit_ranker(choice.winner, data, seed=seed)
+        found = {THIS: measure(_scorer(model, data))}
+        found[POPULARITY] = measure(lambda users: np.broadcast_to(popularity, (len(users), len(popularity))))
+        found |= {rival.ranker: measure(_scorer(fit_ranker(rival, data, seed=seed), data)) for rival in rivals}
+        found |= {name: measure(scorer) for name, scorer in simple.items()}
     metrics = {
         "split": split.name,
         "users": len(task.users),

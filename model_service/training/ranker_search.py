@@ -217,7 +217,10 @@ class NewUsers:
 def choose_fold_in_prior(candidate: Candidate, ratings: Ratings, positions: NDArray[np.int64], *, seed: int) -> float:
     """The prior of new users with the best mean NDCG@10 over KNOWN_FILMS."""
     users = NewUsers(candidate, ratings, positions, seed=seed)
-    return max(FOLD_IN_PRIORS, key=lambda prior: np.mean([point["ndcg"][0] for point in users.curve(prior)] or [0.0]))
+    curves = {
+        prior: users.curve(prior) for prior in tqdm(FOLD_IN_PRIORS, desc="choosing the prior of new users", unit="")
+    }
+    return max(FOLD_IN_PRIORS, key=lambda prior: np.mean([point["ndcg"][0] for point in curves[prior]] or [0.0]))
 
 
 def fold_in_curve(

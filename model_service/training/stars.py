@@ -19,6 +19,7 @@ _AXES: Sequence[tuple[str, Sequence[Any]]] = (
 )
 TUNED = tuple(name for name, _ in _AXES)
 """The fields of TrainConfig that are chosen unless they are given."""
+_MANY = 2_000_000  # ratings; above, a training takes minutes, and only the first of them is chosen
 _SEARCH_METHOD = "als"  # minimises what every method minimises, in the least time
 
 
@@ -38,6 +39,7 @@ def choose_stars(ratings: Ratings, split: Split, config: TrainConfig, *, given: 
         return fit(ratings, train=split.train, validation=split.validation, config=chosen, label=label)
 
     axes = [(name, values) for name, values in _AXES if name not in given]
+    axes = axes if len(ratings) <= _MANY else axes[:1]
     start = {name: getattr(config, name) for name in TUNED}
     method = config.method if not axes or {"reg_factors", "reg_bias"} & {*given} else _SEARCH_METHOD
     best = descend(

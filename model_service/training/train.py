@@ -35,7 +35,7 @@ from model_service.training.to_weights import to_weights
 from model_service.training.trainers import fit
 
 _LIBRARIES = ("torch", "scikit-surprise", "scipy", "numpy", "safetensors", "pyarrow")
-_MAX_EVERY_SPLIT = 1_000_000  # ratings; above, only the split that decides is evaluated
+_MAX_EVERY_SPLIT = 2_000_000  # ratings; above, only the split that decides is evaluated
 _EMBEDDING = "ials"  # the ranker whose item vectors tell similar items where the winner has none
 
 

@@ -237,7 +237,7 @@ def test_ctrl_c_leaves_the_old_artifact_unchanged(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("model_service.training.trainers.als._solve", interrupt)
+    monkeypatch.setattr("model_service.training.train.choose_ranker", interrupt)
     assert main(["--out", str(artifact_copy)]) == 130
     assert "is unchanged" in capsys.readouterr().err
     assert (artifact_copy / "metadata.json").read_bytes() == before
