@@ -47,7 +47,7 @@ class RecommendRequest(NamedTuple):
         return b"/?uid=%d&n=%d" % (self.user, self.n)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Recommendations:
     """Titles with predicted ratings in stars, best first, and the items' rows in that order.
 
@@ -206,21 +206,15 @@ class Recommender:
 
     def user(self, uid: int) -> UserVector | None:
         """The user with id `uid`; None when the data has none."""
-        row = _row_of(self._weights.user_ids, uid)
+        weights = self._weights
+        row = _row_of(weights.user_ids, uid)
         if row is None:
             return None
-        weights = self._weights
-        start, end = weights.seen_indptr[row : row + 2]
-        seen = weights.seen_indices[start:end]
-        vector = known_user_vector(weights, row)
-        if weights.star_user_factors is None or weights.star_user_bias is None:
-            return UserVector(vector=vector, seen=seen)
-        return UserVector(
-            vector=vector,
-            seen=seen,
-            star_vector=weights.star_user_factors[row],
-            star_bias=float(weights.star_user_bias[row]),
-        )
+        seen = weights.seen_indices[weights.seen_indptr[row] : weights.seen_indptr[row + 1]]
+        user = UserVector(vector=known_user_vector(weights, row), seen=seen)
+        if weights.star_user_factors is not None and weights.star_user_bias is not None:
+            user.star_vector, user.star_bias = weights.star_user_factors[row], float(weights.star_user_bias[row])
+        return user
 
     def history(self, uid: int) -> History | None:
         """What user `uid` rated; None for a user who is not in the data."""
@@ -303,7 +297,7 @@ _UNKNOWN: Final = UserVector(vector=np.zeros(0, np.float32), seen=_NO_ROWS)
 
 
 def _row_of(ids: NDArray[np.int64], id_: int) -> int | None:
-    row = int(np.searchsorted(ids, id_))
+    row = int(ids.searchsorted(id_))
     return row if row < len(ids) and ids[row] == id_ else None
 
 

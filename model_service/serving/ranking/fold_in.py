@@ -98,7 +98,8 @@ def history_weights(
 def known_user_vector(weights: Weights, row: int) -> NDArray[np.float32]:
     """(k,) the ranking vector of the user in `row` of the data: as trained, or summed from the encoded history."""
     if weights.user_factors is not None:
-        return np.asarray(weights.user_factors[row])
+        vector: NDArray[np.float32] = weights.user_factors[row]
+        return vector
     assert weights.fold_in_encoder is not None  # noqa: S101 checked when the weights were read
     seen = weights.seen_indices[slice(*weights.seen_indptr[row : row + 2])]
     return np.asarray(weights.fold_in_encoder[seen].sum(axis=0, dtype=np.float64), np.float32)

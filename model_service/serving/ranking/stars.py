@@ -31,15 +31,15 @@ class Stars:
 
     def predict(self, users: Sequence[UserVector], lengths: Sequence[int], rows: Rows) -> list[float]:
         """One number of stars for each of `rows` (m,): the first of `lengths` are of the first user, and so on."""
-        vectors = np.array([self._unknown if user.star_vector is None else user.star_vector for user in users])
-        biases = np.array([user.star_bias for user in users])
-        if len(users) > 1:
-            vectors, biases = vectors.repeat(lengths, axis=0), biases.repeat(lengths)
-        factors = self._factors.take(rows, axis=0)
-        factors *= vectors
-        stars = self._base.take(rows)
+        vectors = [self._unknown if user.star_vector is None else user.star_vector for user in users]
+        factors, stars = self._factors.take(rows, axis=0), self._base.take(rows)
+        if len(users) == 1:
+            factors *= vectors[0]
+            stars += users[0].star_bias
+        else:
+            factors *= np.array(vectors).repeat(lengths, axis=0)
+            stars += np.array([user.star_bias for user in users]).repeat(lengths)
         stars += np.add.reduce(factors, axis=1)
-        stars += biases
         np.maximum(stars, self._low, out=stars)
         np.minimum(stars, self._high, out=stars)
         clipped: list[float] = stars.round(DECIMALS).tolist()

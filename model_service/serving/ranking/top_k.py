@@ -13,7 +13,7 @@ __all__ = ["Engine", "Mask", "Query", "Rows", "TopK", "UserVector", "best_first"
 _ROWS_PER_BLOCK = 1 << 13
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, slots=True)  # frozen ones take three times as long to make
 class UserVector:
     """A user to score for.
 
@@ -27,7 +27,7 @@ class UserVector:
     star_bias: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, slots=True)
 class Query:
     """The `n` best items for one vector (k,), without the rows in `exclude` (increasing), of those that `mask` allows.
 
@@ -56,7 +56,7 @@ class Query:
             raise ValueError("a vector has to be of float32, rows to exclude of int32, a mask of bool")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, slots=True)
 class TopK:
     """Item rows (m,), best first, ties by row, with their scores (m,); m <= n, fewer where fewer items are allowed."""
 
