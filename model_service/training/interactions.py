@@ -54,17 +54,6 @@ class Interactions:
         counts = self.popularity() + 1e-9
         return np.asarray(counts / counts.sum())
 
-    def without_users(self, users: NDArray[np.int64]) -> "Interactions":
-        """The interactions of all other users; their rows are empty here."""
-        keep = np.ones(self.matrix.shape[0], np.bool_)
-        keep[users] = False
-        matrix = self.matrix.tocoo()
-        chosen = keep[matrix.coords[0]]
-        coordinates = (matrix.coords[0][chosen], matrix.coords[1][chosen])
-        rest = sparse.coo_array((matrix.data[chosen], coordinates), shape=matrix.shape).tocsr()
-        rest.sort_indices()
-        return Interactions(matrix=rest, liked_items=rest.indices, liked_ages=None)
-
 
 def relevance_threshold(scale: tuple[float, float] | None) -> float:
     """The lowest rating of a liked item: three quarters up the scale, 4 of 5 stars; of counts every one."""

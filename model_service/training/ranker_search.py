@@ -14,6 +14,7 @@ from model_service.training.bootstrap import mean_interval
 from model_service.training.interactions import Interactions
 from model_service.training.rankers import RankingModel, load_ranker, ranker_names
 from model_service.training.ranking import RankingTask
+from model_service.training.sparse import groups
 from model_service.training.split import Split
 
 POPULARITY = "popularity"
@@ -181,14 +182,14 @@ class NewUsers:
         self._tasks: list[tuple[int, RankingTask, Any]] = []
         if not len(new):
             return
-        rest = data.without_users(new)
+        is_new = np.isin(ratings.user_rows[positions], new)
+        rest = Interactions.of(ratings, positions[~is_new])
         self._model = fit_ranker(candidate, rest, seed=seed)
         self._popularity = rest.popularity()
-        of_new = positions[np.isin(ratings.user_rows[positions], new)]
+        of_new = positions[is_new]
         order = of_new[np.lexsort((generator.permutation(len(of_new)), ratings.user_rows[of_new]))]
         rows = ratings.user_rows[order]
-        starts = np.flatnonzero(np.diff(rows, prepend=-1))
-        place = np.arange(len(rows)) - np.repeat(starts, np.diff(np.append(starts, len(rows))))
+        _, place = groups(rows)
         for known in KNOWN_FILMS:
             enough = lengths[rows] > known
             shown, hidden = order[enough & (place < known)], order[enough & (place >= known)]

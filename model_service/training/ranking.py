@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from model_service.data.ratings import Ratings
 from model_service.training.bootstrap import mean_interval
 from model_service.training.interactions import relevance_threshold
-from model_service.training.sparse import user_item_matrix
+from model_service.training.sparse import groups, user_item_matrix
 
 K = 10
 MAX_USERS = 10_000  # sample size; sampling error is below the interval
@@ -149,8 +149,7 @@ def held_out_ndcg(ratings: Ratings, positions: NDArray[np.int64], predicted: NDA
     users, liked = ratings.user_rows[positions], ratings.values[positions] >= relevance_threshold(ratings.scale)
     order = np.lexsort((ratings.item_rows[positions], -predicted, users))
     users, liked = users[order], liked[order]
-    starts = np.flatnonzero(np.diff(users, prepend=-1))
-    place = np.arange(len(users)) - np.repeat(starts, np.diff(np.append(starts, len(users))))
+    starts, place = groups(users)
     gains = np.where(liked & (place < K), _DISCOUNTS[np.minimum(place, K - 1)], 0.0)
     totals, relevant = np.add.reduceat(gains, starts), np.add.reduceat(liked.astype(np.int64), starts)
     counted = relevant > 0

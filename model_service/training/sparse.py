@@ -1,4 +1,4 @@
-"""Ratings as sparse matrices."""
+"""Ratings as sparse matrices, and grouped by user."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,3 +15,9 @@ def user_item_matrix(ratings: Ratings, positions: NDArray[np.int64] | None = Non
     matrix = sparse.coo_array((values, (users, items)), shape=shape).tocsr()
     matrix.sort_indices()
     return matrix
+
+
+def groups(rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each run of equal numbers in the sorted `rows` (N,) starts, and (N,) the place of each within its run."""
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    return starts, np.arange(len(rows)) - np.repeat(starts, np.diff(np.append(starts, len(rows))))

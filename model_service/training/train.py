@@ -79,7 +79,7 @@ def _train(ratings: Ratings, config: TrainConfig, out: Path, options: TrainOptio
     splits = [split_ratings(ratings, name=name, seed=seed) for name in names]
     choice = choose_ranker(ratings, splits[0], ranker=options.ranker, seed=seed)
     stars = choose_stars(ratings, splits[0], config, given=options.given) if ratings.has_stars else None
-    metrics = _evaluate(ratings, splits, choice, stars, options)
+    metrics = _evaluate(ratings, splits, choice, stars, options, seed=seed)
     problems = failed_gates(metrics)
     if problems and options.gate:
         raise GateError(problems, metrics)
@@ -120,10 +120,16 @@ def _train(ratings: Ratings, config: TrainConfig, out: Path, options: TrainOptio
 
 
 def _evaluate(
-    ratings: Ratings, splits: list[Split], choice: Choice, stars: StarsChoice | None, options: TrainOptions
+    ratings: Ratings,
+    splits: list[Split],
+    choice: Choice,
+    stars: StarsChoice | None,
+    options: TrainOptions,
+    *,
+    seed: int,
 ) -> dict[str, Any]:
     """The metrics of the artifact but for the scores of the final model."""
-    first, seed = splits[0], stars.config.seed if stars else 0
+    first = splits[0]
     metrics: dict[str, Any] = {"nothing_to_learn": _nothing_to_learn(ratings)}
     others: dict[str, Any] = {}
     model = None
