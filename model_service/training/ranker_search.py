@@ -184,6 +184,7 @@ class NewUsers:
             return
         is_new = np.isin(ratings.user_rows[positions], new)
         rest = Interactions.of(ratings, positions[~is_new])
+        rest = replace(rest, liked_ages=None)  # the hits are of any time: recent popularity would say nothing of them
         self._model = fit_ranker(candidate, rest, seed=seed)
         self._popularity = rest.popularity()
         of_new = positions[is_new]
