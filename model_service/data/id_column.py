@@ -1,0 +1,59 @@
+"""A column of ids: the distinct ids, and for each line the position of its id among them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_service.ids import Ids
+
+_MIN_TABLE_SIZE = 1 << 20  # entries; a lookup table of this size is allowed for any number of ids
+
+
+@dataclass(frozen=True, eq=False)
+class IdColumn:
+    """N ids of which each of `ids` occurs at least once."""
+
+    rows: NDArray[np.int32]  # (N,) positions in `ids`
+    ids: Ids
+
+    @classmethod
+    def of(cls, ids: "NDArray[np.int64] | Sequence[str]") -> "IdColumn":
+        """The column with these ids: whole numbers as an array, or texts."""
+        if isinstance(ids, np.ndarray):
+            numbers, rows = _rows(ids)
+            return cls(rows, Ids(numbers))
+        distinct = Ids.of(ids)
+        row = {id_: row for row, id_ in enumerate(distinct)}
+        return cls(np.array([row[id_] for id_ in ids], np.int32), distinct)
+
+    @classmethod
+    def encoded(cls, codes: NDArray[np.integer], texts: Sequence[str]) -> "IdColumn":
+        """The column with the ids texts[code], for `codes` (N,); texts may occur twice, or in no line."""
+        used = np.zeros(len(texts), np.bool_)
+        used[codes] = True
+        distinct = Ids.of(text for text, kept in zip(texts, used, strict=True) if kept)
+        row = {id_: row for row, id_ in enumerate(distinct)}
+        place = np.array([row.get(text, -1) for text in texts], np.int32)
+        return cls(place[codes], distinct)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, positions: NDArray[np.integer]) -> "IdColumn":
+        """The column of the lines at `positions`."""
+        kept, rows = np.unique(self.rows[positions], return_inverse=True)
+        return IdColumn(rows.astype(np.int32), Ids.of(self.ids[row] for row in kept.tolist()))
+
+
+def _rows(ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """The distinct ids in increasing order, and the position of each of `ids` among them."""
+    lowest, span = (int(ids.min()), int(ids.max()) - int(ids.min()) + 1) if len(ids) else (0, 0)
+    if span > 4 * len(ids) + _MIN_TABLE_SIZE:
+        distinct, rows = np.unique(ids, return_inverse=True)
+        return distinct, rows.astype(np.int32)
+    present = np.zeros(span, dtype=np.bool_)  # a lookup table is faster than sorting where ids have few gaps
+    present[ids - lowest] = True
+    position = np.cumsum(present, dtype=np.int32) - np.int32(1)
+    return np.flatnonzero(present).astype(np.int64) + lowest, position[ids - lowest]

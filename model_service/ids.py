@@ -1,0 +1,116 @@
+"""Ids of users and items: texts, exactly as in the data, stored as numbers where all of them are whole numbers."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MIN, _MAX = -(2**63), 2**63 - 1
+
+
+def whole_number(id_: str) -> int | None:
+    """The number that `id_` writes in its only form: no leading zero, `+` or blank, and 64 bits; None for other ids."""
+    try:
+        number = int(id_)
+    except ValueError:
+        return None
+    return number if _MIN <= number <= _MAX and str(number) == id_ else None
+
+
+class Ids(Sequence[str]):
+    """N distinct ids in increasing order: by value where all are whole numbers, otherwise by code point.
+
+    Two ids are the same only when their texts are: `7` and `007` are two.
+    """
+
+    def __init__(self, values: NDArray[Any], offsets: NDArray[np.int64] | None = None) -> None:
+        """values: (N,) int64, or with `offsets` (N + 1,) the ids' UTF-8, id i in values[offsets[i]:offsets[i + 1]].
+
+        The arrays are held, not copied. Raises ValueError when types, offsets or order are wrong.
+        """
+        self.values, self.offsets = values, offsets
+        if offsets is None:
+            _check_dtype("ids", values, np.int64)
+            ordered = not (np.diff(values) <= 0).any()
+        else:
+            _check_dtype("ids", values, np.uint8)
+            _check_dtype("offsets of ids", offsets, np.int64)
+            if not len(offsets) or offsets[0] != 0 or offsets[-1] != len(values) or (np.diff(offsets) <= 0).any():
+                raise ValueError("the offsets of ids do not increase from 0 to the length of their text")
+            try:
+                str(values.data, "utf-8")
+            except UnicodeDecodeError:
+                raise ValueError("the ids are not UTF-8") from None
+            keys = (self._bytes(row) for row in range(len(offsets) - 1))
+            previous, ordered = b"", True
+            for key in keys:
+                ordered &= previous < key
+                previous = key
+        if not ordered:
+            raise ValueError("the ids are not in increasing order, each once")
+
+    @classmethod
+    def of(cls, ids: Iterable[str]) -> "Ids":
+        """The distinct ones of `ids`; raises ValueError for an empty id."""
+        distinct = set(ids)
+        numbers = [whole_number(id_) for id_ in distinct]
+        if all(number is not None for number in numbers):
+            return cls(np.array(sorted(number for number in numbers if number is not None), np.int64))
+        texts = sorted(id_.encode() for id_ in distinct)
+        ends = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+        return cls(np.frombuffer(b"".join(texts), np.uint8), ends)
+
+    @property
+    def are_numbers(self) -> bool:
+        """Whether every id is a whole number."""
+        return self.offsets is None
+
+    def __len__(self) -> int:
+        return len(self.values) if self.offsets is None else len(self.offsets) - 1
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+    def __getitem__(self, row: int | slice) -> str | list[str]:
+        if isinstance(row, slice):
+            return [self[index] for index in range(*row.indices(len(self)))]
+        if not 0 <= row < len(self):
+            raise IndexError(f"row {row} of {len(self)} ids")
+        return str(self.values[row]) if self.offsets is None else self._bytes(row).decode()
+
+    def row(self, id_: str) -> int | None:
+        """The position of `id_`; None when it is not among the ids."""
+        if self.offsets is None:
+            number = whole_number(id_)
+            if number is None:
+                return None
+            row = int(self.values.searchsorted(number))
+            return row if row < len(self.values) and self.values[row] == number else None
+        key = id_.encode("utf-8", "replace")
+        row = bisect_left(range(len(self)), key, key=self._bytes)
+        return row if row < len(self) and self._bytes(row) == key else None
+
+    def after(self, id_: str) -> int:
+        """The first position of an id greater than `id_`."""
+        if self.offsets is not None:
+            key = id_.encode("utf-8", "replace")
+            row = bisect_left(range(len(self)), key, key=self._bytes)
+            return row + (row < len(self) and self._bytes(row) == key)
+        number = whole_number(id_)
+        return 0 if number is None else int(self.values.searchsorted(number, side="right"))
+
+    def as_json(self, row: int) -> int | str:
+        """The id at `row`: a number where all ids are."""
+        return int(self.values[row]) if self.offsets is None else self[row]
+
+    def _bytes(self, row: int) -> bytes:
+        assert self.offsets is not None  # noqa: S101 of texts only
+        return self.values[self.offsets[row] : self.offsets[row + 1]].tobytes()
+
+
+def _check_dtype(what: str, array: NDArray[Any], dtype: type[np.generic]) -> None:
+    if array.ndim != 1 or array.dtype != dtype:
+        raise ValueError(f"the {what} are {array.dtype}{list(array.shape)}, expected one row of {np.dtype(dtype)}")
