@@ -28,7 +28,7 @@ Mask = NDArray[np.bool_]
 class Item:
     """A film: `id` as in the data, display `title`, `genres`, and the `year` of release where it is known."""
 
-    id: int
+    id: str
     title: str
     genres: tuple[str, ...] = ()
     year: int | None = None

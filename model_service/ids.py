@@ -1,7 +1,8 @@
 """Ids of users and items: texts, exactly as in the data, stored as numbers where all of them are whole numbers."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, overload
 
 import numpy as np
@@ -69,6 +70,13 @@ class Ids(Sequence[str]):
 
     def __len__(self) -> int:
         return len(self.values) if self.offsets is None else len(self.offsets) - 1
+
+    def __iter__(self) -> Iterator[str]:
+        if self.offsets is None:
+            return map(str, self.values.tolist())
+        ends = self.offsets.tolist()
+        text = self.values.tobytes()
+        return (text[start:end].decode() for start, end in pairwise(ends))
 
     @overload
     def __getitem__(self, row: int) -> str: ...
