@@ -175,7 +175,7 @@ def decoded(content: bytes, report: ReadReport) -> str:
     name = next(
         name for name in ("UTF-8", "CP1252", "LATIN-1", "UTF-16-LE", "UTF-16-BE", "UTF-16", "UTF-32") if name in read_as
     )
-    return content.decode("utf-8-sig" if name == "UTF-8" else name)
+    return content.decode("utf-8-sig" if name == "UTF-8" else name, "surrogateescape")
 
 
 def both_ways(folder: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> list[object]:
