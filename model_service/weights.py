@@ -32,7 +32,7 @@ class Weights:
     item_ids: NDArray[np.int64]  # (I,)
     seen_indptr: NDArray[np.int64]  # (U + 1,)
     seen_indices: NDArray[np.int32]  # (ratings,) item rows, increasing within a user
-    seen_values: NDArray[np.float32]  # (ratings,) the ratings or counts
+    seen_values: NDArray[np.float32]  # (ratings,) the ratings or counts; NaN: watched and not rated
     item_counts: NDArray[np.int32]  # (I,) ratings of each item
     popularity: NDArray[np.float32]  # (I,) how often each item was liked, older ones counting less where that is better
     user_factors: NDArray[np.float32] | None = None  # (U, k)
@@ -70,7 +70,7 @@ class Weights:
             if array.shape != shape or array.dtype != dtype:
                 expected = f"{np.dtype(dtype)}{'' if shape is None else list(shape)}"
                 raise ValueError(f"{name} is {array.dtype}{list(array.shape)}, expected {expected}")
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
+            if array.dtype.kind == "f" and not _is_valid(name, array):
                 raise ValueError(f"{name} holds a number that is not finite")
         if not items or not users:
             raise ValueError("a model needs at least one user and one film")
@@ -97,6 +97,10 @@ def _dtype(name: str) -> Any:
     if name in _IDS:
         return np.int64
     return np.float64 if name in _FLOAT64 else _DTYPES.get(name, np.float32)
+
+
+def _is_valid(name: str, array: NDArray[Any]) -> bool:
+    return bool((~np.isinf(array) if name == "seen_values" else np.isfinite(array)).all())
 
 
 def _check_seen(indptr: NDArray[np.int64], indices: NDArray[np.int32], items: int) -> None:

@@ -54,14 +54,16 @@ def trainset_of(ratings: Ratings, positions: NDArray[np.int64]) -> Trainset:
 def train_baselines(ratings: Ratings, split: Split, *, seed: int) -> Baselines:
     """Train Surprise's SVD with its defaults, the tuned one, and biases only.
 
-    Above MAX_RATINGS ratings only the last, above MAX_TUNED_RATINGS no tuned SVD.
+    split: of ratings only, see `Split.rated`. Above MAX_RATINGS ratings only the last, above MAX_TUNED_RATINGS no tuned
+    SVD.
     """
+    count = len(ratings.given)
     biases = {"biases_only": fit_biases(ratings, split.train_and_validation)}
-    if len(ratings) > MAX_RATINGS:
+    if count > MAX_RATINGS:
         return Baselines(models=biases, tuned=None)
     trainset = trainset_of(ratings, split.train_and_validation)
     algorithms = {"surprise_svd": SVD(random_state=seed)}
-    tuned = tune_svd(ratings, split, seed=seed) if len(ratings) <= MAX_TUNED_RATINGS else None
+    tuned = tune_svd(ratings, split, seed=seed) if count <= MAX_TUNED_RATINGS else None
     if tuned is not None:
         algorithms = {"surprise_svd_tuned": SVD(random_state=seed, **tuned), **algorithms}
     models = {name: to_factors(algorithm.fit(trainset), ratings) for name, algorithm in algorithms.items()}
