@@ -91,7 +91,7 @@ def evaluate_stars(model: Factors, baselines: Baselines, ratings: Ratings, split
     users = ratings.user_rows[split.test]
     others = {name: factors.predict(ratings, split.test) for name, factors in baselines.models.items()}
 
-    def measured(stars: "np.ndarray[Any, np.dtype[np.float64]]") -> dict[str, float]:
+    def measured(stars: "np.ndarray[Any, np.dtype[np.float64]]") -> dict[str, float | None]:
         return {**errors(stars, actual), "held_out_ndcg": held_out_ndcg(ratings, split.test, stars)}
 
     return {

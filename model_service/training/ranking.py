@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from model_service.data.ratings import Ratings
 from model_service.training.bootstrap import mean_interval
-from model_service.training.interactions import is_liked
+from model_service.training.interactions import is_liked, liked_from
 from model_service.training.sparse import groups, user_item_matrix
 
 K = 10
@@ -141,11 +141,14 @@ def random_scores(items: int, seed: int) -> Scorer:
     return lambda users: generator.random((len(users), items))
 
 
-def held_out_ndcg(ratings: Ratings, positions: NDArray[np.int64], predicted: NDArray[np.floating]) -> float:
+def held_out_ndcg(ratings: Ratings, positions: NDArray[np.int64], predicted: NDArray[np.floating]) -> float | None:
     """Mean NDCG@10 of each user's test items, ordered by the predicted ratings; hits are the liked ones.
 
-    predicted (N,): for the ratings at `positions` (N,). 0 where nobody has a liked test item.
+    predicted (N,): for the ratings at `positions` (N,). 0 where nobody has a liked test item, None where every item
+    counts as liked: then any order is the best.
     """
+    if liked_from(ratings) is None:
+        return None
     users, liked = ratings.user_rows[positions], is_liked(ratings, positions)
     order = np.lexsort((ratings.item_rows[positions], -predicted, users))
     users, liked = users[order], liked[order]
