@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from model_service.ann_index import AnnIndex
 from model_service.artifact import Artifact
 from model_service.catalogue import Catalogue
+from model_service.scale import star_width
 from model_service.serving.ranking.engine import make_engine
 from model_service.serving.ranking.fold_in import FoldIn, history_weights, known_user_vector
 from model_service.serving.ranking.similar import SimilarItems
@@ -289,7 +290,7 @@ class Recommender:
         if not artifact.weights.has_stars or artifact.scale is None:
             return None
         regularisation = (
-            self._hyperparameter("c_vector"),
+            self._hyperparameter("c_vector") * star_width(artifact.scale),
             self._hyperparameter("c_bias"),
             self._hyperparameter("shrinkage"),
         )

@@ -10,6 +10,7 @@ import orjson
 
 from model_service.ann_index import AnnIndex, AnnIndexError, read_index
 from model_service.artifact import Artifact, ArtifactError, ArtifactLoader
+from model_service.scale import star_width
 from model_service.serving.batching import MicroBatcher
 from model_service.serving.cache import EncodedResponse, ResponseCache, encode_response
 from model_service.serving.errors import RequestError, quoted
@@ -74,6 +75,11 @@ class RecommenderService:
         served = self.model.artifact.metadata.metrics.get("served_scores", {}) if self.model else {}
         mean = served.get("mean") if isinstance(served, dict) else None
         return float(mean) if isinstance(mean, int | float) else None
+
+    @property
+    def star_width(self) -> float:
+        """What a star of five is on the scale of the ratings, for the drift; 1 without a model."""
+        return star_width(self.model.artifact.scale) if self.model else 1.0
 
     def load(self, loader: ArtifactLoader | None = None, *, threads: int = 1) -> None:
         """Load and verify the artifact, by `loader` where one is under way; rank with `threads` threads.

@@ -11,6 +11,7 @@ from model_service.data.ratings import Ratings
 from model_service.serving.ranking.fold_in import history_weights
 
 _DAY = 86_400.0  # seconds
+_MIN_LIKED, _MIN_LIKED_SHARE = 100, 0.01  # fewer liked ratings, by both, say nothing of what is liked
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,9 +68,12 @@ def relevance_threshold(scale: tuple[float, float] | None) -> float:
 
 
 def liked_from(ratings: Ratings) -> float | None:
-    """The lowest rating that counts as liked; None where all that was watched does: counts, or no rating so high."""
+    """The lowest rating of a liked item; None where all that was watched is liked: counts, too few ratings so high."""
+    if ratings.scale is None:
+        return None
     least = relevance_threshold(ratings.scale)
-    return least if ratings.scale is not None and bool((ratings.values >= least).any()) else None
+    count = int((ratings.values >= least).sum())
+    return least if count and count >= min(_MIN_LIKED, _MIN_LIKED_SHARE * len(ratings)) else None
 
 
 def is_liked(ratings: Ratings, positions: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -66,8 +66,8 @@ def _seen_not_rated(data: Mapping[str, Any]) -> str:
     if not data["seen_not_rated"]:
         return ""
     return (
-        f", {data['seen_not_rated']:,} of them without a number: films that were watched and not rated, which count for "
-        "the order like a typical rating and not for the stars"
+        f", {data['seen_not_rated']:,} of them without a number: films that were watched and not rated count like a "
+        "typical rating for the order, and not for the stars"
     )
 
 

@@ -61,8 +61,9 @@ def verdicts(metrics: Mapping[str, Any]) -> list[str]:
     """One sentence per comparison, lost ones included; worse or better only where the interval says so."""
     lines = [f"Nothing to learn: {reason}." for reason in metrics["nothing_to_learn"]]
     order = metrics["order"]
-    if order.get("none_liked_from") is not None:
-        lines.append(f"No rating reaches {order['none_liked_from']:g}: every film that was watched counts as liked.")
+    if few := order.get("too_few_liked"):
+        count = f"Only {few['ratings']:,}" if few["ratings"] else "None"
+        lines.append(f"{count} of the ratings reach {few['from']:g}: every film that was watched counts as liked.")
     chosen = order["splits"][0]["chosen"]
     if chosen["ranker"] == POPULARITY:
         lines.append("No model beats popularity on the validation ratings: the lists are the most liked films.")

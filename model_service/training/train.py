@@ -164,7 +164,7 @@ def _evaluate(
     metrics["order"] = {
         "length": 10,
         "liked_from": liked_from(ratings),
-        "none_liked_from": _none_liked_from(ratings),
+        "too_few_liked": _too_few_liked(ratings),
         "splits": evaluated,
         "new_users": evaluate_new_users(ratings, first, choice.winner, seed=seed),
     }
@@ -172,9 +172,12 @@ def _evaluate(
     return metrics
 
 
-def _none_liked_from(ratings: Ratings) -> float | None:
-    """What the lowest rating of a liked item would be, where none is so high; else None."""
-    return relevance_threshold(ratings.scale) if ratings.scale is not None and liked_from(ratings) is None else None
+def _too_few_liked(ratings: Ratings) -> dict[str, float] | None:
+    """The lowest rating of a liked item and the number of such ratings, where all that was watched counts as liked."""
+    if ratings.scale is None or liked_from(ratings) is not None:
+        return None
+    least = relevance_threshold(ratings.scale)
+    return {"from": least, "ratings": int((ratings.values >= least).sum())}
 
 
 def _nothing_to_learn(ratings: Ratings, rated: Split | None) -> list[str]:

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from model_service.data.ratings import Ratings
+from model_service.scale import star_width
 from model_service.training.config import TrainConfig
 from model_service.training.early_stopping import EarlyStopping, FitResult, RatingTensors
 from model_service.training.epochs import run_epochs
@@ -36,7 +37,7 @@ def fit(
     with torch.no_grad():
         model.user_factors[users == 0] = 0
         model.item_factors[items == 0] = 0
-    optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate * star_width(ratings.scale))
 
     def epoch() -> Iterator[int]:
         order = torch.randperm(len(train), generator=generator).to(tensors.values.device)
