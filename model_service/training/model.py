@@ -45,13 +45,18 @@ class MatrixFactorization(nn.Module):
     def initialise(
         cls, ratings: Ratings, *, train: NDArray[np.int64], config: TrainConfig, generator: torch.Generator
     ) -> Self:
-        """An untrained model of all users and items, μ from the ratings at positions `train`, on the GPU if any."""
+        """An untrained model of all users and items, μ from the ratings at positions `train`, on the GPU if any.
+
+        Its vectors and their penalty suit the scale.
+        """
         mean = float(ratings.values[train].mean(dtype=np.float64))
         users, items = len(ratings.user_ids), len(ratings.item_ids)
         model = cls(config, users=users, items=items, global_mean=mean, generator=generator)
-        model.reg_factors *= star_width(
-            ratings.scale
-        )  # squares of errors grow with its square, those of vectors with it
+        star = star_width(ratings.scale)  # squares of errors grow with its square, those of vectors with it
+        model.reg_factors *= star
+        with torch.no_grad():
+            model.user_factors.mul_(star**0.5)
+            model.item_factors.mul_(star**0.5)
         return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
     def set_weights(self, users: Tensor, items: Tensor) -> None:
