@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from model_service.ann_index import AnnIndex
 from model_service.artifact import Artifact
 from model_service.catalogue import Catalogue
-from model_service.scale import star_width
 from model_service.serving.ranking.engine import make_engine
 from model_service.serving.ranking.fold_in import FoldIn, history_weights, known_user_vector
 from model_service.serving.ranking.similar import SimilarItems
-from model_service.serving.ranking.stars import DECIMALS, Stars
+from model_service.serving.ranking.stars import DECIMALS, Stars, star_width
 from model_service.serving.ranking.top_k import Mask, Query, Rows, UserVector
 
 DEFAULT_N: Final = 10

@@ -10,11 +10,11 @@ import orjson
 
 from model_service.ann_index import AnnIndex, AnnIndexError, read_index
 from model_service.artifact import Artifact, ArtifactError, ArtifactLoader
-from model_service.scale import star_width
 from model_service.serving.batching import MicroBatcher
 from model_service.serving.cache import EncodedResponse, ResponseCache, encode_response
 from model_service.serving.errors import RequestError, quoted
 from model_service.serving.executor import BoundedExecutor
+from model_service.serving.ranking.stars import star_width
 from model_service.serving.recommender import Recommendations, Recommender, RecommendRequest
 from model_service.serving.settings import Settings
 from model_service.serving.telemetry.metrics import Metrics

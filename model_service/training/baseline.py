@@ -10,7 +10,7 @@ from surprise import SVD, AlgoBase, Dataset, Reader, Trainset
 from tqdm import tqdm
 
 from model_service.data.ratings import Ratings
-from model_service.scale import star_width
+from model_service.serving.ranking.stars import star_width
 from model_service.training.factors import Factors
 from model_service.training.metrics import rmse
 from model_service.training.split import Split

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model_service.data.ratings import Ratings
-from model_service.scale import star_width
+from model_service.serving.ranking.stars import star_width
 from model_service.training.config import TrainConfig
 
 

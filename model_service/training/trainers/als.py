@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model_service.data.ratings import Ratings
-from model_service.scale import star_width
+from model_service.serving.ranking.stars import star_width
 from model_service.training.config import TrainConfig
 from model_service.training.early_stopping import EarlyStopping, FitResult
 from model_service.training.epochs import run_epochs

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from model_service.data.ratings import Ratings
-from model_service.scale import star_width
+from model_service.serving.ranking.stars import star_width
 from model_service.training.config import TrainConfig
 from model_service.training.early_stopping import EarlyStopping, FitResult, RatingTensors
 from model_service.training.epochs import run_epochs

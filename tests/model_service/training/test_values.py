@@ -13,8 +13,8 @@ from model_service.catalogue import Item
 from model_service.data.ratings import DataError, Ratings
 from model_service.data.synthetic import Shape, generate_ratings
 from model_service.metadata import Metadata
-from model_service.scale import star_width
 from model_service.serving.ranking.fold_in import history_weights
+from model_service.serving.ranking.stars import star_width
 from model_service.serving.recommender import Recommender, RecommendRequest
 from model_service.serving.settings import Settings
 from model_service.training.__main__ import _describe
