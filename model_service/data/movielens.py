@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from model_service.catalogue import Item
 from model_service.data.columns import Columns, read_columns
 from model_service.data.ratings import DataError, Ratings
@@ -125,7 +127,10 @@ def _year(title: str) -> int | None:
 def _ratings(
     columns: Columns, catalogue: tuple[Item, ...], scale: tuple[float, float], source: str, counts: bool | None
 ) -> Ratings:
-    """The ratings on `scale`; with values above it in earnest, on a scale of ten, or counts."""
+    """The ratings on `scale`; with values above it in earnest, on a scale of ten, or counts. A line has to have one."""
+    missing = np.isnan(columns.values)
+    if missing.any():
+        raise DataError(f"{source}: rating {missing.argmax() + 1} is nan; allowed are {scale[0]:g} to {scale[1]:g}")
     lowest, highest = float(columns.values.min()), float(columns.values.max())
     above = int((columns.values > scale[1]).sum())
     in_earnest = above >= max(_MIN_ABOVE, _MIN_ABOVE_SHARE * len(columns.values))
