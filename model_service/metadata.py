@@ -25,7 +25,8 @@ class Metadata:
     """The content of `metadata.json`; `model_version` is a function of the artifact's content alone.
 
     files: SHA-256 (64 hex digits) of every other file in the folder, by name.
-    data: source, fingerprint, users, items, ratings, unrated, times, scale ([lowest, highest] rating, null for counts).
+    data: source, fingerprint, users, items, ratings, unrated (films), seen_not_rated (of the ratings), times, scale
+        ([lowest, highest] rating, null for counts).
     hyperparameters, metrics, libraries: of the training run; metrics and libraries are not part of the version.
     """
 

@@ -40,7 +40,7 @@ class Weights:
     item_ids: NDArray[Any]  # (I,) int64, or UTF-8
     seen_indptr: NDArray[np.int64]  # (U + 1,)
     seen_indices: NDArray[np.int32]  # (ratings,) item rows, increasing within a user
-    seen_values: NDArray[np.float32]  # (ratings,) the ratings or counts
+    seen_values: NDArray[np.float32]  # (ratings,) the ratings or counts; NaN: watched and not rated
     item_counts: NDArray[np.int32]  # (I,) ratings of each item
     popularity: NDArray[np.float32]  # (I,) how often each item was liked, older ones counting less where that is better
     user_id_offsets: NDArray[np.int64] | None = None  # (U + 1,)
@@ -82,7 +82,7 @@ class Weights:
             if array.shape != shape or array.dtype != dtype:
                 expected = f"{np.dtype(dtype)}{'' if shape is None else list(shape)}"
                 raise ValueError(f"{name} is {array.dtype}{list(array.shape)}, expected {expected}")
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
+            if array.dtype.kind == "f" and not _is_valid(name, array):
                 raise ValueError(f"{name} holds a number that is not finite")
         if not items or not users:
             raise ValueError("a model needs at least one user and one film")
@@ -115,6 +115,10 @@ class Weights:
 
 def _dtype(name: str) -> Any:
     return np.float64 if name in _FLOAT64 else _DTYPES.get(name, np.float32)
+
+
+def _is_valid(name: str, array: NDArray[Any]) -> bool:
+    return bool((~np.isinf(array) if name == "seen_values" else np.isfinite(array)).all())
 
 
 def _check_seen(indptr: NDArray[np.int64], indices: NDArray[np.int32], items: int) -> None:

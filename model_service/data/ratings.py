@@ -1,8 +1,10 @@
 """Training data: ratings and the catalogue of rated films, validated."""
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,13 +23,13 @@ class DataError(Exception):
 class Ratings:
     """N ratings or counts, at most one per user and film, and the catalogue.
 
-    Raises DataError when a value is outside `scale` or a count is negative, a pair of user and film occurs twice or a
-    rated film has no title.
+    Raises DataError when `scale` is no range of finite numbers, a value is outside it or a count is negative, or a pair
+    of user and film occurs twice. An item without a title is called by its id.
     """
 
     users: IdColumn  # (N,)
     items: IdColumn  # (N,)
-    values: NDArray[np.float32]  # (N,)
+    values: NDArray[np.float32]  # (N,) NaN, on a scale only: watched and not rated
     catalogue: tuple[Item, ...]  # after construction: the rated films by increasing id
     scale: tuple[float, float] | None  # lowest and highest rating; None: the values are counts (plays, clicks, hours)
     source: str  # display name of the data, such as "MovieLens 100k"
@@ -41,8 +43,14 @@ class Ratings:
     def __post_init__(self, distinct: bool) -> None:
         if not len(self.users) == len(self.items) == len(self.values) or not len(self.values):
             raise DataError(f"{self.source}: users, items and values need the same length, at least 1")
-        low, high = self.scale or (0.0, np.finfo(np.float32).max)
+        low, high = self.scale or (0.0, float(np.finfo(np.float32).max))
+        if not -math.inf < low < high < math.inf:
+            raise DataError(
+                f"{self.source}: the scale is {low:g} to {high:g}; allowed are two finite numbers, low to high"
+            )
         outside = (self.values < low) | (self.values > high)
+        if self.scale is None:
+            outside |= ~self.is_rated
         if outside.any():
             first = int(outside.argmax())
             allowed = f"{low:g} to {high:g}" if self.scale else "counts of at least 0"
@@ -69,10 +77,21 @@ class Ratings:
     def __len__(self) -> int:
         return len(self.values)
 
+    @cached_property
+    def is_rated(self) -> NDArray[np.bool_]:
+        """(N,) true where there is a rating or a count; false where the film was watched only."""
+        rated: NDArray[np.bool_] = ~np.isnan(self.values)
+        return np.broadcast_to(np.True_, rated.shape) if rated.all() else rated
+
+    @property
+    def given(self) -> NDArray[np.float32]:
+        """(R,) the ratings or counts without those that were not given."""
+        return self.values if self.is_rated.all() else self.values[self.is_rated]
+
     @property
     def has_stars(self) -> bool:
         """Whether there are ratings to predict: values on a scale, not all equal."""
-        return self.scale is not None and bool((self.values != self.values[0]).any())
+        return self.scale is not None and bool((self.given != self.given[:1]).any())
 
     @property
     def user_ids(self) -> Ids:
@@ -112,6 +131,7 @@ class Ratings:
             "items": len(self.item_ids),
             "ratings": len(self),
             "unrated": len(self.unrated),
+            "seen_not_rated": len(self) - len(self.given),
             "scale": None if self.scale is None else list(self.scale),
             "times": self.times is not None,
         }

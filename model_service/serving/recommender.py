@@ -1,5 +1,6 @@
 """Recommendations from one artifact: for known users, folded-in users and cold starts, and similar items."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -14,7 +15,7 @@ from model_service.catalogue import Catalogue
 from model_service.serving.ranking.engine import make_engine
 from model_service.serving.ranking.fold_in import FoldIn, history_weights, known_user_vector
 from model_service.serving.ranking.similar import SimilarItems
-from model_service.serving.ranking.stars import DECIMALS, Stars
+from model_service.serving.ranking.stars import DECIMALS, Stars, star_width
 from model_service.serving.ranking.top_k import Mask, Query, Rows, UserVector
 
 DEFAULT_N: Final = 10
@@ -62,7 +63,7 @@ class Recommendations:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class History:
-    """What a user of the data rated: item rows (m,), increasing, and the ratings or counts (m,)."""
+    """What a user of the data watched: item rows (m,), increasing, and the ratings or counts (m,), NaN without one."""
 
     rows: Rows
     values: NDArray[np.float32]
@@ -70,10 +71,10 @@ class History:
 
 @dataclass(frozen=True, kw_only=True)
 class RatedRow:
-    """An item that a user rated: its row, the rating or count, and the predicted stars, None without stars."""
+    """An item that a user watched: its row, the rating or count, None without one, and the predicted stars, if any."""
 
     row: int
-    value: float
+    value: float | None
     stars: float | None
 
 
@@ -97,9 +98,12 @@ class Recommender:
             shift=float(ranking.get("fold_in_shift", 0.0)),
             encoder=weights.fold_in_encoder,
         )
-        self._highest: float | None = ranking.get("highest_rating")
+        highest: float | None = ranking.get("highest_rating")
+        self._scale = None if highest is None else (float(ranking.get("lowest_rating", 0.0)), highest)
         self._log_mean = float(ranking.get("log_mean", 1.0))
+        self.scale = artifact.scale
         self.stars = self._make_stars(artifact)
+        self._typical = float(ranking.get("typical_value", self._usual_value()))
         self._engine = make_engine(weights.item_factors, weights.item_bias, index, threads=threads)
         self._similar_items = SimilarItems(weights.item_factors, weights.item_counts)
         self.catalogue = Catalogue(artifact.items, weights.item_counts)
@@ -159,7 +163,10 @@ class Recommender:
         ]
 
     def rated(self, uid: int, n: int) -> list[RatedRow]:
-        """The `n` items that user `uid` gave the highest ratings or counts, ties by popularity; none if unknown."""
+        """The `n` items that user `uid` gave the highest ratings or counts, ties by popularity; none if unknown.
+
+        Those that the user watched and did not rate come last.
+        """
         user, history = self.user(uid), self.history(uid)
         if user is None or history is None:
             return []
@@ -169,7 +176,7 @@ class Recommender:
         if self.stars is not None and len(rows):
             stars = self.stars.predict([user], [len(rows)], rows)
         return [
-            RatedRow(row=row, value=round(value, DECIMALS), stars=predicted)
+            RatedRow(row=row, value=None if math.isnan(value) else round(value, DECIMALS), stars=predicted)
             for row, value, predicted in zip(rows.tolist(), history.values[order].tolist(), stars, strict=True)
         ]
 
@@ -196,7 +203,7 @@ class Recommender:
         given = np.array([value is not None for value in values])
         if not np.isfinite(numbers[given]).all():
             raise ValueError("a rating has to be a finite number")
-        weights = self._history_weights(np.where(given, numbers, self._typical_value()))
+        weights = self._history_weights(numbers)
         vector = self._fold_in.vector(rows, weights, self._weights.item_factors)
         seen = np.sort(rows)
         if self.stars is None or not given.any():
@@ -217,7 +224,7 @@ class Recommender:
         return user
 
     def history(self, uid: int) -> History | None:
-        """What user `uid` rated; None for a user who is not in the data."""
+        """What user `uid` watched; None for a user who is not in the data."""
         row = _row_of(self._weights.user_ids, uid)
         if row is None:
             return None
@@ -270,19 +277,19 @@ class Recommender:
         return Recommendations(ranked=ranked, rows=tuple(rows), cold_start=cold_start)
 
     def _history_weights(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
-        return history_weights(values, highest_rating=self._highest, log_mean=self._log_mean)
+        return history_weights(values, scale=self._scale, log_mean=self._log_mean, typical=self._typical)
 
-    def _typical_value(self) -> float:
-        """The mean rating, or the count of mean weight."""
-        if self._highest is None:
+    def _usual_value(self) -> float:
+        """The typical value of an artifact that tells none: the mean rating, or the count of mean weight."""
+        if self._scale is None:
             return float(np.expm1(self._log_mean))
-        return self.stars.mean if self.stars is not None else self._highest
+        return self.stars.mean if self.stars is not None else self._scale[1]
 
     def _make_stars(self, artifact: Artifact) -> Stars | None:
         if not artifact.weights.has_stars or artifact.scale is None:
             return None
         regularisation = (
-            self._hyperparameter("c_vector"),
+            self._hyperparameter("c_vector") * star_width(artifact.scale),
             self._hyperparameter("c_bias"),
             self._hyperparameter("shrinkage"),
         )

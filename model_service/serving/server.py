@@ -237,4 +237,5 @@ def _reporter(service: RecommenderService) -> EmfReporter | None:
         service=settings.service_name,
         model_version=service.version,
         expected_score=service.expected_score,
+        star_width=service.star_width,
     )

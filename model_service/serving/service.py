@@ -14,6 +14,7 @@ from model_service.serving.batching import MicroBatcher
 from model_service.serving.cache import EncodedResponse, ResponseCache, encode_response
 from model_service.serving.errors import RequestError, quoted
 from model_service.serving.executor import BoundedExecutor
+from model_service.serving.ranking.stars import star_width
 from model_service.serving.recommender import Recommendations, Recommender, RecommendRequest
 from model_service.serving.settings import Settings
 from model_service.serving.telemetry.metrics import Metrics
@@ -74,6 +75,11 @@ class RecommenderService:
         served = self.model.artifact.metadata.metrics.get("served_scores", {}) if self.model else {}
         mean = served.get("mean") if isinstance(served, dict) else None
         return float(mean) if isinstance(mean, int | float) else None
+
+    @property
+    def star_width(self) -> float:
+        """What a star of five is on the scale of the ratings, for the drift; 1 without a model."""
+        return star_width(self.model.artifact.scale) if self.model else 1.0
 
     def load(self, loader: ArtifactLoader | None = None, *, threads: int = 1) -> None:
         """Load and verify the artifact, by `loader` where one is under way; rank with `threads` threads.

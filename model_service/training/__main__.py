@@ -91,10 +91,12 @@ def _read(options: argparse.Namespace, seed: int) -> tuple[Ratings, Mapping[str,
 def _describe(ratings: Ratings) -> str:
     what = "counts" if ratings.scale is None else f"ratings from {ratings.scale[0]:g} to {ratings.scale[1]:g}"
     unrated = f" ({len(ratings.unrated):,} more without one)" if ratings.unrated else ""
+    bare = len(ratings) - len(ratings.given)
+    not_rated = f", {bare:,} of them watched and not rated" if bare else ""
     times = "" if ratings.times is None else ", with times"
     return (
         f"{ratings.source}: {len(ratings):,} {what} of {len(ratings.item_ids):,} films{unrated} "
-        f"by {len(ratings.user_ids):,} users{times}"
+        f"by {len(ratings.user_ids):,} users{not_rated}{times}"
     )
 
 

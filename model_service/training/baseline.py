@@ -10,6 +10,7 @@ from surprise import SVD, AlgoBase, Dataset, Reader, Trainset
 from tqdm import tqdm
 
 from model_service.data.ratings import Ratings
+from model_service.serving.ranking.stars import star_width
 from model_service.training.factors import Factors
 from model_service.training.metrics import rmse
 from model_service.training.split import Split
@@ -38,7 +39,8 @@ class _Frame:
     """The only method of a data frame that Surprise calls."""
 
     def __init__(self, ratings: Ratings, positions: NDArray[np.int64]) -> None:
-        columns = (ratings.user_rows[positions], ratings.item_rows[positions], ratings.values[positions])
+        stars = ratings.values[positions] / np.float32(star_width(ratings.scale))
+        columns = (ratings.user_rows[positions], ratings.item_rows[positions], stars)
         self._columns = tuple(column.tolist() for column in columns)
 
     def itertuples(self, index: bool) -> Iterator[tuple[int, int, float]]:
@@ -46,22 +48,26 @@ class _Frame:
 
 
 def trainset_of(ratings: Ratings, positions: NDArray[np.int64]) -> Trainset:
-    """The ratings at `positions` for Surprise, with rows as ids."""
-    reader = Reader(rating_scale=ratings.scale or (0.0, float(ratings.values.max())))
+    """The ratings at `positions` for Surprise, with rows as ids; in stars, for which its settings are made."""
+    star = star_width(ratings.scale)
+    low, high = ratings.scale or (0.0, float(ratings.values.max()))
+    reader = Reader(rating_scale=(low / star, high / star))
     return Dataset.load_from_df(_Frame(ratings, positions), reader).build_full_trainset()
 
 
 def train_baselines(ratings: Ratings, split: Split, *, seed: int) -> Baselines:
     """Train Surprise's SVD with its defaults, the tuned one, and biases only.
 
-    Above MAX_RATINGS ratings only the last, above MAX_TUNED_RATINGS no tuned SVD.
+    split: of ratings only, see `Split.rated`. Above MAX_RATINGS ratings only the last, above MAX_TUNED_RATINGS no tuned
+    SVD.
     """
+    count = len(ratings.given)
     biases = {"biases_only": fit_biases(ratings, split.train_and_validation)}
-    if len(ratings) > MAX_RATINGS:
+    if count > MAX_RATINGS:
         return Baselines(models=biases, tuned=None)
     trainset = trainset_of(ratings, split.train_and_validation)
     algorithms = {"surprise_svd": SVD(random_state=seed)}
-    tuned = tune_svd(ratings, split, seed=seed) if len(ratings) <= MAX_TUNED_RATINGS else None
+    tuned = tune_svd(ratings, split, seed=seed) if count <= MAX_TUNED_RATINGS else None
     if tuned is not None:
         algorithms = {"surprise_svd_tuned": SVD(random_state=seed, **tuned), **algorithms}
     models = {name: to_factors(algorithm.fit(trainset), ratings) for name, algorithm in algorithms.items()}
@@ -126,15 +132,16 @@ def fit_biases(ratings: Ratings, positions: NDArray[np.int64]) -> Factors:
 
 
 def to_factors(algorithm: AlgoBase, ratings: Ratings) -> Factors:
-    """The arrays of a trained SVD, ordered by the rows of `ratings`."""
+    """The arrays of an SVD trained on a `trainset_of` the ratings, ordered by their rows, for their scale."""
+    star = star_width(ratings.scale)
     trainset = algorithm.trainset
     users = np.array([trainset.to_raw_uid(inner) for inner in range(trainset.n_users)])
     items = np.array([trainset.to_raw_iid(inner) for inner in range(trainset.n_items)])
     return Factors(
-        mean=float(trainset.global_mean),
-        user_bias=_placed(algorithm.bu, users, len(ratings.user_ids)),
-        item_bias=_placed(algorithm.bi, items, len(ratings.item_ids)),
-        users=_placed(algorithm.pu, users, len(ratings.user_ids)),
+        mean=star * float(trainset.global_mean),
+        user_bias=star * _placed(algorithm.bu, users, len(ratings.user_ids)),
+        item_bias=star * _placed(algorithm.bi, items, len(ratings.item_ids)),
+        users=star * _placed(algorithm.pu, users, len(ratings.user_ids)),
         items=_placed(algorithm.qi, items, len(ratings.item_ids)),
     )
 

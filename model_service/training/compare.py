@@ -30,9 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         ratings = read_ratings(options.data)[0] if options.data else generate_ratings(seed=options.seed)
-        if len(ratings) > MAX_TUNED_RATINGS:
+        if len(ratings.given) > MAX_TUNED_RATINGS:
             raise DataError(
-                f"{len(ratings)} ratings are too many to tune Surprise's SVD; at most {MAX_TUNED_RATINGS} can be"
+                f"{len(ratings.given)} ratings are too many to tune Surprise's SVD; at most {MAX_TUNED_RATINGS} can be"
             )
         print(f"{ratings.source}: {len(ratings):,} ratings; median of {options.runs} runs, seed {options.seed}\n")
         print(compare(ratings, runs=options.runs, seed=options.seed))
@@ -45,8 +45,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def compare(ratings: Ratings, *, runs: int, seed: int) -> str:
-    """The table in Markdown: training time, wall clock and CPU, in seconds, and test errors in stars."""
-    split = split_ratings(ratings, seed=seed)
+    """The table in Markdown: training time, wall clock and CPU, in seconds, and test errors in stars.
+
+    Raises DataError when too few films were rated to train and test.
+    """
+    split = split_ratings(ratings, seed=seed).rated(ratings)
+    if split is None:
+        raise DataError(
+            f"{len(ratings.given)} ratings are too few to train and test the stars; the rest is watched only"
+        )
     entries = _entries(ratings, split, seed)
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in entries}
     models: dict[str, Factors] = {}

@@ -65,7 +65,7 @@ class EarlyStopping:
         patience: int,
         min_delta: float = 0.0,
     ) -> None:
-        """An epoch is an improvement when its RMSE is more than `min_delta` stars below the best one's."""
+        """An epoch is an improvement when its RMSE is more than `min_delta` below the best one's."""
         self._model, self._scale = model, ratings.scale or (-math.inf, math.inf)
         self._patience, self._min_delta = patience, min_delta
         device = model.global_mean.device

@@ -11,7 +11,7 @@ from model_service.data.ratings import Ratings
 from model_service.training.baseline import Baselines
 from model_service.training.bootstrap import mean_interval, rmse_difference
 from model_service.training.factors import Factors
-from model_service.training.interactions import Interactions, relevance_threshold
+from model_service.training.interactions import Interactions
 from model_service.training.metrics import calibration, errors, long_tail
 from model_service.training.ranker_search import (
     POPULARITY,
@@ -83,12 +83,15 @@ def evaluate_new_users(ratings: Ratings, split: Split, candidate: Candidate, *, 
 
 
 def evaluate_stars(model: Factors, baselines: Baselines, ratings: Ratings, split: Split) -> dict[str, Any]:
-    """Test errors of `model` and the baselines, with intervals of their differences, and the calibration."""
+    """Test errors of `model` and the baselines, with intervals of their differences, and the calibration.
+
+    split: of ratings only, see `Split.rated`.
+    """
     actual, predicted = ratings.values[split.test], model.predict(ratings, split.test)
     users = ratings.user_rows[split.test]
     others = {name: factors.predict(ratings, split.test) for name, factors in baselines.models.items()}
 
-    def measured(stars: "np.ndarray[Any, np.dtype[np.float64]]") -> dict[str, float]:
+    def measured(stars: "np.ndarray[Any, np.dtype[np.float64]]") -> dict[str, float | None]:
         return {**errors(stars, actual), "held_out_ndcg": held_out_ndcg(ratings, split.test, stars)}
 
     return {
@@ -105,11 +108,13 @@ def evaluate_stars(model: Factors, baselines: Baselines, ratings: Ratings, split
     }
 
 
-def evaluate_long_tail(lists: Lists, stars: Factors | None, ratings: Ratings, split: Split) -> list[dict[str, Any]]:
-    """Shares of the ratings and of the lists, and the error of the stars, by the popularity of the items."""
+def evaluate_long_tail(
+    lists: Lists, stars: Factors | None, ratings: Ratings, split: Split, rated: Split | None
+) -> list[dict[str, Any]]:
+    """Shares of what was watched and of the lists, and the error of the stars, by the popularity of the items."""
     items = len(ratings.item_ids)
     squares = np.zeros(0)
-    tested = split.test[:0] if stars is None else split.test
+    tested = split.test[:0] if stars is None or rated is None else rated.test
     if stars is not None:
         squares = np.square(stars.predict(ratings, tested) - ratings.values[tested])
     counts = np.bincount(ratings.item_rows[split.train_and_validation], minlength=items)
@@ -139,11 +144,6 @@ def served_scores(ranking: RankingModel, stars: Factors, ratings: Ratings, *, se
     served = served if ratings.scale is None else np.clip(served, *ratings.scale)
     mean, deviation = (float(served.mean()), float(served.std())) if len(served) else (0.0, 0.0)
     return {"length": K, "users": len(users), "mean": round(mean, 5), "std": round(deviation, 5)}
-
-
-def liked_from(ratings: Ratings) -> float | None:
-    """The lowest rating that counts as liked; None for counts."""
-    return None if ratings.scale is None else relevance_threshold(ratings.scale)
 
 
 def _scorer(model: RankingModel, data: Interactions) -> Callable[["np.ndarray[Any, Any]"], "np.ndarray[Any, Any]"]:

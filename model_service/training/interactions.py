@@ -11,14 +11,12 @@ from model_service.data.ratings import Ratings
 from model_service.serving.ranking.fold_in import history_weights
 
 _DAY = 86_400.0  # seconds
+_MIN_LIKED, _MIN_LIKED_SHARE = 100, 0.01  # fewer liked ratings, by both, say nothing of what is liked
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Interactions:
-    """The ratings at some positions. An item is liked from three quarters of the scale; every counted item is.
-
-    Weights are the rating's share of the highest rating, or the logarithm of 1 + the count, scaled to a mean of 1.
-    """
+    """The ratings at some positions, with the weights of `history_weights`; see `is_liked` for what was liked."""
 
     matrix: sparse.csr_array  # (U, I) float32 weights, columns sorted
     liked_items: NDArray[np.int32]  # (L,) rows of the liked interactions
@@ -31,10 +29,11 @@ class Interactions:
         users, items = ratings.user_rows[positions], ratings.item_rows[positions]
         values = ratings.values[positions]
         shape = (len(ratings.user_ids), len(ratings.item_ids))
-        weights = history_weights(values, highest_rating=highest_rating(ratings), log_mean=log_mean(ratings))
+        typical = typical_value(ratings)
+        weights = history_weights(values, scale=ratings.scale, log_mean=log_mean(ratings), typical=typical)
         matrix = sparse.coo_array((weights.astype(np.float32), (users, items)), shape=shape).tocsr()
         matrix.sort_indices()
-        liked = values >= relevance_threshold(ratings.scale)
+        liked = is_liked(ratings, positions)
         ages = None
         if ratings.times is not None:
             times = ratings.times[positions]
@@ -56,16 +55,39 @@ class Interactions:
 
 
 def relevance_threshold(scale: tuple[float, float] | None) -> float:
-    """The lowest rating of a liked item: three quarters up the scale, 4 of 5 stars; of counts every one."""
+    """The lowest rating of a liked item: three quarters up the scale, 4 of 5 stars; of counts every one.
+
+    Rounded up to a whole number, but on scales that are shorter than 2 or end below it.
+    """
     if scale is None:
         return float("-inf")
     low, high = scale
-    return float(np.ceil(low + 0.75 * (high - low)))
+    exact = low + 0.75 * (high - low)
+    whole = float(np.ceil(exact))
+    return exact if high - low < 2 or whole > high else whole
 
 
-def highest_rating(ratings: Ratings) -> float | None:
-    """The top of the scale; None for counts."""
-    return None if ratings.scale is None else ratings.scale[1]
+def liked_from(ratings: Ratings) -> float | None:
+    """The lowest rating of a liked item; None where all that was watched is liked: counts, too few ratings so high."""
+    if ratings.scale is None:
+        return None
+    least = relevance_threshold(ratings.scale)
+    count = int((ratings.values >= least).sum())
+    return least if count and count >= min(_MIN_LIKED, _MIN_LIKED_SHARE * len(ratings)) else None
+
+
+def is_liked(ratings: Ratings, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(P,) whether each of the ratings at `positions` (P,) counts as liked."""
+    least = liked_from(ratings)
+    return np.ones(len(positions), np.bool_) if least is None else ratings.values[positions] >= least
+
+
+def typical_value(ratings: Ratings) -> float:
+    """The mean rating, the top of the scale where nothing was rated, or the count of mean weight."""
+    if ratings.scale is None:
+        return float(np.expm1(log_mean(ratings)))
+    given = ratings.given
+    return float(np.float32(given.mean(dtype=np.float64))) if len(given) else ratings.scale[1]
 
 
 def log_mean(ratings: Ratings) -> float:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model_service.data.ratings import Ratings
+from model_service.serving.ranking.stars import star_width
 from model_service.training.config import TrainConfig
 
 
@@ -28,6 +29,7 @@ class MatrixFactorization(nn.Module):
         """Vectors are drawn from N(0, 0.01 / k) with `generator`, biases are zero; `global_mean` is μ, not trained."""
         super().__init__()
         self.config = config
+        self.reg_factors = config.reg_factors
         deviation = 0.1 / config.factors**0.5
         user_factors = torch.randn(users, config.factors, generator=generator) * deviation
         item_factors = torch.randn(items, config.factors, generator=generator) * deviation
@@ -43,10 +45,18 @@ class MatrixFactorization(nn.Module):
     def initialise(
         cls, ratings: Ratings, *, train: NDArray[np.int64], config: TrainConfig, generator: torch.Generator
     ) -> Self:
-        """An untrained model of all users and items, μ from the ratings at positions `train`, on the GPU if any."""
+        """An untrained model of all users and items, μ from the ratings at positions `train`, on the GPU if any.
+
+        Its vectors and their penalty suit the scale.
+        """
         mean = float(ratings.values[train].mean(dtype=np.float64))
         users, items = len(ratings.user_ids), len(ratings.item_ids)
         model = cls(config, users=users, items=items, global_mean=mean, generator=generator)
+        star = star_width(ratings.scale)  # squares of errors grow with its square, those of vectors with it
+        model.reg_factors *= star
+        with torch.no_grad():
+            model.user_factors.mul_(star**0.5)
+            model.item_factors.mul_(star**0.5)
         return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
     def set_weights(self, users: Tensor, items: Tensor) -> None:
@@ -65,7 +75,8 @@ class MatrixFactorization(nn.Module):
     def loss(self, users: Tensor, items: Tensor, values: Tensor) -> Tensor:
         """Mean over the batch of (r - r̂)² + w_u (λ_f |p_u|² + λ_b b_u²) + w_i (λ_f |q_i|² + λ_b b_i²).
 
-        λ_f is `reg_factors`, λ_b `reg_bias`; the weights w are 1 until `set_weights` is called.
+        λ_f is `reg_factors` times the width of a star on the scale, λ_b `reg_bias`; the weights w are 1 until
+        `set_weights` is called.
         """
         p, q = self.user_factors[users], self.item_factors[items]  # (B, k)
         b_u, b_i = self.user_bias[users], self.item_bias[items]  # (B,)
@@ -75,4 +86,4 @@ class MatrixFactorization(nn.Module):
         return (error.square() + user_penalty + item_penalty).mean()
 
     def _penalty(self, vectors: Tensor, biases: Tensor) -> Tensor:
-        return self.config.reg_factors * vectors.square().sum(dim=1) + self.config.reg_bias * biases.square()
+        return self.reg_factors * vectors.square().sum(dim=1) + self.config.reg_bias * biases.square()

@@ -37,7 +37,8 @@ def model_card(metadata: Metadata) -> str:
         + ". For new users: popular films, or recommendations from a few ratings (fold-in). Not intended to assess "
         "people or films, nor for consequential decisions.",
         "## Data",
-        f"{data['source']}: {data['ratings']:,} {values} of {data['items']:,} films by {data['users']:,} users; "
+        f"{data['source']}: {data['ratings']:,} {values} of {data['items']:,} films by {data['users']:,} users"
+        f"{_seen_not_rated(data)}; "
         f"{data['unrated']:,} more films without a rating, whose vectors are predicted from genres and year."
         f"\n\nFingerprint (SHA-256): `{data['fingerprint']}`\n\n{_splits(order)} A tenth of the rest is for "
         "validation (rankers, hyperparameters, number of epochs). The metrics are those of models trained without the "
@@ -59,6 +60,15 @@ def model_card(metadata: Metadata) -> str:
         f"Model version: `{metadata.model_version}`",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _seen_not_rated(data: Mapping[str, Any]) -> str:
+    if not data["seen_not_rated"]:
+        return ""
+    return (
+        f", {data['seen_not_rated']:,} of them without a number: films that were watched and not rated count like a "
+        "typical rating for the order, and not for the stars"
+    )
 
 
 def _stars_model(metadata: Metadata) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from model_service.data.ratings import Ratings
 from model_service.training.bootstrap import mean_interval
-from model_service.training.interactions import relevance_threshold
+from model_service.training.interactions import is_liked, liked_from
 from model_service.training.sparse import groups, user_item_matrix
 
 K = 10
@@ -55,7 +55,7 @@ class RankingTask:
     @classmethod
     def of(cls, ratings: Ratings, *, train: NDArray[np.int64], test: NDArray[np.int64], seed: int) -> "RankingTask":
         """The task for a split; a random sample of MAX_USERS users where there are more."""
-        liked = test[ratings.values[test] >= relevance_threshold(ratings.scale)]
+        liked = test[is_liked(ratings, test)]
         history, relevant = user_item_matrix(ratings, train), user_item_matrix(ratings, liked)
         known = np.diff(history.indptr) > 0
         users = np.flatnonzero((np.diff(relevant.indptr) > 0) & known)
@@ -141,12 +141,15 @@ def random_scores(items: int, seed: int) -> Scorer:
     return lambda users: generator.random((len(users), items))
 
 
-def held_out_ndcg(ratings: Ratings, positions: NDArray[np.int64], predicted: NDArray[np.floating]) -> float:
+def held_out_ndcg(ratings: Ratings, positions: NDArray[np.int64], predicted: NDArray[np.floating]) -> float | None:
     """Mean NDCG@10 of each user's test items, ordered by the predicted ratings; hits are the liked ones.
 
-    predicted (N,): for the ratings at `positions` (N,). 0 where nobody has a liked test item.
+    predicted (N,): for the ratings at `positions` (N,). 0 where nobody has a liked test item, None where every item
+    counts as liked: then any order is the best.
     """
-    users, liked = ratings.user_rows[positions], ratings.values[positions] >= relevance_threshold(ratings.scale)
+    if liked_from(ratings) is None:
+        return None
+    users, liked = ratings.user_rows[positions], is_liked(ratings, positions)
     order = np.lexsort((ratings.item_rows[positions], -predicted, users))
     users, liked = users[order], liked[order]
     starts, place = groups(users)

@@ -61,6 +61,9 @@ def verdicts(metrics: Mapping[str, Any]) -> list[str]:
     """One sentence per comparison, lost ones included; worse or better only where the interval says so."""
     lines = [f"Nothing to learn: {reason}." for reason in metrics["nothing_to_learn"]]
     order = metrics["order"]
+    if few := order.get("too_few_liked"):
+        count = f"Only {few['ratings']:,}" if few["ratings"] else "None"
+        lines.append(f"{count} of the ratings reach {few['from']:g}: every film that was watched counts as liked.")
     chosen = order["splits"][0]["chosen"]
     if chosen["ranker"] == POPULARITY:
         lines.append("No model beats popularity on the validation ratings: the lists are the most liked films.")
@@ -147,9 +150,9 @@ def _stars_table(metrics: Mapping[str, Any]) -> Table:
     for name, error in {"this_model": metrics["test"], **metrics["baselines"]}.items():
         difference = metrics["rmse_differences"].get(name)
         interval = _DASH if difference is None else f"{difference[1]:+.4f} to {difference[2]:+.4f}"
-        rows.append(
-            (label(name), f"{error['rmse']:.4f}", interval, f"{error['mae']:.4f}", f"{error['held_out_ndcg']:.4f}")
-        )
+        ndcg = error["held_out_ndcg"]
+        order = _DASH if ndcg is None else f"{ndcg:.4f}"
+        rows.append((label(name), f"{error['rmse']:.4f}", interval, f"{error['mae']:.4f}", order))
     return [_STARS_HEADER, *rows]
 
 

@@ -40,6 +40,15 @@ class Split:
             for at in others
         ]
 
+    def rated(self, ratings: Ratings) -> "Split | None":
+        """The part with ratings, of use for the stars; None where a set to train on or to test would be empty."""
+        if ratings.is_rated.all():
+            return self
+        train, validation, test = (part[ratings.is_rated[part]] for part in (self.train, self.validation, self.test))
+        if not len(train) or not len(test):
+            return None
+        return Split(name=self.name, train=train, validation=validation if len(validation) else test, test=test)
+
     @property
     def train_and_validation(self) -> NDArray[np.int64]:
         """Positions of all ratings that are not in the test set."""

@@ -32,14 +32,17 @@ class StarsChoice:
 
 
 def choose_stars(ratings: Ratings, split: Split, config: TrainConfig, *, given: Collection[str]) -> StarsChoice:
-    """Try a few values of each of TUNED that is not `given`, then find the number of epochs with `config.method`."""
+    """Try a few values of each of TUNED that is not `given`, then find the number of epochs with `config.method`.
+
+    split: of ratings only, see `Split.rated`.
+    """
 
     def search(settings: Mapping[str, Any], method: str, label: str) -> FitResult:
         chosen = replace(config, method=method, **settings)
         return fit(ratings, train=split.train, validation=split.validation, config=chosen, label=label)
 
     axes = [(name, values) for name, values in _AXES if name not in given]
-    axes = axes if len(ratings) <= _MANY else axes[:1]
+    axes = axes if len(ratings.given) <= _MANY else axes[:1]
     start = {name: getattr(config, name) for name in TUNED}
     method = config.method if not axes or {"reg_factors", "reg_bias"} & {*given} else _SEARCH_METHOD
     best = descend(

@@ -25,9 +25,10 @@ def to_weights(
     *,
     popularity: NDArray[np.float64],
 ) -> tuple[Weights, Sequence[Item]]:
-    """The arrays, and the items in their order: rated and unrated ones, by id.
+    """The arrays, and the items in their order: watched and other ones, by id.
 
-    The rows of unrated items are predicted from their genres and years. popularity (rated items,): of the cold start.
+    The rows of items that nobody watched, and the star rows of those that nobody rated, are predicted from their genres
+    and years. popularity (watched items,): of the cold start.
     """
     by_id = {item.id: item for item in (*ratings.catalogue, *ratings.unrated)}
     item_ids = Ids.of(by_id)
@@ -35,16 +36,23 @@ def to_weights(
     row = {id_: row for row, id_ in enumerate(item_ids)}
     rated_rows = np.array([row[id_] for id_ in ratings.item_ids], np.int32)
     counts = np.bincount(ratings.item_rows, minlength=len(ratings.item_ids))
+    star_counts = np.bincount(ratings.item_rows[ratings.is_rated], minlength=len(counts))
 
-    def complete(array: NDArray[Any], *, predict: bool = True) -> NDArray[np.float32]:
-        """`array` of the rated items with a row for each unrated one: predicted, or zeros."""
+    def complete(array: NDArray[Any], known_by: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        """`array` of the watched items with a row for each other item, of zeros.
+
+        known_by: numbers of ratings; rows are predicted for the items without any.
+        """
         whole = np.zeros((len(items), *array.shape[1:]), np.float32)
         whole[rated_rows] = array
-        if predict and ratings.unrated and array.size:
-            columns = array.reshape(len(array), -1)
-            cold = predict_cold(columns, counts, ratings.catalogue, ratings.unrated)
-            cold_rows = np.array([row[item.id] for item in ratings.unrated])
-            whole[cold_rows] = cold.reshape(-1, *array.shape[1:])
+        if known_by is not None and array.size:
+            is_known = np.zeros(len(items), np.bool_)
+            is_known[rated_rows] = known_by > 0
+            known, cold = ([items[row] for row in np.flatnonzero(mask)] for mask in (is_known, ~is_known))
+            if cold:
+                columns = array[known_by > 0].reshape(len(known), -1)
+                predicted = predict_cold(columns, known_by[known_by > 0], known, cold)
+                whole[~is_known] = predicted.reshape(-1, *array.shape[1:])
         return whole
 
     seen = user_item_matrix(ratings)
@@ -52,19 +60,19 @@ def to_weights(
     if stars is not None:
         star_arrays = {
             "star_user_factors": stars.users.astype(np.float32),
-            "star_item_factors": complete(stars.items),
+            "star_item_factors": complete(stars.items, star_counts),
             "star_user_bias": stars.user_bias.astype(np.float32),
-            "star_item_bias": complete(stars.item_bias),
+            "star_item_bias": complete(stars.item_bias, star_counts),
             "global_mean": np.array([stars.mean], np.float32),
         }
     encoder = fold_in.encoder
     weights = Weights(
-        item_factors=complete(ranking.item_factors),
-        item_bias=complete(ranking.item_bias, predict=False),
+        item_factors=complete(ranking.item_factors, counts),
+        item_bias=complete(ranking.item_bias),
         user_factors=ranking.user_factors,
         fold_in_rhs=fold_in.rhs,
         fold_in_base=fold_in.base,
-        fold_in_encoder=None if encoder is None else complete(encoder, predict=False),
+        fold_in_encoder=None if encoder is None else complete(encoder),
         user_ids=ratings.user_ids.values,
         user_id_offsets=ratings.user_ids.offsets,
         item_ids=item_ids.values,
@@ -72,8 +80,8 @@ def to_weights(
         seen_indptr=seen.indptr.astype(np.int64),
         seen_indices=rated_rows[seen.indices],
         seen_values=seen.data.astype(np.float32),
-        item_counts=complete(counts, predict=False).astype(np.int32),
-        popularity=complete(popularity, predict=False),
+        item_counts=complete(counts).astype(np.int32),
+        popularity=complete(popularity),
         **star_arrays,
     )
     return weights, items

@@ -20,11 +20,16 @@ from model_service.training.evaluation import (
     evaluate_new_users,
     evaluate_order,
     evaluate_stars,
-    liked_from,
     served_scores,
 )
 from model_service.training.factors import Factors
-from model_service.training.interactions import Interactions, highest_rating, log_mean
+from model_service.training.interactions import (
+    Interactions,
+    liked_from,
+    log_mean,
+    relevance_threshold,
+    typical_value,
+)
 from model_service.training.model_card import write_model_card
 from model_service.training.ranker_search import POPULARITY, Candidate, Choice, choose_ranker, fit_ranker
 from model_service.training.rankers import RankingModel, load_ranker
@@ -80,8 +85,9 @@ def _train(ratings: Ratings, config: TrainConfig, out: Path, options: TrainOptio
     names = [options.split] if options.split else available_splits(ratings)
     splits = [split_ratings(ratings, name=name, seed=seed) for name in names]
     choice = choose_ranker(ratings, splits[0], ranker=options.ranker, seed=seed)
-    stars = choose_stars(ratings, splits[0], config, given=options.given) if ratings.has_stars else None
-    metrics = _evaluate(ratings, splits, choice, stars, options, seed=seed)
+    rated = splits[0].rated(ratings) if ratings.has_stars else None
+    stars = None if rated is None else choose_stars(ratings, rated, config, given=options.given)
+    metrics = _evaluate(ratings, splits, choice, rated, stars, options, seed=seed)
     problems = failed_gates(metrics)
     if problems and options.gate:
         raise GateError(problems, metrics)
@@ -90,7 +96,7 @@ def _train(ratings: Ratings, config: TrainConfig, out: Path, options: TrainOptio
     ranking = _fit_final_ranking(choice, data, seed)
     final = None
     if stars is not None:
-        final = _fit_stars(ratings, everything, stars, label="training on all")
+        final = _fit_stars(ratings, everything[ratings.is_rated], stars, label="training on all")
         metrics["served_scores"] = served_scores(ranking, final, ratings, seed=seed)
     prior = metrics["order"]["new_users"]["prior"]
     fold_in = ranking.new_users(prior)
@@ -111,8 +117,10 @@ def _train(ratings: Ratings, config: TrainConfig, out: Path, options: TrainOptio
                 "fold_in_prior": prior,
                 "fold_in_ridge": fold_in.ridge,
                 "fold_in_shift": fold_in.shift,
-                "highest_rating": highest_rating(ratings),
+                "lowest_rating": None if ratings.scale is None else ratings.scale[0],
+                "highest_rating": None if ratings.scale is None else ratings.scale[1],
                 "log_mean": log_mean(ratings),
+                "typical_value": typical_value(ratings),
             },
         },
         metrics=metrics,
@@ -125,24 +133,25 @@ def _evaluate(
     ratings: Ratings,
     splits: list[Split],
     choice: Choice,
+    rated: Split | None,
     stars: StarsChoice | None,
     options: TrainOptions,
     *,
     seed: int,
 ) -> dict[str, Any]:
-    """The metrics of the artifact but for the scores of the final model."""
+    """The metrics of the artifact but for the scores of the final model; `rated`: the ratings in the first split."""
     first = splits[0]
-    metrics: dict[str, Any] = {"nothing_to_learn": _nothing_to_learn(ratings)}
+    metrics: dict[str, Any] = {"nothing_to_learn": _nothing_to_learn(ratings, rated)}
     others: dict[str, Any] = {}
     model = None
-    if stars is not None:
-        model = _fit_stars(ratings, first.train_and_validation, stars, label="training to evaluate")
-        baselines = train_baselines(ratings, first, seed=seed)
+    if rated is not None and stars is not None:
+        model = _fit_stars(ratings, rated.train_and_validation, stars, label="training to evaluate")
+        baselines = train_baselines(ratings, rated, seed=seed)
         metrics |= {
             "best_epoch": stars.search.epochs,
             "validation_rmse": [round(value, 5) for value in stars.search.validation_rmse],
             "train_rmse": [round(value, 5) for value in stars.search.train_rmse],
-            **evaluate_stars(model, baselines, ratings, first),
+            **evaluate_stars(model, baselines, ratings, rated),
         }
         others = {"by_stars": model.scores}
         others |= {name: factors.scores for name, factors in baselines.models.items() if name != "biases_only"}
@@ -157,21 +166,34 @@ def _evaluate(
     metrics["order"] = {
         "length": 10,
         "liked_from": liked_from(ratings),
+        "too_few_liked": _too_few_liked(ratings),
         "splits": evaluated,
         "new_users": evaluate_new_users(ratings, first, choice.winner, seed=seed),
     }
-    metrics["long_tail"] = evaluate_long_tail(order.lists, model, ratings, first)
+    metrics["long_tail"] = evaluate_long_tail(order.lists, model, ratings, first, rated)
     return metrics
 
 
-def _nothing_to_learn(ratings: Ratings) -> list[str]:
+def _too_few_liked(ratings: Ratings) -> dict[str, float] | None:
+    """The lowest rating of a liked item and the number of such ratings, where all that was watched counts as liked."""
+    if ratings.scale is None or liked_from(ratings) is not None:
+        return None
+    least = relevance_threshold(ratings.scale)
+    return {"from": least, "ratings": int((ratings.values >= least).sum())}
+
+
+def _nothing_to_learn(ratings: Ratings, rated: Split | None) -> list[str]:
     reasons = []
     if len(ratings.item_ids) == 1:
         reasons.append("there is one film only")
     if len(ratings.user_ids) == 1:
         reasons.append("there is one user only")
-    if ratings.scale is not None and not ratings.has_stars:
-        reasons.append(f"all ratings are {ratings.values[0]:g}, so there are no stars to predict")
+    if ratings.scale is not None and not len(ratings.given):
+        reasons.append("no film was rated, only watched, so there are no stars to predict")
+    elif ratings.scale is not None and not ratings.has_stars:
+        reasons.append(f"all ratings are {ratings.given[0]:g}, so there are no stars to predict")
+    elif ratings.scale is not None and rated is None:
+        reasons.append(f"{len(ratings.given):,} films that were rated are too few to train and test the stars")
     return reasons
 
 

@@ -163,6 +163,7 @@ def test_modes_do_not_depend_on_the_umask(trained: Trained) -> None:
         ("fold_in_rhs", np.zeros(3, np.float32), r"fold_in_rhs is float32\[3\], expected float64"),
         ("item_bias", np.zeros(150, np.float64), r"item_bias is float64\[150\], expected float32\[150\]"),
         ("global_mean", np.array([np.nan], np.float32), "global_mean holds a number that is not finite"),
+        ("seen_values", np.full(5000, -np.inf, np.float32), "seen_values holds a number that is not finite"),
         ("user_ids", np.zeros(120, np.int64), "strictly increasing"),
         ("seen_indptr", np.zeros(121, np.int64), "seen_indptr is not a CSR row pointer"),
         ("seen_indices", np.full(5000, 150, np.int32), "seen_indices has an item row outside the catalogue"),

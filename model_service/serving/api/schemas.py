@@ -164,15 +164,15 @@ class ItemSchema(BaseModel):
 
 
 class CountedItem(ItemSchema):
-    """An item with its number of ratings in the data."""
+    """An item with the number of ratings in the data, those of users who watched it and gave none included."""
 
     ratings: int
 
 
 class RatedItem(CountedItem):
-    """An item that a user rated: `value` is the rating, or the count; `stars` is what the model predicts."""
+    """An item that a user watched: `value` is the rating or the count, null without one; `stars` is the prediction."""
 
-    value: float
+    value: float | None
     stars: float | None
 
 
@@ -204,7 +204,7 @@ class UsersResponse(Success):
 
 
 class UserResponse(Success):
-    """The number of items that a user rated, and the n with the highest ratings or counts."""
+    """The number of items that a user watched, and the n with the highest ratings or counts, those without one last."""
 
     uid: int
     count: int

@@ -88,11 +88,19 @@ def fold_in_stars(
 
 
 def history_weights(
-    values: NDArray[np.floating], *, highest_rating: float | None, log_mean: float
+    values: NDArray[np.floating], *, scale: tuple[float, float] | None, log_mean: float, typical: float
 ) -> NDArray[np.float64]:
-    """(m,) the weights of ratings (m,), their share of the highest, or of counts, log(1 + count) over its mean."""
+    """(m,) the weights of ratings or counts (m,); NaN: watched without one, which weighs as the `typical` one does.
+
+    Of ratings their share of the way from 0, or from the lowest where that is below 0, to the highest; of counts,
+    `scale` None, log(1 + count) over its mean.
+    """
     numbers = np.asarray(values, np.float64)
-    return np.maximum(numbers / highest_rating if highest_rating else np.log1p(numbers) / log_mean, _MIN_WEIGHT)
+    numbers = np.where(np.isnan(numbers), typical, numbers)
+    if scale is None:
+        return np.maximum(np.log1p(numbers) / log_mean, _MIN_WEIGHT)
+    start = min(scale[0], 0.0)
+    return np.maximum((numbers - start) / (scale[1] - start), _MIN_WEIGHT)
 
 
 def known_user_vector(weights: Weights, row: int) -> NDArray[np.float32]:

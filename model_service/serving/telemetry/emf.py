@@ -34,13 +34,14 @@ def embedded_metrics(
     service: str,
     model_version: str,
     expected_score: float | None,
+    star_width: float = 1.0,
     milliseconds: int,
 ) -> str:
     """The log line for `reading`; milliseconds: its timestamp since the epoch.
 
     Latency holds at most 100 representative values: its percentiles are right, its count is not (use Requests).
-    ScoreMean, the mean predicted rating in stars, and ScoreDrift, its difference from `expected_score`, are present
-    only if something was recommended.
+    ScoreMean, the mean predicted rating, and ScoreDrift, its difference from `expected_score` in stars of `star_width`,
+    are present only if something was recommended.
     """
     values: dict[str, Any] = {
         "Requests": reading.requests,
@@ -54,7 +55,7 @@ def embedded_metrics(
     if reading["scores"]:
         values["ScoreMean"] = round(reading["score_sum"] / reading["scores"], 4)
         if expected_score is not None:
-            values["ScoreDrift"] = round(values["ScoreMean"] - expected_score, 4)
+            values["ScoreDrift"] = round((values["ScoreMean"] - expected_score) / star_width, 4)
     metrics = [{"Name": name, "Unit": _UNITS[name]} for name in values]
     directive = {"Namespace": namespace, "Dimensions": [["Service", "ModelVersion"]], "Metrics": metrics}
     envelope = {"Timestamp": milliseconds, "CloudWatchMetrics": [directive]}
@@ -72,11 +73,12 @@ class EmfReporter:
         service: str,
         model_version: str,
         expected_score: float | None = None,
+        star_width: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._metrics = metrics
         self._namespace, self._service, self._model_version = namespace, service, model_version
-        self._expected_score = expected_score
+        self._expected_score, self._star_width = expected_score, star_width
         self._clock = clock
         self._last = metrics.read()
         self._next_write = clock() + PERIOD_SECONDS
@@ -96,6 +98,7 @@ class EmfReporter:
             service=self._service,
             model_version=self._model_version,
             expected_score=self._expected_score,
+            star_width=self._star_width,
             milliseconds=int(time.time() * 1000),
         )
         self._last = now

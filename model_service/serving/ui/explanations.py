@@ -16,7 +16,8 @@ EXAMPLES: Final = 12
 def explain_user(recommender: Recommender, uid: int) -> dict[str, Any]:
     """The page's data for user `uid`; popular items without explanations for a user who is not in the data.
 
-    rated_items: the at most MAX_RATED items with the highest ratings or counts, as in the data. because: the REASONS
+    rated_items: the at most MAX_RATED items with the highest ratings or counts, as in the data; the value is null for
+    what was watched and not rated. scale: of the ratings, null for counts. because: the REASONS
     rated items that add most to the recommended item's score, with their share of all that speaks for it, 0 to 1.
     """
     items = recommender.items
@@ -41,6 +42,7 @@ def explain_user(recommender: Recommender, uid: int) -> dict[str, Any]:
         "uid": uid,
         "known": history is not None,
         "has_stars": recommender.stars is not None,
+        "scale": recommender.scale,
         "rated": 0 if history is None else len(history.rows),
         "rated_items": [{**_item(items[one.row]), "value": one.value} for one in recommender.rated(uid, MAX_RATED)],
         "recommended": explained,

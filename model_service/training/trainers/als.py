@@ -5,7 +5,7 @@ x = [p, b], and the rows of the other side as z = [q, 1], the optimal x is the r
 
     (Σ z zᵀ + (n + m) diag(λ_f, …, λ_f, λ_b)) x = Σ z (r - μ - b_other)
 
-over the n ratings of the row, with m the shrinkage, λ_f `reg_factors` and λ_b `reg_bias`.
+over the n ratings of the row, with m the shrinkage, λ_f and λ_b those of the loss.
 
 Source: Zhou, Wilkinson, Schreiber, Pan, "Large-scale Parallel Collaborative Filtering for the Netflix Prize", 2008
 (alternating least squares with weighted-λ-regularisation), here with the biases in the same system.
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model_service.data.ratings import Ratings
+from model_service.serving.ranking.stars import star_width
 from model_service.training.config import TrainConfig
 from model_service.training.early_stopping import EarlyStopping, FitResult
 from model_service.training.epochs import run_epochs
@@ -50,7 +51,7 @@ def fit(
     matrix = user_item_matrix(ratings, train)
     matrix.data -= model.global_mean.numpy(force=True)
     by_user, by_item = Rows.of(matrix, targets=True), Rows.of(matrix.T.tocsr(), targets=True)
-    penalty = np.full(config.factors + 1, config.reg_factors)
+    penalty = np.full(config.factors + 1, model.reg_factors)
     penalty[-1] = config.reg_bias
     zeros = np.zeros(config.factors + 1)
     prior = Prior(base=np.diag(zeros), base_rhs=zeros, penalty=penalty, shift=config.shrinkage)
@@ -64,7 +65,12 @@ def fit(
     return run_epochs(
         sweep,
         EarlyStopping(
-            model, ratings, train=train, validation=validation, patience=config.patience, min_delta=_MIN_DELTA
+            model,
+            ratings,
+            train=train,
+            validation=validation,
+            patience=config.patience,
+            min_delta=_MIN_DELTA * star_width(ratings.scale),
         ),
         train=train,
         config=config,

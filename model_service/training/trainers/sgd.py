@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from model_service.data.ratings import Ratings
+from model_service.serving.ranking.stars import star_width
 from model_service.training.config import TrainConfig
 from model_service.training.early_stopping import EarlyStopping, FitResult, RatingTensors
 from model_service.training.epochs import run_epochs
@@ -26,15 +27,17 @@ def fit(
     config: TrainConfig,
     label: str,
 ) -> FitResult:
-    """Minimise `MatrixFactorization.loss`; see `FitFunction` for the arguments."""
+    """Minimise `MatrixFactorization.loss`; see `FitFunction` for the arguments. Rows without ratings are zeros."""
     generator = torch.Generator().manual_seed(config.seed)
     model = MatrixFactorization.initialise(ratings, train=train, config=config, generator=generator)
     tensors = RatingTensors.of(ratings, train, model.global_mean.device)
-    model.set_weights(
-        torch.bincount(tensors.users, minlength=len(ratings.user_ids)),
-        torch.bincount(tensors.items, minlength=len(ratings.item_ids)),
-    )
-    optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    users = torch.bincount(tensors.users, minlength=len(ratings.user_ids))
+    items = torch.bincount(tensors.items, minlength=len(ratings.item_ids))
+    model.set_weights(users, items)
+    with torch.no_grad():
+        model.user_factors[users == 0] = 0
+        model.item_factors[items == 0] = 0
+    optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate * star_width(ratings.scale))
 
     def epoch() -> Iterator[int]:
         order = torch.randperm(len(train), generator=generator).to(tensors.values.device)

@@ -22,15 +22,23 @@ function film(one, place, number) {
   return item;
 }
 
-function stars(value) {
-  const number = element("span", "stars", value.toFixed(1));
-  number.setAttribute("aria-label", `${value.toFixed(1)} stars`);
+function stars(value, [low, high]) {
+  const decimals = high - low < 2 ? 2 : high - low > 20 ? 0 : 1;
+  const text = value.toFixed(decimals).replace(/^-(0(\.0*)?)$/, "$1");
+  const range = low < 0 ? ` (${low} to ${high})` : high === 5 ? "" : ` of ${high}`;
+  const number = element("span", "stars", text + range);
+  number.setAttribute("aria-label", range ? `rating ${text}${range}` : `${text} stars`);
   number.setAttribute("role", "img");
   return number;
 }
 
 function count(value) {
   return element("span", "count", value.toLocaleString("en"));
+}
+
+function given(value, scale) {
+  if (value === null) return element("span", "count", "watched");
+  return scale ? stars(value, scale) : count(value);
 }
 
 function because(reasons) {
@@ -68,7 +76,7 @@ function mark(reasons, on) {
 function render(user) {
   byId("version").textContent = user.model_version;
   byId("recommended").replaceChildren(...user.recommended.map((one, index) => {
-    const item = film(one, index + 1, one.stars === null ? null : stars(one.stars));
+    const item = film(one, index + 1, one.stars === null ? null : stars(one.stars, user.scale));
     if (one.because.length) {
       item.querySelector(".similar").before(because(one.because));
       item.addEventListener("pointerenter", () => mark(one.because, true));
@@ -76,11 +84,11 @@ function render(user) {
     }
     return item;
   }));
-  const given = user.has_stars ? stars : count;
-  byId("rated").replaceChildren(...user.rated_items.map((one, index) => film(one, index + 1, given(one.value))));
+  const rated = user.rated_items.map((one, index) => film(one, index + 1, given(one.value, user.scale)));
+  byId("rated").replaceChildren(...rated);
   byId("rated").hidden = !user.rated_items.length;
   byId("stars-note").hidden = !user.has_stars;
-  const best = user.has_stars ? "rated best" : "chosen most";
+  const best = user.scale ? "rated best" : "chosen most";
   byId("rated-help").textContent = !user.known
     ? "Nothing: this user is not in the data, so these films are what most people like."
     : user.rated > user.rated_items.length

@@ -81,16 +81,23 @@ def test_prometheus_histograms_are_cumulative_and_every_metric_is_described_once
         )
 
 
-def _line(reading: Reading, expected: float | None = None) -> dict[str, object]:
+def _line(reading: Reading, expected: float | None = None, star_width: float = 1.0) -> dict[str, object]:
     told = embedded_metrics(
         reading,
         namespace="Recommender",
         service="films-prod",
         model_version="0123456789ab",
         expected_score=expected,
+        star_width=star_width,
         milliseconds=1_700_000_000_000,
     )
     return dict(json.loads(told))
+
+
+def test_the_drift_is_in_stars_of_five_on_any_scale() -> None:
+    metrics = Metrics()
+    _recorder(metrics).record_computed(EncodedResponse(b"", b"", 2, 120.0))
+    assert _line(metrics.read(), expected=50.0, star_width=25.0)["ScoreDrift"] == 0.4
 
 
 def test_an_embedded_line_names_every_value_it_has_and_keeps_cloudwatchs_limits() -> None:
