@@ -1,6 +1,6 @@
 """A column of ids: the distinct ids, and for each line the position of its id among them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +55,10 @@ class IdColumn:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __iter__(self) -> Iterator[str]:
+        texts = [*self.ids]
+        return (texts[row] for row in self.rows.tolist())
 
     def take(self, positions: NDArray[np.integer]) -> "IdColumn":
         """The column of the lines at `positions`, which may be all or a part."""

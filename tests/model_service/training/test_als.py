@@ -81,15 +81,15 @@ def test_shrinkage_keeps_a_film_with_one_rating_near_the_average() -> None:
     values = base.values.copy()
     values[base.items == 3] = 5.0
     once = Ratings(
-        users=base.users[keep],
-        items=base.items[keep],
+        users=base.users.take(keep),
+        items=base.items.take(keep),
         values=values[keep],
         catalogue=base.catalogue,
         scale=base.scale,
         source="one rating of film 3",
     )
     everything = np.arange(len(once))
-    item = int(np.flatnonzero(once.item_ids == 3)[0])
+    item = int(once.item_ids.row("3") or 0)
     biases = {}
     for shrinkage in (0.0, 50.0):
         config = TrainConfig(factors=3, shrinkage=shrinkage, epochs=5)

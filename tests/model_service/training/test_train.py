@@ -8,8 +8,10 @@ import pytest
 
 from model_service.artifact import load_artifact
 from model_service.catalogue import Item
-from model_service.data.movielens import read_movielens
+from model_service.data.id_column import IdColumn
+from model_service.data.options import ReadOptions
 from model_service.data.ratings import DataError, Ratings
+from model_service.data.reader import read_ratings
 from model_service.data.synthetic import Shape, generate_ratings
 from model_service.serving.settings import Settings
 from model_service.training.__main__ import main
@@ -30,7 +32,7 @@ def _write_csv(folder: Path, values: "np.ndarray", times: "np.ndarray | None" = 
     """The pairs of generated ratings with other values, and with 30 films that nobody rated."""
     ratings = _ratings()
     times = np.zeros(len(ratings), np.int64) if times is None else times
-    lines = zip(ratings.users.tolist(), ratings.items.tolist(), values.tolist(), times.tolist(), strict=True)
+    lines = zip(ratings.users, ratings.items, values.tolist(), times.tolist(), strict=True)
     text = "".join(f"{user},{item},{value:g},{time}\n" for user, item, value, time in lines)
     (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n" + text)
     films = [f'{item.id},"{item.title}",{"|".join(item.genres)}\n' for item in ratings.catalogue]
@@ -71,12 +73,12 @@ def test_counts_are_ranked_and_the_service_says_no_stars(tmp_path: Path, capsys:
 
 def test_counts_can_be_asked_for_and_a_scale_of_ten_is_found(tmp_path: Path) -> None:
     ratings = _ratings()
-    assert read_movielens(_write_csv(tmp_path, ratings.values), counts=True).scale is None
-    assert read_movielens(_write_csv(tmp_path, ratings.values * 2)).scale == (1.0, 10.0)
+    assert read_ratings(_write_csv(tmp_path, ratings.values), ReadOptions(values="counts"))[0].scale is None
+    assert read_ratings(_write_csv(tmp_path, ratings.values * 2))[0].scale == (1.0, 10.0)
     few = ratings.values.copy()
     few[7] = 55
-    with pytest.raises(DataError, match=r"rating 8 is 55; allowed are 0\.5 to 5"):
-        read_movielens(_write_csv(tmp_path, few))
+    with pytest.raises(DataError, match=r"(?s)the value is outside 1 to 5.*line 9: 55"):
+        read_ratings(_write_csv(tmp_path, few))
 
 
 def test_unrated_films_are_in_the_model_and_placed_by_genre_and_year(tmp_path: Path) -> None:
@@ -101,7 +103,7 @@ def test_vectors_of_cold_films_are_closer_to_the_true_ones_than_the_mean() -> No
     generator = np.random.default_rng(0)
     genres = np.array(["Drama", "War", "Comedy", "Horror"])
     items = [
-        Item(id=number, title=str(number), genres=tuple(genres[generator.random(4) < 0.4]), year=1960 + number % 50)
+        Item(id=str(number), title=str(number), genres=tuple(genres[generator.random(4) < 0.4]), year=1960 + number % 50)
         for number in range(300)
     ]
     marks = np.array([[genre in item.genres for genre in genres] for item in items], np.float64)
@@ -111,7 +113,7 @@ def test_vectors_of_cold_films_are_closer_to_the_true_ones_than_the_mean() -> No
     found = predict_cold(noisy[:200], counts, items[:200], items[200:])
     error, of_mean = (np.square(guess - truth[200:]).mean() for guess in (found, noisy[:200].mean(axis=0)))
     assert error < 0.1 * of_mean
-    unknown = predict_cold(noisy[:200], counts, items[:200], [Item(id=1, title="?")])
+    unknown = predict_cold(noisy[:200], counts, items[:200], [Item(id="1", title="?")])
     weights = np.minimum(counts, 50)
     np.testing.assert_allclose(unknown[0], weights @ noisy[:200] / weights.sum())
 
@@ -128,10 +130,10 @@ def test_equal_ratings_are_told_and_only_the_order_is_learned(tmp_path: Path) ->
 def test_one_film_or_one_user_is_told_and_still_gives_a_model(axis: str, tmp_path: Path) -> None:
     numbers, ones = np.arange(1, 41), np.ones(40, np.int64)
     found = Ratings(
-        users=ones if axis == "users" else numbers,
-        items=ones if axis == "items" else numbers,
+        users=IdColumn.of(ones if axis == "users" else numbers),
+        items=IdColumn.of(ones if axis == "items" else numbers),
         values=(numbers % 5 + 1).astype(np.float32),
-        catalogue=tuple(Item(id=number, title=f"Film {number}") for number in range(1, 41)),
+        catalogue=tuple(Item(id=str(number), title=f"Film {number}") for number in range(1, 41)),
         scale=(1.0, 5.0),
         source=f"one of {axis}",
     )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from model_service.artifact import load_artifact
 from model_service.catalogue import Item
+from model_service.data.id_column import IdColumn
 from model_service.data.ratings import DataError, Ratings
 from model_service.data.synthetic import Shape, generate_ratings
 from model_service.metadata import Metadata
@@ -119,7 +120,7 @@ def test_what_was_watched_and_not_rated_is_never_recommended_and_told_without_a_
 ) -> None:
     metadata, folder = trained_bare
     recommender = Recommender(load_artifact(folder))
-    for user, uid in enumerate(recommender._weights.user_ids.tolist()):
+    for user, uid in enumerate(recommender._weights.users):
         own = bare.user_rows == user
         watched, values = bare.item_rows[own].tolist(), bare.values[own]
         assert set(recommender.recommend(uid, 150).rows) == set(range(150)) - set(watched)
@@ -350,10 +351,10 @@ def test_few_high_ratings_are_enough_in_a_small_data_set_and_not_in_a_large_one(
         values = np.full(count, 2, np.float32)
         values[0] = 5
         return Ratings(
-            users=np.arange(count),
-            items=np.zeros(count, np.int64),
+            users=IdColumn.of(np.arange(count)),
+            items=IdColumn.of(np.zeros(count, np.int64)),
             values=values,
-            catalogue=(Item(id=0, title="Film"),),
+            catalogue=(Item(id="0", title="Film"),),
             scale=(1.0, 5.0),
             source="by hand",
         )
