@@ -77,9 +77,10 @@ def test_rows_without_a_rating_get_zeros(ratings: Ratings) -> None:
 def test_shrinkage_keeps_a_film_with_one_rating_near_the_average() -> None:
     shape = Shape(users=60, items=80, ratings=1800)
     base = generate_ratings(seed=4, shape=shape)
-    keep = np.flatnonzero((base.items != 3) | (base.users == base.users[base.items == 3][0]))
+    of_film = base.item_rows == base.item_ids.row("3")
+    keep = np.flatnonzero(~of_film | (base.user_rows == base.user_rows[of_film][0]))
     values = base.values.copy()
-    values[base.items == 3] = 5.0
+    values[of_film] = 5.0
     once = Ratings(
         users=base.users.take(keep),
         items=base.items.take(keep),

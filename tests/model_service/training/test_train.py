@@ -74,7 +74,7 @@ def test_counts_are_ranked_and_the_service_says_no_stars(tmp_path: Path, capsys:
 def test_counts_can_be_asked_for_and_a_scale_of_ten_is_found(tmp_path: Path) -> None:
     ratings = _ratings()
     assert read_ratings(_write_csv(tmp_path, ratings.values), ReadOptions(values="counts"))[0].scale is None
-    assert read_ratings(_write_csv(tmp_path, ratings.values * 2))[0].scale == (1.0, 10.0)
+    assert read_ratings(_write_csv(tmp_path, ratings.values * 2))[0].scale == (2.0, 10.0)
     few = ratings.values.copy()
     few[7] = 55
     with pytest.raises(DataError, match=r"(?s)the value is outside 1 to 5.*line 9: 55"):

@@ -87,7 +87,8 @@ def test_the_stars_are_those_of_the_data_without_what_was_not_rated(bare: Rating
     split = split_ratings(bare).rated(bare)
     assert split is not None
     kept = bare.is_rated
-    removed = replace(bare, users=bare.users[kept], items=bare.items[kept], values=bare.values[kept])
+    at = np.flatnonzero(kept)
+    removed = replace(bare, users=bare.users.take(at), items=bare.items.take(at), values=bare.values[at])
     place = np.cumsum(kept) - 1
     same = Split(name="random", **{part: place[getattr(split, part)] for part in ("train", "validation", "test")})
     measured = []
