@@ -25,7 +25,8 @@ class Weights:
     """The arrays of a model of U users and I items; raises ValueError when they are inconsistent.
 
     A row of the user arrays is a position in `users`, a row of the item arrays one in `items`: these are the ids, whose
-    arrays are those of `Ids`, the offsets only where an id is no whole number. The items that user row u rated are `seen_indices[seen_indptr[u]:seen_indptr[u + 1]]`.
+    arrays are those of `Ids`, the offsets only where an id is no whole number. The items that user row u
+    rated are `seen_indices[seen_indptr[u]:seen_indptr[u + 1]]`.
 
     The ranking model scores item_bias + user_factors · item_factors, k factors. The fold-in arrays are those of
     `FoldIn`; without `user_factors` the users of the data are folded in, too. The model of the stars predicts

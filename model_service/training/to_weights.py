@@ -56,6 +56,9 @@ def to_weights(
         return whole
 
     seen = user_item_matrix(ratings)
+    shape = (len(ratings.user_ids), len(items))
+    seen = type(seen)((seen.data, rated_rows[seen.indices], seen.indptr), shape)
+    seen.sort_indices()  # an unrated film whose id is no number reorders those whose ids are
     star_arrays = {}
     if stars is not None:
         star_arrays = {
@@ -78,7 +81,7 @@ def to_weights(
         item_ids=item_ids.values,
         item_id_offsets=item_ids.offsets,
         seen_indptr=seen.indptr.astype(np.int64),
-        seen_indices=rated_rows[seen.indices],
+        seen_indices=seen.indices.astype(np.int32),
         seen_values=seen.data.astype(np.float32),
         item_counts=complete(counts).astype(np.int32),
         popularity=complete(popularity),

@@ -103,7 +103,9 @@ def test_vectors_of_cold_films_are_closer_to_the_true_ones_than_the_mean() -> No
     generator = np.random.default_rng(0)
     genres = np.array(["Drama", "War", "Comedy", "Horror"])
     items = [
-        Item(id=str(number), title=str(number), genres=tuple(genres[generator.random(4) < 0.4]), year=1960 + number % 50)
+        Item(
+            id=str(number), title=str(number), genres=tuple(genres[generator.random(4) < 0.4]), year=1960 + number % 50
+        )
         for number in range(300)
     ]
     marks = np.array([[genre in item.genres for genre in genres] for item in items], np.float64)
