@@ -12,7 +12,10 @@ DEFAULT_PLOT = Path(".build") / "data" / "long-tail.png"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Read the data of the command line and print the report; returns 0, 2 for data that is refused, 130 after Ctrl-C."""
+    """Read the data of the command line and print the report.
+
+    Returns 0, 2 for data that is refused, 130 after Ctrl-C.
+    """
     options = _parser().parse_args(arguments)
     try:
         _, report = read_ratings(options.data, read_options(options))

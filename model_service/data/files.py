@@ -16,9 +16,9 @@ from model_service.data.ratings import DataError
 
 _MAX_FILES: Final = 10_000
 _COMPRESSED: Final[tuple[tuple[bytes, str, Callable[[BinaryIO], BinaryIO]], ...]] = (
-    (b"\x1f\x8b", ".gz", lambda raw: cast(BinaryIO, gzip.GzipFile(fileobj=raw))),
-    (b"BZh", ".bz2", lambda raw: cast(BinaryIO, bz2.BZ2File(raw))),
-    (b"\xfd7zXZ", ".xz", lambda raw: cast(BinaryIO, lzma.LZMAFile(raw))),
+    (b"\x1f\x8b", ".gz", lambda raw: cast(BinaryIO, gzip.open(raw))),  # noqa: SIM115 closed by _Owning
+    (b"BZh", ".bz2", lambda raw: cast(BinaryIO, bz2.open(raw))),  # noqa: SIM115 closed by _Owning
+    (b"\xfd7zXZ", ".xz", lambda raw: cast(BinaryIO, lzma.open(raw))),  # noqa: SIM115 closed by _Owning
 )
 _ZIP: Final = b"PK\x03\x04"
 
@@ -27,7 +27,7 @@ _ZIP: Final = b"PK\x03\x04"
 class DataFile:
     """A file, possibly compressed or inside an archive.
 
-    name: its path within the data set, without the suffix of a compression. size: bytes of the content, None if unknown.
+    name: its path within the data set, without the suffix of a compression. size: bytes of the content, None: unknown.
     """
 
     name: str

@@ -106,7 +106,8 @@ class _Reader:
         if len(fields) != dialect.columns:
             separated = NAMES_OF_SEPARATORS.get(dialect.separator, dialect.separator)
             where = "the header has" if dialect.names else "other lines have"
-            clause = f"the line has another number of fields than the {dialect.columns} that {where}, separated by {separated}"
+            expected = f"the {dialect.columns} that {where}, separated by {separated}"
+            clause = f"the line has another number of fields than {expected}"
             self._bad(clause, number, f"{len(fields)} in {quoted(line)}", _SKIP)
             return None
         user, item = fields[plan.user].strip(BLANKS), fields[plan.item].strip(BLANKS)

@@ -83,6 +83,12 @@ def make_columns(
     _check_value(file, names, columns, rows, roles, sample, problems, options)
     if len(problems) > before:
         return None
+    if names and "time" not in roles:
+        looks = [place for place in range(columns) if place not in roles.values() and names[place]]
+        looks = [place for place in looks if _are_times([field for field in _fields(rows, place, ".") if field])]
+        warnings += [
+            f"{file}: {_column(names, place)} looks like a time; --time {names[place]} reads it" for place in looks
+        ]
     times = [field for field in sample.get("time", []) if field]
     date = None if roles.get("time") is None or are_numbers(times) else date_parser(times)
     if roles.get("time") is not None and times and date is None and not are_numbers(times):
@@ -199,7 +205,8 @@ def _check_value(
         return
     for place in range(columns):
         fields = [field for field in _fields(rows, place, ".") if field]
-        if place not in roles.values() and (not names or names[place]) and are_numbers(fields) and len({*fields}) > 1:
+        free = place not in roles.values() and (not names or names[place])
+        if free and are_numbers(fields) and len({*fields}) > 1 and not _are_times(fields):
             problems.add(
                 f"{file}: no column is known as the value, and {_column(names, place)} holds numbers",
                 quoted(fields[0]),

@@ -23,7 +23,7 @@ class Problems:
         self._kinds: dict[str, _Kind] = {}
 
     def add(self, kind: str, example: str = "", *, fix: str, count: int = 1) -> None:
-        """Count `count` problems of a `kind`, a clause such as "the value is no number"; keeps the first SHOWN examples.
+        """Count `count` problems of a `kind`, a clause such as "the value is no number"; the first SHOWN are kept.
 
         example: the place and what stands there. fix: what settles it, an option where there is one.
         """

@@ -338,7 +338,7 @@ def _quantiles(counts: Sequence[int]) -> dict[str, int]:
 
 
 def _shares(counts: Sequence[int]) -> NDArray[np.float64]:
-    """(10,) the share of the ratings that each tenth of the items has, the most rated first; of fewer items each one's."""
+    """(10,) the share of the ratings of each tenth of the items, the most rated first; of fewer items each one's."""
     ordered = np.sort(np.asarray(counts))[::-1].astype(np.float64)
     ends = np.linspace(0, len(ordered), min(_DECILES, len(ordered)) + 1).round().astype(int)
     cumulative = np.concatenate(([0.0], np.cumsum(ordered)))

@@ -1,4 +1,4 @@
-"""Which column of a table is the user, the item, the value, the time; of a file of items the id, title, genres, year."""
+"""Which column of a table is the user, the item, the value, the time; and the columns of a file of items."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _STARS = (
 )
 _TIMES = (
     "timestamp time datetime ts date t unixreviewtime createdat eventtime eventtimestamp ratedat updatedat "
-    "timestamps creationtimestamp reviewtime day"
+    "timestamps creationtimestamp reviewtime watchedat visitedat when day"
 )
 _TITLES = "title name itemname movietitle booktitle originaltitle productname tracktitle trackname artistname gametitle"
 _GENRES = "genres genre genreslist category categories class type tags"

@@ -49,8 +49,8 @@ class Plan:
 class Table:
     """N rows of a file.
 
-    values: NaN where the field means "not rated"; None without a column. times: numbers as written, or seconds of dates;
-    None without a column. lines: (N,) numbers from 1, or that of the first row where rows are consecutive lines.
+    values: NaN where the field means "not rated"; None without a column. times: numbers as written, or seconds of
+    dates; None without a column. lines: (N,) numbers from 1, or that of the first row where rows are consecutive lines.
     skipped: how many rows were left out, by reason. encoding: where it turned out to be another one than the dialect's.
     """
 

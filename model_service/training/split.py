@@ -56,11 +56,13 @@ class Split:
 
 
 def available_splits(ratings: Ratings) -> list[str]:
-    """The splits that suit the data, the one that decides first: by time where there are times.
+    """The splits that suit the data, the one that decides first: by time where there are times and users have more than one rating.
 
     Source: Meng et al., "Exploring Data Splitting Strategies for the Evaluation of Recommendation Models", RecSys 2020.
     """
-    return ["random"] if ratings.times is None else ["last", "random", "cutoff"]
+    if ratings.times is None or len(ratings) == len(ratings.user_ids):
+        return ["random"]
+    return ["last", "random", "cutoff"]
 
 
 def split_ratings(ratings: Ratings, *, name: str = "random", seed: int = 0) -> Split:

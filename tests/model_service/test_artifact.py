@@ -97,8 +97,8 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 def test_another_format_is_refused(artifact_copy: Path) -> None:
     path = artifact_copy / "metadata.json"
-    path.write_text(path.read_text().replace('"format": 2', '"format": 1'))
-    with pytest.raises(ArtifactError, match="has format 1, this code reads format 2"):
+    path.write_text(path.read_text().replace('"format": 3', '"format": 1'))
+    with pytest.raises(ArtifactError, match="has format 1, this code reads format 3"):
         read_metadata(artifact_copy)
 
 
