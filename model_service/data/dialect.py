@@ -34,8 +34,8 @@ NAMES_OF_SEPARATORS: Final = {"\t": "tabs", ",": "commas", ";": "semicolons", "|
 class Dialect:
     """How a text file is written.
 
-    separator: " " stands for one or more blanks. quoted: fields may stand in double quotes, which are doubled or
-    escaped within. names: of the columns, None without a header. columns: fields on a line. decimal: "." or ",". rows: the
+    separator: " " stands for one or more blanks. quoted: fields may stand in double quotes, doubled or escaped
+    within. names: of the columns, None without a header. columns: fields on a line. decimal: "." or ",". rows: the
     fields of the first lines, without the header.
     """
 

@@ -56,7 +56,9 @@ class Split:
 
 
 def available_splits(ratings: Ratings) -> list[str]:
-    """The splits that suit the data, the one that decides first: by time where there are times and users have more than one rating.
+    """The splits that suit the data, the one that decides first: by time where there are times.
+
+    Where each user has a single rating there is nothing to split by time within users.
 
     Source: Meng et al., "Exploring Data Splitting Strategies for the Evaluation of Recommendation Models", RecSys 2020.
     """
