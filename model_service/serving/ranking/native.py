@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model_service.serving.ranking.top_k import Query, TopK
+from model_service.serving.ranking.top_k import Query, QueryBlock, Rows, TopK
 
 LIBRARY = Path(__file__).parents[2] / "native" / "topn.so"
 _ABI = 2
@@ -75,12 +75,35 @@ class NativeEngine:
         table = struct.pack(f"{len(params)}q", *params)
         if self._library.topn_search(*self._static, len(queries), vectors, exclusions, table, _address(out)):
             raise ValueError("a user's vector has to hold finite numbers")
-        self._queries_since_release += len(queries)
+        self._count(len(queries))
+        return [_result(out[end - _result_words(n) : end], n) for n, end in zip(counts, ends, strict=True)]
+
+    def top_k_block(self, block: QueryBlock) -> tuple[Rows, NDArray[np.int64]]:
+        """Item rows (m,) of all vectors, each's best first, and how many are of each (B,); else as `top_k`.
+
+        Threads may call it at the same time: the kernel runs without the GIL.
+        """
+        block.check(self._items, self._k)
+        users, n, words = len(block.vectors), block.n, _result_words(block.n)
+        vectors, exclude = np.ascontiguousarray(block.vectors), np.ascontiguousarray(block.exclude)
+        params = np.zeros((users, 3), np.int64)  # QueryParams of topn.c
+        params[:, 0], params[:, 1] = block.lengths, n
+        out = np.empty(users * words + -(-self._scratch_bytes * users // 8), np.int64)
+        addresses = [_address(array) for array in (vectors, exclude, params, out)]
+        if self._library.topn_search(*self._static, users, *addresses):
+            raise ValueError("a user's vector has to hold finite numbers")
+        self._count(users)
+        results = out[: users * words].reshape(users, words)
+        counts = results[:, 0].copy()
+        rows = results[:, 1 + n :].view(np.int32)[:, :n]
+        return rows[np.arange(n) < counts[:, None]], counts
+
+    def _count(self, queries: int) -> None:
+        self._queries_since_release += queries
         if self._queries_since_release >= _RELEASE_AFTER:
             self._queries_since_release = 0
             if self._file is not None and len(self._file) >= _LARGE_BYTES:
                 _release(self._file)
-        return [_result(out[end - _result_words(n) : end], n) for n, end in zip(counts, ends, strict=True)]
 
     def _pack(self) -> NDArray[np.uint8]:
         """The quantised items; pages of a memory-mapped file are released block by block."""
