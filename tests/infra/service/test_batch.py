@@ -108,13 +108,16 @@ def test_a_task_may_touch_its_prefixes_and_the_service_none() -> None:
 
 
 def test_reading_is_not_writing_and_one_prefix_is_not_another() -> None:
-    policy = json.loads(s3_policy("aws", read=["s3://films/in/"], write=["s3://films/out/"]))
+    policy = json.loads(s3_policy("aws", read=["s3://films/in/"], write=["s3://lists/out/"]))
     reach = {action: one["Resource"] for one in policy["Statement"] for action in one["Action"]}
-    (listing,) = [one for one in policy["Statement"] if one["Action"] == ["s3:ListBucket"]]
-    assert reach["s3:GetObject"] == ["arn:aws:s3:::films/in/*"]
-    assert reach["s3:PutObject"] == ["arn:aws:s3:::films/out/*"]
-    assert listing["Resource"] == ["arn:aws:s3:::films"]
-    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["in/*"]}}
+    listings = [one for one in policy["Statement"] if one["Action"] == ["s3:ListBucket"]]
+    assert reach["s3:GetObject"] == ["arn:aws:s3:::films/in/*", "arn:aws:s3:::lists/out/*"]
+    assert reach["s3:PutObject"] == ["arn:aws:s3:::lists/out/*"]
+    assert [(one["Resource"], one["Condition"]) for one in listings] == [
+        (["arn:aws:s3:::films"], {"StringLike": {"s3:prefix": ["in/*"]}}),
+        (["arn:aws:s3:::lists"], {"StringLike": {"s3:prefix": ["out/*"]}}),
+    ]
+    assert len({one["Sid"] for one in policy["Statement"]}) == len(policy["Statement"])
     assert not any("Delete" in action or action.endswith("*") for action in reach)
 
 
