@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from model_service.serving.ranking.top_k import Query, QueryBlock, Rows, TopK
 
 LIBRARY = Path(__file__).parents[2] / "native" / "topn.so"
-_ABI = 2
+_ABI = 3
 _LANES = 32
 _PACKED_ROWS = 1 << 17
 _LARGE_BYTES = 1 << 26
@@ -41,11 +41,12 @@ class NativeEngine:
         bias: NDArray[np.float32],
         *,
         library: Path = LIBRARY,
-        portable: bool = False,
+        instructions: int | None = None,
     ) -> None:
-        """`factors` (I, k) and `bias` (I,) are held and must not change; `portable` avoids AVX2, for tests.
+        """`factors` (I, k) and `bias` (I,) are held and must not change.
 
-        Raises NativeError when `library` cannot be used.
+        instructions: at most these, 0 to 2 as in topn.c, for tests; by default the processor's. Raises NativeError when
+        `library` cannot be used.
         """
         self._library = _load(library)
         self._factors, self._bias = np.ascontiguousarray(factors), np.ascontiguousarray(bias)
@@ -55,9 +56,10 @@ class NativeEngine:
         self._packed = self._pack()
         self._queries_since_release = 0
         self._scratch_bytes = int(self._library.topn_scratch_bytes(self._k))
-        use_avx2 = not portable and bool(self._library.topn_has_avx2())
+        found = int(self._library.topn_instructions())
+        used = found if instructions is None else min(instructions, found)
         arrays = [_address(array) for array in (self._packed, self._factors, self._bias, self._bounds)]
-        self._static = (use_avx2, *arrays, self._items, self._k)
+        self._static = (used, *arrays, self._items, self._k)
 
     def top_k(self, queries: list[Query]) -> list[TopK]:
         """One result for each query; raises ValueError for one that does not fit or has a vector that is not finite."""
@@ -145,7 +147,7 @@ def _load(path: Path) -> ctypes.CDLL:
     if abi != _ABI:
         raise NativeError(f"{path} has interface {abi}, expected {_ABI}; {fix}")
     for name, arguments, result in (
-        ("topn_has_avx2", (), ctypes.c_int32),
+        ("topn_instructions", (), ctypes.c_int32),
         ("topn_block_bytes", (_INTEGER,), _INTEGER),
         ("topn_scratch_bytes", (_INTEGER,), _INTEGER),
         ("topn_pack", (_ADDRESS, _ADDRESS, _INTEGER, _INTEGER, _ADDRESS, _ADDRESS), None),
