@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import resource
 import signal
 import sys
 import time
@@ -80,7 +81,8 @@ def _score(options: argparse.Namespace) -> int:
     if manifest.unknown_users:
         print(f"{manifest.unknown_users:,} of the users are not in the model's data: they have the most liked films")
     rate = f", {outcome.users_per_second:,.0f} users/s while scoring" if outcome.kept < job.parts else ""
-    print(f"{time.monotonic() - started:.1f} s{rate}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{time.monotonic() - started:.1f} s{rate}, peak memory {peak:,.0f} MiB")
     return 0
 
 
