@@ -33,14 +33,19 @@ def table(user_ids: Any, lists: RowLists, item_ids: Any, titles: Any | None) -> 
     firsts = np.cumsum(lists.lengths) - lists.lengths
     ranks = np.arange(1, len(lists.rows) + 1) - firsts.repeat(lists.lengths)
     columns = [
-        user_ids.take(pa.array(np.arange(len(lists.lengths)).repeat(lists.lengths))),
-        item_ids.take(pa.array(lists.rows)),
+        _small(user_ids.take(pa.array(np.arange(len(lists.lengths)).repeat(lists.lengths)))),
+        _small(item_ids.take(pa.array(lists.rows))),
         pa.array(ranks.astype(np.int32)),
         pa.nulls(len(ranks), pa.float64()) if lists.stars is None else pa.array(lists.stars),
     ]
     if titles is None:
         return pa.table(columns, names=[*COLUMNS])
     return pa.table([*columns, titles.take(pa.array(lists.rows))], names=[*COLUMNS, TITLE])
+
+
+def _small(ids: Any) -> Any:
+    """Texts with the short offsets that every reader of Parquet knows: those of one part are below 2 GiB."""
+    return ids.cast(pa.string()) if pa.types.is_large_string(ids.type) else ids
 
 
 def _parquet(rows: Any, into: Any) -> None:

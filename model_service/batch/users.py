@@ -1,18 +1,18 @@
 """The users to score: all of the data, or those that a file lists."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_service.batch.errors import BatchError
-from model_service.weights import Weights
-
-_MIN, _MAX = -(2**63), 2**63 - 1
+from model_service.ids import Ids, whole_number
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,12 +36,12 @@ class Users:
         return int((self.rows < 0).sum())
 
 
-def all_users(weights: Weights) -> Users:
-    """Every user of the data."""
-    return Users(rows=np.arange(len(weights.user_ids)), ids=id_array(weights.user_ids), checksum=None)
+def all_users(ids: Ids) -> Users:
+    """Every user of the data, whose `ids` are these."""
+    return Users(rows=np.arange(len(ids)), ids=id_array(ids), checksum=None)
 
 
-def listed_users(weights: Weights, file: Path) -> Users:
+def listed_users(ids: Ids, file: Path) -> Users:
     """The users that `file` lists, one id a line, each once, in the file's order; raises BatchError."""
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
@@ -49,31 +49,33 @@ def listed_users(weights: Weights, file: Path) -> Users:
         raise BatchError(f"--users {file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise BatchError(f"--users {file} is not a text in UTF-8: it has to list one user id a line") from None
-    listed = {line.strip(): number for number, line in reversed(list(enumerate(lines, 1))) if line.strip()}
-    ids = sorted(listed, key=lambda id_: listed[id_])
-    if not ids:
+    listed: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            listed.setdefault(line.strip(), number)
+    if not listed:
         raise BatchError(f"--users {file} lists no users: it has to list one user id a line")
-    checksum = hashlib.sha256("\n".join(ids).encode()).hexdigest()
-    rows, array = rows_of(weights.user_ids, ids, lambda id_: f"--users {file}, line {listed[id_]}")
-    return Users(rows=rows, ids=array, checksum=checksum)
+    given = _array_of(ids, listed, file)
+    rows = pc.index_in(given, value_set=id_array(ids)).fill_null(-1).to_numpy().astype(np.int64)
+    checksum = hashlib.sha256("\n".join(listed).encode()).hexdigest()
+    return Users(rows=rows, ids=given, checksum=checksum)
 
 
-def id_array(ids: NDArray[np.int64]) -> Any:
+def id_array(ids: Ids) -> Any:
     """All ids as a pyarrow array, in the order of the rows: int64 where all are whole numbers, else texts."""
-    return pa.array(ids)
+    if ids.offsets is None:
+        return pa.array(ids.values)
+    return pa.LargeStringArray.from_buffers(len(ids), pa.py_buffer(ids.offsets), pa.py_buffer(ids.values))
 
 
-def rows_of(ids: NDArray[np.int64], given: list[str], where: Any) -> tuple[NDArray[np.int64], Any]:
-    """The rows of the `given` ids, -1 for those that `ids` lacks, and the given ones as a pyarrow array.
-
-    Raises BatchError, which names `where(id)`, for one that the array's type cannot hold.
-    """
-    numbers = []
-    for id_ in given:
-        number = int(id_) if id_.removeprefix("-").isdecimal() else None
-        if number is None or not _MIN <= number <= _MAX:
-            raise BatchError(f"{where(id_)}: {id_[:100]!r} is not a whole number, as all user ids of the data are")
-        numbers.append(number)
-    values = np.array(numbers, np.int64)
-    rows = np.minimum(ids.searchsorted(values), len(ids) - 1)
-    return np.where(ids[rows] == values, rows, -1), pa.array(values)
+def _array_of(ids: Ids, listed: Mapping[str, int], file: Path) -> Any:
+    """The listed ids, with their lines in `file`, as an array of the type of `id_array`."""
+    if not ids.are_numbers:
+        return pa.array(listed, pa.large_string())
+    numbers = [whole_number(id_) for id_ in listed]
+    for (id_, line), number in zip(listed.items(), numbers, strict=True):
+        if number is None:
+            raise BatchError(
+                f"--users {file}, line {line}: {id_[:100]!r} is not a whole number, as all user ids of the data are"
+            )
+    return pa.array(numbers, pa.int64())
