@@ -74,7 +74,7 @@ def main() -> None:
     options = parser.parse_args()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
     score = SCORERS[options.scorer](options.folder, options.threads)
-    score(np.arange(CHUNK), options.n)
+    score(np.arange(1), options.n)
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         first, count = map(int, line.split())
