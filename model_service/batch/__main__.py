@@ -81,9 +81,17 @@ def _score(options: argparse.Namespace) -> int:
     if manifest.unknown_users:
         print(f"{manifest.unknown_users:,} of the users are not in the model's data: they have the most liked films")
     rate = f", {outcome.users_per_second:,.0f} users/s while scoring" if outcome.kept < job.parts else ""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{time.monotonic() - started:.1f} s{rate}, peak memory {peak:,.0f} MiB")
+    print(f"{time.monotonic() - started:.1f} s{rate}, peak memory {_peak_mib():,.0f} MiB")
     return 0
+
+
+def _peak_mib() -> float:
+    """The peak of this program's resident memory; off Linux, that of the process that started it counts too."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def _parser() -> argparse.ArgumentParser:
