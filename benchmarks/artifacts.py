@@ -50,7 +50,7 @@ def films(size: Size) -> list[Item]:
     titles = invent_titles(size.films, np.random.default_rng(SEED))
     years = [1930 + row % 95 for row in range(size.films)]
     return [
-        Item(id=row + 1, title=f"{title} ({year})", genres=("Drama",), year=year)
+        Item(id=str(row + 1), title=f"{title} ({year})", genres=("Drama",), year=year)
         for row, (title, year) in enumerate(zip(titles, years, strict=True))
     ]
 

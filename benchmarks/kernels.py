@@ -22,6 +22,7 @@ from benchmarks.records import median
 from model_service.ann_index import AnnIndex, AnnIndexError, read_index
 from model_service.artifact import Artifact, load_artifact
 from model_service.build_index import build_index
+from model_service.ids import Ids
 from model_service.serving.recommender import Recommender, RecommendRequest
 
 TOP = 10
@@ -88,11 +89,11 @@ def measure_kernels(artifact: Artifact, rounds: int, index: AnnIndex | None = No
     """
     threads = len(os.sched_getaffinity(0))
     recommender, plain = Recommender(artifact, threads=threads), NumpyTopK(artifact)
-    ids = artifact.weights.user_ids
+    ids = artifact.weights.users
     users = _walk(len(ids))
 
     def ours(count: int) -> object:
-        return recommender.recommend_many([RecommendRequest(int(ids[next(users)]), TOP) for _ in range(count)])
+        return recommender.recommend_many([RecommendRequest(ids[next(users)], TOP) for _ in range(count)])
 
     def batch() -> object:
         return plain.top_batch(np.array([next(users) for _ in range(BATCH)]))
@@ -108,7 +109,7 @@ def measure_kernels(artifact: Artifact, rounds: int, index: AnnIndex | None = No
     }
     approximate = Recommender(artifact, index, threads=threads) if index else None
     if approximate:
-        subjects[APPROXIMATE] = (lambda: approximate.recommend(int(ids[next(users)]), TOP), 1)
+        subjects[APPROXIMATE] = (lambda: approximate.recommend(ids[next(users)], TOP), 1)
     times: dict[str, list[float]] = {name: [] for name in subjects}
     for number in range(rounds + _WARM_ROUNDS):
         for name, (call, answers) in subjects.items():
@@ -136,11 +137,11 @@ def _approximate(
     exact: Recommender, approximate: Recommender, artifact: Artifact, medians: dict[str, float]
 ) -> dict[str, Any]:
     """Speedup over numpy; recall and number of returned seen items over evenly spaced users."""
-    ids, hits, expected, seen = artifact.weights.user_ids, 0, 0, 0
+    ids, hits, expected, seen = artifact.weights.users, 0, 0, 0
     for user in range(0, len(ids), max(1, len(ids) // _RECALL_USERS)):
-        listed = {*approximate.recommend(int(ids[user]), TOP).rows}
-        best = {*exact.recommend(int(ids[user]), TOP).rows}
-        rated = exact.user(int(ids[user]))
+        listed = {*approximate.recommend(ids[user], TOP).rows}
+        best = {*exact.recommend(ids[user], TOP).rows}
+        rated = exact.user(ids[user])
         hits, expected = hits + len(listed & best), expected + len(best)
         seen += len(listed & {*rated.seen.tolist()}) if rated else 0
     return {
@@ -166,10 +167,10 @@ def _walk(users: int) -> Iterator[int]:
         yield from generator.permutation(users).tolist()
 
 
-def _same(recommender: Recommender, plain: NumpyTopK, ids: NDArray[np.int64]) -> bool:
+def _same(recommender: Recommender, plain: NumpyTopK, ids: Ids) -> bool:
     """Are the best films those of numpy? Twenty users; in the order of float64 scores, which near ties may swap."""
     for user in range(0, len(ids), max(1, len(ids) // 20)):
-        if set(recommender.recommend(int(ids[user]), TOP).rows) != set(plain.top(user).tolist()):
+        if set(recommender.recommend(ids[user], TOP).rows) != set(plain.top(user).tolist()):
             return False
     return True
 

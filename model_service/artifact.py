@@ -76,8 +76,8 @@ def write_artifact(
     """
     from safetensors.numpy import save_file  # the service reads artifacts without this package
 
-    if [item.id for item in items] != weights.item_ids.tolist():
-        raise ValueError("items do not match item_ids: the same ids in the same order are needed")
+    if [item.id for item in items] != [*weights.items]:
+        raise ValueError("items do not match the ids: the same ids in the same order are needed")
     check_replaceable(folder)
     fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -128,10 +128,8 @@ def load_artifact(folder: Path | str) -> Artifact:
         items = MappedItems(folder / ITEMS_FILE)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ArtifactError(f"the artifact in {folder} is unusable: {error}; {FIX}") from None
-    if len(items) != len(weights.item_ids):
-        raise ArtifactError(
-            f"{folder / ITEMS_FILE} has {len(items)} films, {WEIGHTS_FILE} {len(weights.item_ids)}; {FIX}"
-        )
+    if len(items) != len(weights.items):
+        raise ArtifactError(f"{folder / ITEMS_FILE} has {len(items)} films, {WEIGHTS_FILE} {len(weights.items)}; {FIX}")
     return Artifact(weights=weights, items=items, metadata=metadata)
 
 

@@ -28,7 +28,7 @@ Mask = NDArray[np.bool_]
 class Item:
     """A film: `id` as in the data, display `title`, `genres`, and the `year` of release where it is known."""
 
-    id: int
+    id: str
     title: str
     genres: tuple[str, ...] = ()
     year: int | None = None
@@ -117,8 +117,8 @@ class Catalogue:
         self._genres: dict[str, tuple[str, Rows]] = {}
         self.items = tuple(items) if len(items) <= MAX_CACHED_ITEMS else CachedItems(items)
 
-    def row_by_title(self, title: str) -> int | None:
-        """The row of the item with this title, ignoring case; of several, the one with most ratings."""
+    def rows_by_title(self, title: str) -> list[int]:
+        """The rows of the items with this title, ignoring case, most rated first."""
         text = self._indexed_text()
         needle = b"\n" + _fold(title) + b"\n"
         offsets: list[int] = []
@@ -126,7 +126,7 @@ class Catalogue:
         while at >= 0 and len(offsets) < _MAX_MATCHES:
             offsets.append(at + 1)
             at = text.find(needle, at + 1)
-        return self._rows_at(offsets, 1)[0] if offsets else None
+        return self._rows_at(offsets, len(offsets)) if offsets else []
 
     def search(self, text: str | None, n: int, *, mask: Mask | None = None) -> list[int]:
         """The rows of the `n` most rated items with `text` in the title, ignoring case; without `text`, of all items.

@@ -1,13 +1,17 @@
 """Ids of users and items: texts, exactly as in the data, stored as numbers where all of them are whole numbers."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from operator import lt
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 _MIN, _MAX = -(2**63), 2**63 - 1
+_STEP = 32  # ids between two that are held for the search, whose memory is so well below that of the ids
+_BLOCK = 2048 * _STEP  # ids checked at a time
 
 
 def whole_number(id_: str) -> int | None:
@@ -31,9 +35,10 @@ class Ids(Sequence[str]):
         The arrays are held, not copied. Raises ValueError when types, offsets or order are wrong.
         """
         self.values, self.offsets = values, offsets
+        self._sample: list[bytes] = []
         if offsets is None:
             _check_dtype("ids", values, np.int64)
-            ordered = not (np.diff(values) <= 0).any()
+            ordered = bool((values[1:] > values[:-1]).all())
         else:
             _check_dtype("ids", values, np.uint8)
             _check_dtype("offsets of ids", offsets, np.int64)
@@ -43,11 +48,9 @@ class Ids(Sequence[str]):
                 str(values.data, "utf-8")
             except UnicodeDecodeError:
                 raise ValueError("the ids are not UTF-8") from None
-            keys = (self._bytes(row) for row in range(len(offsets) - 1))
-            previous, ordered = b"", True
-            for key in keys:
-                ordered &= previous < key
-                previous = key
+            if (values[offsets[:-1]] & 0xC0 == 0x80).any():
+                raise ValueError("the offsets of ids cut a character in two")
+            ordered = self._index()
         if not ordered:
             raise ValueError("the ids are not in increasing order, each once")
 
@@ -70,6 +73,13 @@ class Ids(Sequence[str]):
     def __len__(self) -> int:
         return len(self.values) if self.offsets is None else len(self.offsets) - 1
 
+    def __iter__(self) -> Iterator[str]:
+        if self.offsets is None:
+            return map(str, self.values.tolist())
+        ends = self.offsets.tolist()
+        text = self.values.tobytes()
+        return (text[start:end].decode() for start, end in pairwise(ends))
+
     @overload
     def __getitem__(self, row: int) -> str: ...
     @overload
@@ -89,15 +99,15 @@ class Ids(Sequence[str]):
                 return None
             row = int(self.values.searchsorted(number))
             return row if row < len(self.values) and self.values[row] == number else None
-        key = id_.encode("utf-8", "replace")
-        row = bisect_left(range(len(self)), key, key=self._bytes)
+        key = id_.encode("utf-8", "surrogatepass")
+        row = self._first_from(key)
         return row if row < len(self) and self._bytes(row) == key else None
 
     def after(self, id_: str) -> int:
         """The first position of an id greater than `id_`."""
         if self.offsets is not None:
-            key = id_.encode("utf-8", "replace")
-            row = bisect_left(range(len(self)), key, key=self._bytes)
+            key = id_.encode("utf-8", "surrogatepass")
+            row = self._first_from(key)
             return row + (row < len(self) and self._bytes(row) == key)
         number = whole_number(id_)
         return 0 if number is None else int(self.values.searchsorted(number, side="right"))
@@ -105,6 +115,31 @@ class Ids(Sequence[str]):
     def as_json(self, row: int) -> int | str:
         """The id at `row`: a number where all ids are."""
         return int(self.values[row]) if self.offsets is None else self[row]
+
+    def _index(self) -> bool:
+        """Keep every _STEP-th id, which the search starts from; whether the ids are in increasing order."""
+        assert self.offsets is not None  # noqa: S101 of texts only
+        ordered, previous = True, b""
+        for start in range(0, len(self), _BLOCK):
+            ends = self.offsets[start : start + _BLOCK + 1]
+            text = self.values[ends[0] : ends[-1]].tobytes()
+            keys = [text[first:end] for first, end in pairwise((ends - ends[0]).tolist())]
+            ordered &= previous < keys[0] and all(map(lt, keys, keys[1:]))
+            previous = keys[-1]
+            self._sample += keys[::_STEP]
+        return ordered
+
+    def _first_from(self, key: bytes) -> int:
+        """The first position of an id that is not less than `key`."""
+        assert self.offsets is not None  # noqa: S101 of texts only
+        start = max(bisect_left(self._sample, key) - 1, 0) * _STEP
+        ends = self.offsets[start : start + _STEP + 1]
+        if len(ends) < 2:
+            return start
+        ends = (ends - ends[0]).tolist()
+        first = int(self.offsets[start])
+        text = self.values[first : first + ends[-1]].tobytes()
+        return start + bisect_left([text[a:b] for a, b in pairwise(ends)], key)
 
     def _bytes(self, row: int) -> bytes:
         assert self.offsets is not None  # noqa: S101 of texts only

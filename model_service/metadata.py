@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-FORMAT = 2
+FORMAT = 3
 METADATA_FILE = "metadata.json"
 SHORT_DIGITS = 12
 FIX = "`make train` makes a new one"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 _DTYPES: dict[str, np.dtype[Any]] = {
     name: np.dtype(kind)
-    for name, kind in (("F32", np.float32), ("F64", np.float64), ("I64", np.int64), ("I32", np.int32))
+    for name, kind in (("F32", np.float32), ("F64", np.float64), ("I64", np.int64), ("I32", np.int32), ("U8", np.uint8))
 }
 _LENGTH_BYTES = 8
 

@@ -1,13 +1,21 @@
 """The arrays of a trained model, validated."""
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-_DTYPES: Final = {"seen_indptr": np.int64, "seen_indices": np.int32, "item_counts": np.int32}
-_IDS: Final = ("user_ids", "item_ids")
+from model_service.ids import Ids
+
+_DTYPES: Final = {
+    "user_id_offsets": np.int64,
+    "item_id_offsets": np.int64,
+    "seen_indptr": np.int64,
+    "seen_indices": np.int32,
+    "item_counts": np.int32,
+}
 _FLOAT64: Final = ("fold_in_base", "fold_in_rhs")
 _STARS: Final = ("star_user_factors", "star_item_factors", "star_user_bias", "star_item_bias", "global_mean")
 
@@ -16,8 +24,9 @@ _STARS: Final = ("star_user_factors", "star_item_factors", "star_user_bias", "st
 class Weights:
     """The arrays of a model of U users and I items; raises ValueError when they are inconsistent.
 
-    A row of the user arrays is a position in `user_ids`, a row of the item arrays one in `item_ids`; both are
-    strictly increasing. The items that user row u rated are `seen_indices[seen_indptr[u]:seen_indptr[u + 1]]`.
+    A row of the user arrays is a position in `users`, a row of the item arrays one in `items`: these are the ids, whose
+    arrays are those of `Ids`, the offsets only where an id is no whole number. The items that user row u
+    rated are `seen_indices[seen_indptr[u]:seen_indptr[u + 1]]`.
 
     The ranking model scores item_bias + user_factors · item_factors, k factors. The fold-in arrays are those of
     `FoldIn`; without `user_factors` the users of the data are folded in, too. The model of the stars predicts
@@ -28,13 +37,15 @@ class Weights:
     item_factors: NDArray[np.float32]  # (I, k)
     item_bias: NDArray[np.float32]  # (I,)
     fold_in_rhs: NDArray[np.float64]  # (k,)
-    user_ids: NDArray[np.int64]  # (U,)
-    item_ids: NDArray[np.int64]  # (I,)
+    user_ids: NDArray[Any]  # (U,) int64, or UTF-8
+    item_ids: NDArray[Any]  # (I,) int64, or UTF-8
     seen_indptr: NDArray[np.int64]  # (U + 1,)
     seen_indices: NDArray[np.int32]  # (ratings,) item rows, increasing within a user
     seen_values: NDArray[np.float32]  # (ratings,) the ratings or counts
     item_counts: NDArray[np.int32]  # (I,) ratings of each item
     popularity: NDArray[np.float32]  # (I,) how often each item was liked, older ones counting less where that is better
+    user_id_offsets: NDArray[np.int64] | None = None  # (U + 1,)
+    item_id_offsets: NDArray[np.int64] | None = None  # (I + 1,)
     user_factors: NDArray[np.float32] | None = None  # (U, k)
     fold_in_base: NDArray[np.float64] | None = None  # (k, k)
     fold_in_encoder: NDArray[np.float32] | None = None  # (I, k)
@@ -45,14 +56,14 @@ class Weights:
     global_mean: NDArray[np.float32] | None = None  # (1,)
 
     def __post_init__(self) -> None:
-        users, items, k = len(self.user_ids), len(self.item_ids), self.item_factors.shape[-1]
+        users, items, k = len(self.users), len(self.items), self.item_factors.shape[-1]
         ratings = len(self.seen_indices)
         shapes: dict[str, tuple[int, ...]] = {
             "item_factors": (items, k),
             "item_bias": (items,),
             "fold_in_rhs": (k,),
-            "user_ids": (users,),
-            "item_ids": (items,),
+            "user_id_offsets": (users + 1,),
+            "item_id_offsets": (items + 1,),
             "seen_indptr": (users + 1,),
             "seen_indices": (ratings,),
             "seen_values": (ratings,),
@@ -66,6 +77,8 @@ class Weights:
             s = self.star_item_factors.shape[-1]
             shapes |= dict(zip(_STARS, ((users, s), (items, s), (users,), (items,), (1,)), strict=True))
         for name, array in self.arrays().items():
+            if name in ("user_ids", "item_ids"):
+                continue  # checked by Ids
             shape, dtype = shapes.get(name), _dtype(name)
             if array.shape != shape or array.dtype != dtype:
                 expected = f"{np.dtype(dtype)}{'' if shape is None else list(shape)}"
@@ -78,9 +91,17 @@ class Weights:
             raise ValueError("either user_factors or fold_in_encoder is needed")
         if len({getattr(self, name) is None for name in _STARS}) > 1:
             raise ValueError(f"{', '.join(_STARS)} have to be there together")
-        if (np.diff(self.user_ids) <= 0).any() or (np.diff(self.item_ids) <= 0).any():
-            raise ValueError("user_ids and item_ids have to be strictly increasing")
         _check_seen(self.seen_indptr, self.seen_indices, items)
+
+    @cached_property
+    def users(self) -> Ids:
+        """The users' ids (U,)."""
+        return Ids(self.user_ids, self.user_id_offsets)
+
+    @cached_property
+    def items(self) -> Ids:
+        """The items' ids (I,)."""
+        return Ids(self.item_ids, self.item_id_offsets)
 
     @property
     def has_stars(self) -> bool:
@@ -94,8 +115,6 @@ class Weights:
 
 
 def _dtype(name: str) -> Any:
-    if name in _IDS:
-        return np.int64
     return np.float64 if name in _FLOAT64 else _DTYPES.get(name, np.float32)
 
 

@@ -4,7 +4,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from model_service.artifact import Artifact
 from model_service.batch.destination import Destination
@@ -13,7 +13,6 @@ from model_service.batch.manifest import FILE, SUCCESS_FILE, Job, Manifest, Part
 from model_service.batch.progress import Progress
 from model_service.batch.tables import COLUMNS, TITLE, encode, join, table, titles_of, user_blocks
 from model_service.batch.users import Users, all_users, id_array, listed_users
-from model_service.ids import Ids
 from model_service.serving.recommender import Recommender, RowLists
 
 _USERS_PER_CALL: Final = 1024  # a pass over the items serves them all; their state fits into the processor's cache
@@ -48,7 +47,7 @@ def run(artifact: Artifact, into: Destination, where: str, options: Options) -> 
     where: the destination in words. Parts of the same model and options are kept, whatever interrupted the run that
     wrote them.
     """
-    ids = _ids(artifact.weights.user_ids)
+    ids = artifact.weights.users
     users = all_users(ids) if options.users is None else listed_users(ids, options.users)
     job = Job(
         model_version=artifact.metadata.model_version,
@@ -66,10 +65,6 @@ def run(artifact: Artifact, into: Destination, where: str, options: Options) -> 
     if not finished:
         into.write(SUCCESS_FILE, b"")
     return Outcome(manifest=manifest, kept=kept, users_per_second=rate)
-
-
-def _ids(values: Any) -> Ids:
-    return Ids(values)
 
 
 def _take_up(job: Job, users: Users, into: Destination, where: str, *, overwrite: bool) -> tuple[Manifest, bool]:
@@ -97,7 +92,7 @@ def _take_up(job: Job, users: Users, into: Destination, where: str, *, overwrite
 def _score(artifact: Artifact, users: Users, manifest: Manifest, into: Destination, threads: int) -> float:
     """Score and write the parts that the manifest lacks; returns the users a second."""
     job, recommender = manifest.job, Recommender(artifact)
-    item_ids = id_array(_ids(artifact.weights.item_ids))
+    item_ids = id_array(artifact.weights.items)
     titles = titles_of(artifact.items) if job.titles else None
     done = {part.name for part in manifest.parts}
     spans = {

@@ -29,21 +29,38 @@ class IdColumn:
         return cls(np.array([row[id_] for id_ in ids], np.int32), distinct)
 
     @classmethod
-    def encoded(cls, codes: NDArray[np.integer], texts: Sequence[str]) -> "IdColumn":
-        """The column with the ids texts[code], for `codes` (N,); texts may occur twice, or in no line."""
-        used = np.zeros(len(texts), np.bool_)
-        used[codes] = True
-        distinct = Ids.of(text for text, kept in zip(texts, used, strict=True) if kept)
+    def encoded(cls, codes: "Sequence[NDArray[np.integer]]", texts: Sequence[str]) -> "IdColumn":
+        """The column with the ids texts[code], for the `codes` of parts of it; each text occurs in at least one line.
+
+        A text may occur twice among `texts`.
+        """
+        distinct = Ids.of(texts)
         row = {id_: row for row, id_ in enumerate(distinct)}
-        place = np.array([row.get(text, -1) for text in texts], np.int32)
-        return cls(place[codes], distinct)
+        place = np.array([row[text] for text in texts], np.int32)
+        rows = np.empty(sum(map(len, codes)), np.int32)
+        at = 0
+        for part in codes:
+            np.take(place, part, out=rows[at : at + len(part)], mode="clip")  # without a check of each, which copies
+            at += len(part)
+        return cls(rows, distinct)
+
+    @classmethod
+    def concatenated(cls, columns: "Sequence[IdColumn]") -> "IdColumn":
+        """The lines of all `columns`, one after the other."""
+        if len(columns) == 1:
+            return columns[0]
+        first = np.cumsum([0, *(len(column.ids) for column in columns)])
+        codes = [column.rows + np.int32(start) for column, start in zip(columns, first.tolist(), strict=False)]
+        return cls.encoded(codes, [id_ for column in columns for id_ in column.ids])
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def take(self, positions: NDArray[np.integer]) -> "IdColumn":
-        """The column of the lines at `positions`."""
+        """The column of the lines at `positions`, which may be all or a part."""
         kept, rows = np.unique(self.rows[positions], return_inverse=True)
+        if len(kept) == len(self.ids):
+            return IdColumn(self.rows[positions], self.ids)
         return IdColumn(rows.astype(np.int32), Ids.of(self.ids[row] for row in kept.tolist()))
 
 

@@ -2,16 +2,15 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model_service.catalogue import Item, encode_items
-
-_MIN_TABLE_SIZE = 1 << 20  # entries; a lookup table of this size is allowed for any number of ratings
+from model_service.data.id_column import IdColumn
+from model_service.ids import Ids
 
 
 class DataError(Exception):
@@ -26,8 +25,8 @@ class Ratings:
     rated film has no title.
     """
 
-    users: NDArray[np.int64]  # (N,) ids as in the data
-    items: NDArray[np.int64]  # (N,) ids as in the data
+    users: IdColumn  # (N,)
+    items: IdColumn  # (N,)
     values: NDArray[np.float32]  # (N,)
     catalogue: tuple[Item, ...]  # after construction: the rated films by increasing id
     scale: tuple[float, float] | None  # lowest and highest rating; None: the values are counts (plays, clicks, hours)
@@ -37,29 +36,35 @@ class Ratings:
     # of generated data: (B,) user rows -> (B, I) how likely each item is to be watched and liked
     unrated: tuple[Item, ...] = ()  # after construction: the films of the catalogue without a rating, by increasing id
 
-    def __post_init__(self) -> None:
+    distinct: InitVar[bool] = False  # whether the caller has made sure that no pair of user and film occurs twice
+
+    def __post_init__(self, distinct: bool) -> None:
         if not len(self.users) == len(self.items) == len(self.values) or not len(self.values):
             raise DataError(f"{self.source}: users, items and values need the same length, at least 1")
         low, high = self.scale or (0.0, np.finfo(np.float32).max)
-        outside = ~((self.values >= low) & (self.values <= high))
+        outside = (self.values < low) | (self.values > high)
         if outside.any():
             first = int(outside.argmax())
             allowed = f"{low:g} to {high:g}" if self.scale else "counts of at least 0"
             raise DataError(f"{self.source}: rating {first + 1} is {self.values[first]:g}; allowed are {allowed}")
         titled = {item.id: item for item in self.catalogue}
-        missing = [int(i) for i in self.item_ids if i not in titled]
-        if missing:
-            raise DataError(f"{self.source}: film {missing[0]} was rated but has no title in the film list")
-        object.__setattr__(self, "catalogue", tuple(titled.pop(int(i)) for i in self.item_ids))
-        object.__setattr__(self, "unrated", tuple(titled[id_] for id_ in sorted(titled)))
-        pairs = self.user_rows.astype(np.int64) * len(self.item_ids) + self.item_rows
-        pairs.sort()
-        twice = np.flatnonzero(pairs[1:] == pairs[:-1])
-        if len(twice):
-            user, item = divmod(int(pairs[twice[0]]), len(self.item_ids))
-            raise DataError(
-                f"{self.source}: user {self.user_ids[user]} rated film {self.item_ids[item]} more than once"
-            )
+        rated = [titled.pop(id_) if id_ in titled else Item(id=id_, title=id_) for id_ in self.item_ids]
+        object.__setattr__(
+            self, "catalogue", tuple(item if item.title else replace(item, title=item.id) for item in rated)
+        )
+        unrated = [titled[id_] for id_ in Ids.of(titled)] if titled else []
+        object.__setattr__(
+            self, "unrated", tuple(item if item.title else replace(item, title=item.id) for item in unrated)
+        )
+        if not distinct:
+            pairs = self.user_rows.astype(np.int64) * len(self.item_ids) + self.item_rows
+            pairs.sort()
+            twice = np.flatnonzero(pairs[1:] == pairs[:-1])
+            if len(twice):
+                user, item = divmod(int(pairs[twice[0]]), len(self.item_ids))
+                raise DataError(
+                    f"{self.source}: user {self.user_ids[user]} rated film {self.item_ids[item]} more than once"
+                )
 
     def __len__(self) -> int:
         return len(self.values)
@@ -69,38 +74,30 @@ class Ratings:
         """Whether there are ratings to predict: values on a scale, not all equal."""
         return self.scale is not None and bool((self.values != self.values[0]).any())
 
-    @cached_property
-    def _users(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        return _rows(self.users)
-
-    @cached_property
-    def _items(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        return _rows(self.items)
-
     @property
-    def user_ids(self) -> NDArray[np.int64]:
+    def user_ids(self) -> Ids:
         """(U,) the distinct users, increasing."""
-        return self._users[0]
+        return self.users.ids
 
     @property
-    def item_ids(self) -> NDArray[np.int64]:
+    def item_ids(self) -> Ids:
         """(I,) the distinct films, increasing."""
-        return self._items[0]
+        return self.items.ids
 
     @property
     def user_rows(self) -> NDArray[np.int32]:
         """(N,) the position of each rating's user in `user_ids`."""
-        return self._users[1]
+        return self.users.rows
 
     @property
     def item_rows(self) -> NDArray[np.int32]:
         """(N,) the position of each rating's film in `item_ids`."""
-        return self._items[1]
+        return self.items.rows
 
     def fingerprint(self) -> str:
         """SHA-256 over ratings, films and scale, 64 hex digits; depends on the order of the ratings."""
         digest = hashlib.sha256(repr(self.scale).encode())
-        for array in (self.users, self.items, self.values, self.times):
+        for array in (self.users.rows, self.items.rows, self.values, self.times):
             if array is not None:
                 digest.update(np.ascontiguousarray(array).data)
         digest.update(encode_items((*self.catalogue, *self.unrated)))
@@ -118,15 +115,3 @@ class Ratings:
             "scale": None if self.scale is None else list(self.scale),
             "times": self.times is not None,
         }
-
-
-def _rows(ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """The distinct ids in increasing order, and the position of each of `ids` among them."""
-    lowest, span = int(ids.min()), int(ids.max()) - int(ids.min()) + 1
-    if span > 4 * len(ids) + _MIN_TABLE_SIZE:
-        distinct, rows = np.unique(ids, return_inverse=True)
-        return distinct, rows.astype(np.int32)
-    present = np.zeros(span, dtype=np.bool_)  # a lookup table is faster than sorting where ids have few gaps
-    present[ids - lowest] = True
-    position = np.cumsum(present, dtype=np.int32) - np.int32(1)
-    return np.flatnonzero(present).astype(np.int64) + lowest, position[ids - lowest]

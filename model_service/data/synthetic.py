@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
 from model_service.catalogue import Item
+from model_service.data.id_column import IdColumn
 from model_service.data.ratings import DataError, Ratings
 from model_service.data.titles import invent_titles
 
@@ -91,8 +92,8 @@ def generate_ratings(*, seed: int = 0, shape: Shape | None = None) -> Ratings:
         return np.asarray(popularity + _ATTRACTION * taste + log_ndtr((expected - _LIKED_FROM) / _NOISE))
 
     return Ratings(
-        users=user_rows + 1,
-        items=item_rows + 1,
+        users=IdColumn.of(user_rows + 1),
+        items=IdColumn.of(item_rows + 1),
         values=np.clip(np.rint(stars), 1, 5).astype(np.float32),
         catalogue=catalogue,
         scale=(1.0, 5.0),
@@ -132,7 +133,7 @@ def _catalogue(genres: NDArray[np.float64], generator: np.random.Generator) -> t
     titles = invent_titles(len(genres), generator)
     return tuple(
         Item(
-            id=row + 1,
+            id=str(row + 1),
             title=f"{titles[row]} ({years[row]})",
             genres=tuple(names[g] for g in np.flatnonzero(genres[row])),
             year=int(years[row]),

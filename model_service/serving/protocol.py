@@ -41,16 +41,21 @@ _MALFORMED: Final = b"HTTP/1.1 400 Bad Request\r\n" + _LAST_RESPONSE
 _MALFORMED_BODY: Final = error_body("this is no HTTP/1.1 request")
 _ASGI_HEADERS: Final = frozenset((b"connection", b"content-length", b"expect", b"transfer-encoding", b"upgrade"))
 _SINGLE_GET: Final = re.compile(rb"GET ([!-~]{1,64}) HTTP/1\.1\r\n((?:[A-Za-z0-9-]{1,64}:[\t -~]*\r\n)+)\r\n")
-_FAST_PATH: Final = re.compile(rb"/\?uid=(-?[0-9]{1,18})(?:&n=(100|[1-9][0-9]?))?")  # within the bounds of uid and n
+_N: Final = rb"(?:&n=(100|[1-9][0-9]?))?"
+_NUMBER_PATH: Final = re.compile(rb"/\?uid=(-?[0-9]{1,64})" + _N)  # within the bounds of uid and n
+_TEXT_PATH: Final = re.compile(rb"/\?uid=([A-Za-z0-9._~-]{1,64})" + _N)
 
 
-def parse_fast_path(target: bytes) -> RecommendRequest | None:
-    """The request of a target that is exactly `/?uid=…` or `/?uid=…&n=…`; None for every other target."""
-    match = _FAST_PATH.fullmatch(target)
+def parse_fast_path(target: bytes, *, numbers: bool = True) -> RecommendRequest | None:
+    """The request of a target that is exactly `/?uid=…` or `/?uid=…&n=…`; None for every other target.
+
+    numbers: whether the model's users have whole numbers as ids; otherwise an id of unreserved characters is one, too.
+    """
+    match = (_NUMBER_PATH if numbers else _TEXT_PATH).fullmatch(target)
     if match is None:
         return None
     uid, n = match.groups()
-    return RecommendRequest(int(uid), int(n) if n else DEFAULT_N)
+    return RecommendRequest(uid.decode(), int(n) if n else DEFAULT_N)
 
 
 def parse_single_get(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]] | None:
@@ -151,7 +156,7 @@ class HttpProtocol(HttpToolsProtocol):
         if parsed is None:
             return False
         target, headers = parsed
-        request = parse_fast_path(target)
+        request = parse_fast_path(target, numbers=model.user_numbers)
         if request is None or model.cache.get(target) is not None or not self._bypasses_asgi(headers):
             return False
         self._submit(model, FastPathCycle(self, request, request_id(headers), time.monotonic()))
@@ -163,7 +168,7 @@ class HttpProtocol(HttpToolsProtocol):
         if model is None:
             return False
         response = model.cache.get(self.url)
-        request = parse_fast_path(self.url) if response is None else None
+        request = parse_fast_path(self.url, numbers=model.user_numbers) if response is None else None
         if (
             (response is None and request is None)
             or self.parser.get_method() != b"GET"

@@ -1,5 +1,6 @@
 """Recommendations from one artifact: for known users, folded-in users and cold starts, and similar items."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from model_service.ann_index import AnnIndex
 from model_service.artifact import Artifact
 from model_service.catalogue import Catalogue
+from model_service.ids import whole_number
 from model_service.serving.ranking.engine import make_engine
 from model_service.serving.ranking.fold_in import FoldIn, history_weights, known_user_vector
 from model_service.serving.ranking.native import NativeEngine
@@ -20,6 +22,8 @@ from model_service.serving.ranking.top_k import Mask, Query, QueryBlock, Rows, U
 
 DEFAULT_N: Final = 10
 Order = Literal["rank", "stars"]
+IdForm = Literal["data", "text"]
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,64}")  # characters that a URL holds as they are
 _NO_ROWS: Final[Rows] = np.zeros(0, np.int32)
 
 
@@ -27,25 +31,26 @@ class RecommendRequest(NamedTuple):
     """A request for the `n` best items that a user has not rated; hashable, so that equal requests are computed once.
 
     user: an id as in the data, or a folded-in user, which equals no other. genre: of the catalogue; None for all.
-    exclude: item rows. with_ids: whether the response carries item ids beside the titles. order: of the n best.
+    exclude: item rows. order: of the n best. ids: the form of the item ids that the response carries beside the titles;
+    None: it carries none.
     """
 
-    user: int | UserVector
+    user: str | UserVector
     n: int = DEFAULT_N
     genre: str | None = None
     exclude: tuple[int, ...] = ()
-    with_ids: bool = False
     order: Order = "rank"
+    ids: IdForm | None = None
 
     @property
     def cache_key(self) -> bytes | None:
         """The canonical request target of this request; None for requests whose responses are not cached."""
-        plain = self.genre is None and not self.exclude and not self.with_ids and self.order == "rank"
-        if not plain or not isinstance(self.user, int):
+        plain = self.genre is None and not self.exclude and self.ids is None and self.order == "rank"
+        if not plain or not isinstance(self.user, str) or not _PLAIN_ID.fullmatch(self.user):
             return None
         if self.n == DEFAULT_N:
-            return b"/?uid=%d" % self.user
-        return b"/?uid=%d&n=%d" % (self.user, self.n)
+            return b"/?uid=%b" % self.user.encode()
+        return b"/?uid=%b&n=%d" % (self.user.encode(), self.n)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -125,7 +130,7 @@ class Recommender:
         """The name of the ranking engine, for logs and GET /model."""
         return self._engine.name
 
-    def recommend(self, uid: int, n: int) -> Recommendations:
+    def recommend(self, uid: str, n: int) -> Recommendations:
         """The `n` best items that user `uid` has not rated, fewer where fewer remain; see `recommend_many`."""
         return self.recommend_many([RecommendRequest(uid, n)])[0]
 
@@ -134,7 +139,7 @@ class Recommender:
 
         A user who is not in the data gets the items that were liked most often (cold start).
         """
-        users = [self.user(request.user) if isinstance(request.user, int) else request.user for request in requests]
+        users = [self.user(request.user) if isinstance(request.user, str) else request.user for request in requests]
         queries = [
             Query(vector=user.vector, n=request.n, exclude=_union(user.seen, request.exclude), mask=self._mask(request))
             for user, request in zip(users, requests, strict=True)
@@ -197,7 +202,7 @@ class Recommender:
         top = self._similar_items.top_k(item_row, n, np.array([item_row], np.int32), mask)
         return self._recommendations(top.rows.tolist(), top.scores.round(DECIMALS).tolist())
 
-    def reasons(self, uid: int, item_rows: Sequence[int], n: int) -> list[list[tuple[int, float]]]:
+    def reasons(self, uid: str, item_rows: Sequence[int], n: int) -> list[list[tuple[int, float]]]:
         """For each item the at most `n` rated items that add most to its score for user `uid`, with their shares.
 
         A share is that of all positive contributions, 0 to 1. Empty for a user who is not in the data.
@@ -211,7 +216,7 @@ class Recommender:
             _largest(fold_in.contributions(row, history.rows, weights, factors), history.rows, n) for row in item_rows
         ]
 
-    def rated(self, uid: int, n: int) -> list[RatedRow]:
+    def rated(self, uid: str, n: int) -> list[RatedRow]:
         """The `n` items that user `uid` gave the highest ratings or counts, ties by popularity; none if unknown."""
         user, history = self.user(uid), self.history(uid)
         if user is None or history is None:
@@ -257,10 +262,10 @@ class Recommender:
         star_vector, star_bias = self.stars.fold_in(rows[given], numbers[given])
         return UserVector(vector=vector, seen=seen, star_vector=star_vector, star_bias=star_bias)
 
-    def user(self, uid: int) -> UserVector | None:
+    def user(self, uid: str) -> UserVector | None:
         """The user with id `uid`; None when the data has none."""
         weights = self._weights
-        row = _row_of(weights.user_ids, uid)
+        row = weights.users.row(uid)
         if row is None:
             return None
         seen = weights.seen_indices[weights.seen_indptr[row] : weights.seen_indptr[row + 1]]
@@ -269,9 +274,9 @@ class Recommender:
             user.star_vector, user.star_bias = weights.star_user_factors[row], float(weights.star_user_bias[row])
         return user
 
-    def history(self, uid: int) -> History | None:
+    def history(self, uid: str) -> History | None:
         """What user `uid` rated; None for a user who is not in the data."""
-        row = _row_of(self._weights.user_ids, uid)
+        row = self._weights.users.row(uid)
         if row is None:
             return None
         span = slice(*self._weights.seen_indptr[row : row + 2])
@@ -281,9 +286,18 @@ class Recommender:
         """A user without ratings, whose predictions are μ + b_i."""
         return UserVector(vector=self._fold_in.rhs.astype(np.float32), seen=_NO_ROWS)
 
-    def item_row(self, item_id: int) -> int | None:
+    def item_row(self, item_id: str) -> int | None:
         """The row of the item with this id; None when there is none."""
-        return _row_of(self._weights.item_ids, item_id)
+        return self._weights.items.row(item_id)
+
+    def item_id(self, row: int, form: IdForm) -> int | str:
+        """The id of the item in `row`: for `data` a number where all items have one, for `text` always a text."""
+        return self._weights.items[row] if form == "text" else self._weights.items.as_json(row)
+
+    def user_id(self, uid: str, form: IdForm) -> int | str:
+        """`uid` in the form that `item_id` gives; an unknown one that is no 64-bit number stays a text."""
+        number = whole_number(uid) if form == "data" and self._weights.users.are_numbers else None
+        return uid if number is None else number
 
     def _mask(self, request: RecommendRequest) -> Mask | None:
         return None if request.genre is None else self.catalogue.genre_mask(request.genre)
@@ -347,11 +361,6 @@ class Recommender:
 
 
 _UNKNOWN: Final = UserVector(vector=np.zeros(0, np.float32), seen=_NO_ROWS)
-
-
-def _row_of(ids: NDArray[np.int64], id_: int) -> int | None:
-    row = int(ids.searchsorted(id_))
-    return row if row < len(ids) and ids[row] == id_ else None
 
 
 def _with_cold_starts(

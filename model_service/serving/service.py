@@ -1,6 +1,7 @@
 """The recommender as a service: the loaded model, readiness, and recommendations through cache and batcher."""
 
 import logging
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import orjson
 
 from model_service.ann_index import AnnIndex, AnnIndexError, read_index
 from model_service.artifact import Artifact, ArtifactError, ArtifactLoader
+from model_service.ids import Ids
 from model_service.serving.batching import MicroBatcher
 from model_service.serving.cache import EncodedResponse, ResponseCache, encode_response
 from model_service.serving.errors import RequestError, quoted
@@ -20,6 +22,9 @@ from model_service.serving.telemetry.metrics import Metrics
 from model_service.serving.telemetry.recorder import RequestRecorder
 
 _WARM_UP_USERS: Final = 32
+_MAX_NAMED: Final = 5  # films of one title that a message names
+_FIND: Final = "GET /items?q= finds films by title"
+_WHOLE_NUMBER: Final = re.compile("-?[0-9]+")
 _log = logging.getLogger(__name__)
 
 
@@ -38,17 +43,50 @@ class LoadedModel:
         """The short version, 12 hex digits."""
         return self.recommender.version
 
-    def item_row(self, reference: int | str, *, status: int = 422) -> int:
-        """The row of the item with this id or title; raises RequestError with `status` when there is none."""
-        if isinstance(reference, int):
-            kind, row = "id", self.recommender.item_row(reference)
-        else:
-            kind, row = "title", self.recommender.catalogue.row_by_title(reference)
+    @property
+    def user_numbers(self) -> bool:
+        """Whether all user ids are whole numbers."""
+        return self.artifact.weights.users.are_numbers
+
+    def check_user(self, uid: str, name: str = "uid", example: str = "/?uid=20") -> str:
+        """`uid`; raises RequestError 422 for a text that is no whole number where all user ids are."""
+        return _check_id(self.artifact.weights.users, uid, name, example)
+
+    def check_item(self, id_: str, name: str = "id", example: str = "/items/1") -> str:
+        """`id_`; raises RequestError 422 for a text that is no whole number where all item ids are."""
+        return _check_id(self.artifact.weights.items, id_, name, example)
+
+    def item_row(self, id_: str, *, status: int = 422) -> int:
+        """The row of the item with this id; raises RequestError with `status` when there is none."""
+        row = self.recommender.item_row(id_)
         if row is None:
-            raise RequestError(
-                status, f"no film has the {kind} {quoted(reference)}; GET /items?q= finds films by title"
-            )
+            raise RequestError(status, f"no film has the id {quoted(id_)}; {_FIND}")
         return row
+
+    def titled_row(self, title: str) -> int:
+        """The row of the item with this title; raises RequestError 422 where there is none, or more than one."""
+        rows = self.recommender.catalogue.rows_by_title(title)
+        if not rows:
+            raise RequestError(422, f"no film has the title {quoted(title)}; {_FIND}")
+        if len(rows) > 1:
+            items = [self.recommender.items[row] for row in sorted(rows)[:_MAX_NAMED]]
+            kinds = [[*item.genres, *([] if item.year is None else [str(item.year)])] for item in items]
+            same = len({tuple(kind) for kind in kinds}) == 1
+            named = [
+                item.id if same or not kind else f"{item.id} ({', '.join(kind)})"
+                for item, kind in zip(items, kinds, strict=True)
+            ]
+            more = ", …" if len(rows) > len(items) else ""
+            raise RequestError(
+                422,
+                f"{len(rows)} films have the title {quoted(title)}: give the id, one of {', '.join(named)}{more}",
+            )
+        return rows[0]
+
+    def named_row(self, reference: str) -> int:
+        """The row of the item with this id or, without one, this title; raises RequestError 422 as `titled_row`."""
+        row = self.recommender.item_row(reference)
+        return self.titled_row(reference) if row is None else row
 
 
 class RecommenderService:
@@ -97,7 +135,7 @@ class RecommenderService:
             self.recorder,
             max_queue_size=self.settings.max_queue_size,
         )
-        batcher.warm_up([RecommendRequest(int(uid)) for uid in artifact.weights.user_ids[:_WARM_UP_USERS]])
+        batcher.warm_up([RecommendRequest(uid) for uid in artifact.weights.users[:_WARM_UP_USERS]])
         self.model = LoadedModel(artifact=artifact, recommender=recommender, cache=cache, batcher=batcher, index=index)
         milliseconds = round((time.perf_counter() - started) * 1000)
         extra = {"model_version": self.version, "load_milliseconds": milliseconds, "engine": recommender.engine}
@@ -141,6 +179,12 @@ class RecommenderService:
         return read_index(self.settings.artifact_dir, model_version=version, items=items, factors=factors)
 
 
+def _check_id(ids: Ids, id_: str, name: str, example: str) -> str:
+    if ids.are_numbers and not _WHOLE_NUMBER.fullmatch(id_):
+        raise RequestError(422, f"{name} has to be a whole number, as in {example}; it is {quoted(id_)}")
+    return id_
+
+
 def _compute(recommender: Recommender, requests: Sequence[RecommendRequest]) -> list[EncodedResponse]:
     results = recommender.recommend_many(requests)
     return [_encode(recommender, request, result) for request, result in zip(requests, results, strict=True)]
@@ -151,8 +195,8 @@ def _encode(recommender: Recommender, request: RecommendRequest, result: Recomme
     if result.cold_start:
         body["cold_start"] = True
         body["reason"] = f"user {request.user} is not in the model's data: these are popular films"
-    if request.with_ids:
-        body["ids"] = [recommender.items[row].id for row in result.rows]
+    if request.ids is not None:
+        body["ids"] = [recommender.item_id(row, request.ids) for row in result.rows]
     stars = [] if recommender.stars is None else [stars for _, stars in result.ranked if stars is not None]
     empty = not result.rows
     return encode_response(orjson.dumps(body), recommender.version, stars, cold_start=result.cold_start, empty=empty)

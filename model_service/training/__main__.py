@@ -9,8 +9,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from model_service.data.movielens import read_movielens
+from model_service.data.options import add_options, read_options
 from model_service.data.ratings import DataError, Ratings
+from model_service.data.reader import read_ratings
 from model_service.data.synthetic import generate_ratings
 from model_service.metadata import ArtifactError
 from model_service.training.config import TrainConfig
@@ -48,11 +49,13 @@ def _train(options: argparse.Namespace) -> int:
     given = {name: value for name, value in given.items() if value is not None}
     config = TrainConfig(**given)
     started = time.monotonic()
-    counts = None if options.values is None else options.values == "counts"
-    ratings = read_movielens(options.data, counts=counts) if options.data else generate_ratings(seed=config.seed)
-    print(_describe(ratings), flush=True)
+    ratings, report = _read(options, config.seed)
     choices = TrainOptions(
-        given=given.keys() & set(TUNED), ranker=options.ranker, split=options.split, gate=not options.no_gate
+        given=given.keys() & set(TUNED),
+        ranker=options.ranker,
+        split=options.split,
+        gate=not options.no_gate,
+        report=report,
     )
     try:
         metadata = train(ratings, config=config, out=options.out, options=choices)
@@ -72,6 +75,17 @@ def _train(options: argparse.Namespace) -> int:
         f"peak memory {used.ru_maxrss / 1024:,.0f} MiB"
     )
     return 0
+
+
+def _read(options: argparse.Namespace, seed: int) -> tuple[Ratings, Mapping[str, Any] | None]:
+    """The ratings, generated ones without --data, and the report of reading them."""
+    if options.data is None:
+        ratings = generate_ratings(seed=seed)
+        print(_describe(ratings), flush=True)
+        return ratings, None
+    ratings, report = read_ratings(options.data, read_options(options))
+    print(report.text(), flush=True)
+    return ratings, report.to_dict()
 
 
 def _describe(ratings: Ratings) -> str:
@@ -100,9 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Train the recommender and write its artifact folder.",
     )
     add = parser.add_argument
-    add("--data", type=Path, metavar="FOLDER", help="an unpacked MovieLens release; synthetic ratings if omitted")
     add("--out", type=Path, default=DEFAULT_OUT, metavar="FOLDER", help=f"the artifact to replace ({DEFAULT_OUT.name})")
-    add("--values", choices=("stars", "counts"), help="what the third column holds; found out if omitted")
     add("--split", choices=(*SPLITS,), help="test ratings: by time (last) where there are times, else random")
     add("--ranker", choices=ranker_names(), help="what orders the films; the best on validation if omitted")
     add("--no-gate", action="store_true", help="write the model even if it is worse than popularity or biases only")
@@ -113,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
             kind = _number(type(option.default), option.metadata["minimum"])
             chosen = "chosen by validation" if option.name in TUNED else option.default
             add(*names, type=kind, help=f"{option.metadata['help']} ({chosen})")
+    add_options(parser)
     return parser
 
 

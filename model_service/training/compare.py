@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from model_service.data.movielens import read_movielens
 from model_service.data.ratings import DataError, Ratings
+from model_service.data.reader import read_ratings
 from model_service.data.synthetic import generate_ratings
 from model_service.training.baseline import MAX_TUNED_RATINGS
 from model_service.training.config import TrainConfig
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the table; returns 0, 2 for invalid data, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
-        ratings = read_movielens(options.data) if options.data else generate_ratings(seed=options.seed)
+        ratings = read_ratings(options.data)[0] if options.data else generate_ratings(seed=options.seed)
         if len(ratings) > MAX_TUNED_RATINGS:
             raise DataError(
                 f"{len(ratings)} ratings are too many to tune Surprise's SVD; at most {MAX_TUNED_RATINGS} can be"

@@ -53,12 +53,14 @@ class TrainOptions:
 
     given: fields of TrainConfig that are not tuned. ranker: a name, None: the best on the validation ratings.
     split: of `SPLITS`, None: by time where there are times. gate: refuse a model that is worse than a simple one.
+    report: of reading the ratings, for the metadata.
     """
 
     given: Collection[str] = ()
     ranker: str | None = None
     split: str | None = None
     gate: bool = True
+    report: Mapping[str, Any] | None = None
 
 
 def train(ratings: Ratings, *, config: TrainConfig, out: Path, options: TrainOptions | None = None) -> Metadata:
@@ -100,7 +102,7 @@ def _train(ratings: Ratings, config: TrainConfig, out: Path, options: TrainOptio
         out,
         weights=weights,
         items=items,
-        data=ratings.describe(),
+        data={**ratings.describe(), **({"input": options.report} if options.report else {})},
         hyperparameters={
             **(stars.config if stars else config).to_metadata(),
             "ranking": {

@@ -50,7 +50,7 @@ def test_our_side_lists_what_the_recommender_lists(model: Path) -> None:
     recommender = Recommender(artifact)
     rows = our_scorer(model, 2)(np.arange(20, 60), 10)
     assert rows.tolist() == [
-        list(recommender.recommend(uid, 10).rows) for uid in artifact.weights.user_ids[20:60].tolist()
+        list(recommender.recommend(uid, 10).rows) for uid in artifact.weights.users[20:60]
     ]
 
 

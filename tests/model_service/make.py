@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_service.artifact import Weights
+from model_service.data.ratings import Ratings
 
 
 def make_weights(
@@ -47,3 +48,9 @@ def make_weights(
         popularity=counts.astype(np.float32),
         **(star_arrays if stars else {}),
     )
+
+
+def rated_by(ratings: Ratings, uid: str) -> set[str]:
+    """The ids of the films that a user rated."""
+    row = ratings.user_ids.row(uid)
+    return {ratings.item_ids[item] for item in ratings.item_rows[ratings.user_rows == row].tolist()}

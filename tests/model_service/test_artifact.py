@@ -29,8 +29,8 @@ def test_serving_reads_what_training_wrote(trained: Trained, artifact: Artifact)
     assert artifact.scale == (1.0, 5.0)
     assert weights.item_counts.tolist() == np.bincount(ratings.item_rows).tolist()
     seen = {
-        (weights.user_ids[user], weights.item_ids[item])
-        for user in range(len(weights.user_ids))
+        (weights.users[user], weights.items[item])
+        for user in range(len(weights.users))
         for item in weights.seen_indices[weights.seen_indptr[user] : weights.seen_indptr[user + 1]]
     }
     assert seen == set(zip(ratings.users, ratings.items, strict=True))
@@ -163,7 +163,7 @@ def test_modes_do_not_depend_on_the_umask(trained: Trained) -> None:
         ("fold_in_rhs", np.zeros(3, np.float32), r"fold_in_rhs is float32\[3\], expected float64"),
         ("item_bias", np.zeros(150, np.float64), r"item_bias is float64\[150\], expected float32\[150\]"),
         ("global_mean", np.array([np.nan], np.float32), "global_mean holds a number that is not finite"),
-        ("user_ids", np.zeros(120, np.int64), "strictly increasing"),
+        ("user_ids", np.zeros(120, np.int64), "increasing order"),
         ("seen_indptr", np.zeros(121, np.int64), "seen_indptr is not a CSR row pointer"),
         ("seen_indices", np.full(5000, 150, np.int32), "seen_indices has an item row outside the catalogue"),
     ],

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,11 @@ import pytest
 from local import emulated_aws
 from local.console import Step
 from local.settings import REGION, LocalSettings
-from model_service.artifact import Artifact, load_artifact
+from model_service.artifact import Artifact, load_artifact, write_artifact
 from model_service.batch.__main__ import main
 from model_service.batch.progress import Progress
+from model_service.catalogue import Item
+from model_service.ids import Ids
 from model_service.serving.ranking.numpy_engine import NumpyEngine
 from model_service.serving.recommender import Recommender, RecommendRequest
 from model_service.serving.service import _compute
@@ -34,7 +36,7 @@ from model_service.weights import Weights
 from tests.model_service.conftest import Trained
 
 ROOT = Path(__file__).parents[2]
-UNKNOWN = 10**9
+UNKNOWN = str(10**9)
 
 
 def score(artifact: Path, out: Path | str, *options: str) -> int:
@@ -49,13 +51,13 @@ def lists(table: Any) -> dict[Any, list[tuple[Any, ...]]]:
     return found
 
 
-def answers(artifact: Artifact, users: list[int], n: int = 10) -> dict[Any, list[tuple[Any, ...]]]:
+def answers(artifact: Artifact, users: Sequence[str], n: int = 10) -> dict[Any, list[tuple[Any, ...]]]:
     """By user what the service answers to GET /?uid=, as rows with ranks."""
     recommender = Recommender(artifact)
-    requests = [RecommendRequest(user, n, with_ids=True) for user in users]
+    requests = [RecommendRequest(user, n, ids="data") for user in users]
     bodies = [json.loads(response.body) for response in _compute(recommender, requests)]
     return {
-        user: [
+        (int(user) if artifact.weights.users.are_numbers else user): [
             (id_, rank, stars, title)
             for rank, (id_, (title, stars)) in enumerate(zip(body["ids"], body["response"], strict=True), 1)
         ]
@@ -68,7 +70,7 @@ def manifest(out: Path) -> dict[str, Any]:
 
 
 def test_every_user_gets_what_the_service_answers(trained: Trained, artifact: Artifact, tmp_path: Path) -> None:
-    users = artifact.weights.user_ids.tolist()
+    users = artifact.weights.users
     assert score(trained.folder, tmp_path / "out", "--titles", "--users-per-part", "50", "--threads", "3") == 0
     table = pq.read_table(tmp_path / "out")
     assert [str(field.type) for field in table.schema] == ["int64", "int64", "int32", "double", "string"]
@@ -88,7 +90,7 @@ def test_every_user_gets_what_the_service_answers(trained: Trained, artifact: Ar
 def test_a_list_longer_than_what_is_left_has_fewer_ranks(trained: Trained, artifact: Artifact, tmp_path: Path) -> None:
     assert score(trained.folder, tmp_path / "out", "--titles", "--n", "140") == 0
     found = lists(pq.read_table(tmp_path / "out"))
-    assert found == answers(artifact, artifact.weights.user_ids.tolist(), 140)
+    assert found == answers(artifact, artifact.weights.users, 140)
     assert len({len(rows) for rows in found.values()}) > 1
 
 
@@ -113,7 +115,7 @@ def test_without_stars_without_user_vectors_and_without_the_kernel_lists_are_as_
         del arrays["user_factors"]
     plain = replace(artifact, weights=Weights(**arrays))
     rows = np.array([3, -1, 5, 0, -1])
-    users = [int(plain.weights.user_ids[row]) if row >= 0 else UNKNOWN for row in rows]
+    users = [plain.weights.users[row] if row >= 0 else UNKNOWN for row in rows.tolist()]
     for native in (True, False):
         if not native:
             monkeypatch.setattr(
@@ -131,14 +133,53 @@ def test_without_stars_without_user_vectors_and_without_the_kernel_lists_are_as_
 def test_listed_users_are_scored_in_their_order_and_unknown_ones_are_counted(
     trained: Trained, artifact: Artifact, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first, second = artifact.weights.user_ids[[7, 3]].tolist()
+    first, second = artifact.weights.users[7], artifact.weights.users[3]
     (tmp_path / "users.txt").write_text(f"{first}\n\n{UNKNOWN}\r\n {second} \n{first}\n")
     assert score(trained.folder, tmp_path / "out", "--titles", "--users", str(tmp_path / "users.txt")) == 0
     found = lists(pq.read_table(tmp_path / "out"))
-    assert list(found) == [first, UNKNOWN, second]
+    assert list(found) == [int(first), int(UNKNOWN), int(second)]
     assert found == answers(artifact, [first, UNKNOWN, second])
     assert "1 of the users are not in the model's data" in capsys.readouterr().out
     assert manifest(tmp_path / "out")["unknown_users"] == 1
+
+
+@pytest.fixture
+def texts(artifact_copy: Path) -> Path:
+    """An artifact whose users and items have ids that are no numbers."""
+    old = load_artifact(artifact_copy)
+    users = Ids.of(f"käufer-{row:04}" for row in range(len(old.weights.users)))
+    items = Ids.of(f"tt{row:07}" for row in range(len(old.weights.items)))
+    weights = replace(
+        old.weights,
+        user_ids=users.values,
+        user_id_offsets=users.offsets,
+        item_ids=items.values,
+        item_id_offsets=items.offsets,
+    )
+    _write(artifact_copy, old, weights, [replace(item, id=id_) for item, id_ in zip(old.items, items, strict=True)])
+    return artifact_copy
+
+
+@pytest.mark.parametrize("format_", ["parquet", "csv"])
+def test_ids_that_are_no_numbers_are_texts(format_: str, texts: Path, tmp_path: Path) -> None:
+    artifact = load_artifact(texts)
+    options = ["--titles", "--users-per-part", "70", "--format", format_]
+    assert score(texts, tmp_path / "out", *options) == 0
+    parts = sorted((tmp_path / "out").glob("part-*"))
+    tables = [pq.read_table(part) if format_ == "parquet" else pyarrow.csv.read_csv(part) for part in parts]
+    rank = "int32" if format_ == "parquet" else "int64"
+    assert [str(field.type) for field in tables[0].schema] == ["string", "string", rank, "double", "string"]
+    assert lists(pa.concat_tables(tables)) == answers(artifact, artifact.weights.users)
+
+
+def test_listed_ids_are_the_texts_that_they_are(
+    texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "users.txt").write_text("käufer-0042\n7\nKäufer-0001\n", encoding="utf-8")
+    assert score(texts, tmp_path / "out", "--titles", "--users", str(tmp_path / "users.txt")) == 0
+    found = lists(pq.read_table(tmp_path / "out"))
+    assert found == answers(load_artifact(texts), ["käufer-0042", "7", "Käufer-0001"])
+    assert "2 of the users are not in the model's data" in capsys.readouterr().out
 
 
 def test_a_finished_run_is_not_repeated(trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -191,7 +232,7 @@ def test_a_killed_run_goes_on_after_its_complete_parts(
     assert score(trained.folder, out, *options) == 0
     assert "6 parts, 2 of them kept from an earlier run" in capsys.readouterr().out
     assert {name: (out / name).stat().st_mtime_ns for name in left} == left
-    assert lists(pq.read_table(out)) == answers(artifact, artifact.weights.user_ids.tolist())
+    assert lists(pq.read_table(out)) == answers(artifact, artifact.weights.users)
     assert (out / "_SUCCESS").read_bytes() == b""
 
 
@@ -233,14 +274,15 @@ def test_parts_of_another_model_are_refused_and_replaced_only_on_request(
 
 def _other_model(folder: Path) -> str:
     """Make the artifact in `folder` that of a model with other item vectors; returns its version."""
-    from model_service.artifact import write_artifact
-
     old = load_artifact(folder)
-    weights = replace(old.weights, item_factors=-old.weights.item_factors)
+    return _write(folder, old, replace(old.weights, item_factors=-old.weights.item_factors), list(old.items))
+
+
+def _write(folder: Path, old: Artifact, weights: Weights, items: list[Item]) -> str:
     metadata = write_artifact(
         folder,
         weights=weights,
-        items=list(old.items),
+        items=items,
         data=old.metadata.data,
         hyperparameters=old.metadata.hyperparameters,
         metrics={},
@@ -454,7 +496,7 @@ def test_a_run_into_s3_holds_the_same_and_goes_on_where_it_was(
     for number in range(3):
         body = client.get_object(Bucket="films", Key=f"lists/all/part-0000{number}.parquet")["Body"].read()
         found |= lists(pq.read_table(pa.BufferReader(body)))
-    assert found == answers(artifact, artifact.weights.user_ids.tolist())
+    assert found == answers(artifact, artifact.weights.users)
     assert score(trained.folder, "s3://films/lists/all", "--n", "3") == 2
     assert score(trained.folder, "s3://films/lists/all", "--n", "3", "--overwrite") == 0
 

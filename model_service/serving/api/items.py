@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from model_service.serving.api.params import ApiRoute, Id, Model, N, OptionalText, Service
+from model_service.serving.api.params import ApiRoute, Id, IdFormName, Model, N, OptionalText, Service
 from model_service.serving.api.schemas import (
     CountedItem,
     ItemResponse,
@@ -14,7 +14,7 @@ from model_service.serving.api.schemas import (
     SimilarItemsResponse,
     error_responses,
 )
-from model_service.serving.recommender import DEFAULT_N
+from model_service.serving.recommender import DEFAULT_N, IdForm
 from model_service.serving.service import LoadedModel
 
 ItemId = Annotated[Id, Path(alias="id", description="The item's id in the data.", examples=[1])]
@@ -30,35 +30,40 @@ async def search_items(
     q: Annotated[OptionalText, Query(description="A part of the title, ignoring case.", examples=["orchard"])] = None,
     genre: Genre = None,
     n: N = DEFAULT_N,
+    ids: IdFormName = "data",
 ) -> ItemsResponse:
     catalogue = model.recommender.catalogue
     folded = await service.check_genre(model, genre)
     mask = None if folded is None else catalogue.genre_mask(folded)
     rows = await service.executor.run(lambda: catalogue.search(q, n, mask=mask))
-    return ItemsResponse(items=_counted_items(model, rows))
+    return ItemsResponse(items=_counted_items(model, rows, ids))
 
 
 @router.get("/{id}", summary="One item", responses=error_responses(404))
-async def get_item(item_id: ItemId, model: Model) -> ItemResponse:
-    return ItemResponse(item=_counted_items(model, [model.item_row(item_id, status=404)])[0])
+async def get_item(item_id: ItemId, model: Model, ids: IdFormName = "data") -> ItemResponse:
+    row = model.item_row(model.check_item(item_id), status=404)
+    return ItemResponse(item=_counted_items(model, [row], ids)[0])
 
 
 @router.get("/{id}/similar", summary="The most similar items", responses=error_responses(404))
 async def similar_items(
-    item_id: ItemId, service: Service, model: Model, genre: Genre = None, n: N = DEFAULT_N
+    item_id: ItemId, service: Service, model: Model, genre: Genre = None, n: N = DEFAULT_N, ids: IdFormName = "data"
 ) -> SimilarItemsResponse:
     recommender = model.recommender
-    row = model.item_row(item_id, status=404)
+    row = model.item_row(model.check_item(item_id, example="/items/1/similar"), status=404)
     folded = await service.check_genre(model, genre)
     mask = None if folded is None else recommender.catalogue.genre_mask(folded)
     similar = await service.executor.run(lambda: recommender.similar(row, n, mask=mask))
     return SimilarItemsResponse(
-        item=ItemSchema.of(recommender.items[row]),
+        item=ItemSchema.of(recommender.items[row], recommender.item_id(row, ids)),
         response=list(similar.ranked),
-        ids=[recommender.items[similar_row].id for similar_row in similar.rows],
+        ids=[recommender.item_id(similar_row, ids) for similar_row in similar.rows],
     )
 
 
-def _counted_items(model: LoadedModel, rows: Sequence[int]) -> list[CountedItem]:
+def _counted_items(model: LoadedModel, rows: Sequence[int], ids: IdForm) -> list[CountedItem]:
     counts = model.artifact.weights.item_counts
-    return [CountedItem.of(model.recommender.items[row], ratings=int(counts[row])) for row in rows]
+    recommender = model.recommender
+    return [
+        CountedItem.of(recommender.items[row], recommender.item_id(row, ids), ratings=int(counts[row])) for row in rows
+    ]

@@ -10,25 +10,27 @@ from typing import Annotated, Any, Final, get_args
 from fastapi import Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from model_service.serving.errors import RequestError, quoted
-from model_service.serving.recommender import Order
+from model_service.serving.recommender import IdForm, Order
 from model_service.serving.service import LoadedModel, RecommenderService
 
 MAX_N: Final = 100
 MAX_EXCLUDED: Final = 1000
 MAX_TEXT: Final = 100
+MAX_REFERENCE: Final = 300
 MAX_BODY_BYTES: Final = 16 * 1024
 MAX_BODY_SECONDS: Final = 10.0
 
-_ID_LIMIT: Final = 2**63  # ids are 64-bit integers in the artifact
+MAX_ID: Final = 256
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
-_OWN_ERRORS: Final = frozenset(("whole_number", "id", "text", "ids", "item", "order"))
+_ID: Final = re.compile(rf"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{MAX_ID}}}")  # neither controls nor lone surrogates
+_OWN_ERRORS: Final = frozenset(("whole_number", "id", "text", "ids", "item", "choice"))
 
 
 def _parse_int(value: object) -> int | None:
@@ -40,11 +42,16 @@ def _parse_int(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _parse_id(value: object) -> int:
-    number = _parse_int(value)
-    if number is None or not -_ID_LIMIT <= number < _ID_LIMIT:
-        raise PydanticCustomError("id", "has to be a whole number of at most 64 bits")
-    return number
+def _parse_id(value: object) -> str:
+    """The id as a text: JSON's 20, 20.0 and "20" are one."""
+    text = value if isinstance(value, str) else str(_parse_int(value) if _parse_int(value) is not None else "")
+    if not _ID.fullmatch(text):
+        raise PydanticCustomError(
+            "id",
+            "has to be a whole number or a text of 1 to {high} characters, none of them a control character",
+            {"high": MAX_ID},
+        )
+    return text
 
 
 def _parse_n(value: object) -> int:
@@ -60,40 +67,60 @@ def _parse_text(value: object) -> str:
     return value.strip()
 
 
-def _parse_ids(value: object) -> tuple[int, ...]:
+def _parse_split_ids(value: object) -> tuple[str, ...]:
+    """As `_parse_ids`, each text of the list split at its commas."""
+    parts = value if isinstance(value, list | tuple) else [value]
+    return _parse_ids([id_ for part in parts for id_ in (part.split(",") if isinstance(part, str) else (part,))])
+
+
+def _parse_ids(value: object) -> tuple[str, ...]:
     """Ids from a list or from comma-separated text, sorted, without duplicates."""
     if not isinstance(value, str | list | tuple):
         raise PydanticCustomError("ids", "has to be a list of film ids, as in exclude=3,14")
-    parts = [value] if isinstance(value, str) else value
-    ids = [id_ for part in parts for id_ in (part.split(",") if isinstance(part, str) else (part,))]
+    ids = value.split(",") if isinstance(value, str) else value
     if len(ids) > MAX_EXCLUDED:
         raise PydanticCustomError("ids", "has more than {high} films", {"high": MAX_EXCLUDED})
     return tuple(sorted({_parse_id(id_) for id_ in ids}))
 
 
-def _parse_item(value: object) -> int | str:
-    if isinstance(value, str) and 1 <= len(value) <= 300:
-        return value
-    number = None if isinstance(value, str) else _parse_int(value)
-    if number is None or not -_ID_LIMIT <= number < _ID_LIMIT:
+def _parse_item(value: object) -> str:
+    text = value if isinstance(value, str) else str(_parse_int(value) if _parse_int(value) is not None else "")
+    if not 1 <= len(text) <= MAX_REFERENCE:
         raise PydanticCustomError("item", "has to be the id or the title of a film")
-    return number
+    return text
 
 
-def _parse_order(value: object) -> object:
-    if value not in get_args(Order):
-        raise PydanticCustomError("order", "has to be {names}", {"names": " or ".join(get_args(Order))})
-    return value
+def _choice(*names: str) -> BeforeValidator:
+    def parse(value: object) -> object:
+        if value not in names:
+            raise PydanticCustomError("choice", "has to be {names}", {"names": " or ".join(names)})
+        return value
+
+    return BeforeValidator(parse)
 
 
-_INT64: Final = Field(ge=-_ID_LIMIT, lt=_ID_LIMIT, json_schema_extra={"format": "int64"})
+_ID_SCHEMA: Final = {"type": ["integer", "string"], "minLength": 1, "maxLength": MAX_ID}
 
-Id = Annotated[int, BeforeValidator(_parse_id), _INT64]
+Id = Annotated[str, BeforeValidator(_parse_id), WithJsonSchema(_ID_SCHEMA)]
 N = Annotated[int, BeforeValidator(_parse_n), Field(ge=1, le=MAX_N, description="How many items.", examples=[10])]
 Text = Annotated[str, BeforeValidator(_parse_text), Field(min_length=1, max_length=MAX_TEXT)]
-Ids = Annotated[tuple[int, ...], BeforeValidator(_parse_ids), Field(max_length=MAX_EXCLUDED)]
-OrderName = Annotated[Order, BeforeValidator(_parse_order)]
-ItemReference = Annotated[int | str, BeforeValidator(_parse_item)]
+SplitIds = Annotated[tuple[Id, ...], BeforeValidator(_parse_split_ids), Field(max_length=MAX_EXCLUDED)]
+JsonIds = Annotated[tuple[Id, ...], BeforeValidator(_parse_ids), Field(max_length=MAX_EXCLUDED)]
+OrderName = Annotated[Order, _choice(*get_args(Order))]
+IdFormName = Annotated[
+    IdForm,
+    _choice(*get_args(IdForm)),
+    Field(
+        description="The form of the ids in the answer: `data`, numbers where all are whole numbers, or `text`, always "
+        "texts, which browsers keep exactly (they round numbers beyond 2^53).",
+        examples=["text"],
+    ),
+]
+ItemReference = Annotated[
+    str,
+    BeforeValidator(_parse_item),
+    WithJsonSchema({"type": ["integer", "string"], "minLength": 1, "maxLength": MAX_REFERENCE}),
+]
 # Validated when they are given: an explicit null is an error where the name may also be absent.
 OptionalId = Annotated[Id | None, BeforeValidator(_parse_id)]
 OptionalText = Annotated[Text | None, BeforeValidator(_parse_text)]

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Body, Query, Response
 
 from model_service.serving.api.params import ApiRoute, Model, Service
 from model_service.serving.api.schemas import (
-    Pair,
     PredictBody,
     Prediction,
     PredictResponse,
     Rating,
     RecommendBody,
+    RecommendJson,
     RecommendQuery,
     RecommendResponse,
     RecommendWithIdsResponse,
@@ -35,17 +35,19 @@ async def recommend(
     query: Annotated[RecommendQuery, Query()],
     service: Service,
     model: Model,
-    body: Annotated[RecommendQuery | None, Body(description="The query's names; the query takes precedence.")] = None,
+    body: Annotated[RecommendJson | None, Body(description="The query's names; the query takes precedence.")] = None,
 ) -> Response:
     """Query parameters and a JSON body are accepted with both methods."""
     if body is not None:
         query = body.model_copy(update={name: getattr(query, name) for name in query.model_fields_set})
     if query.uid is None:
         raise RequestError(422, 'uid is missing: ask for /?uid=20 or send the JSON body {"uid": 20}')
-    rows = (model.recommender.item_row(id_) for id_ in query.exclude)
+    uid = model.check_user(query.uid)
+    rows = (model.recommender.item_row(model.check_item(id_, "exclude", "/?exclude=3,14")) for id_ in query.exclude)
     exclude = tuple(row for row in rows if row is not None)
     genre = await service.check_genre(model, query.genre)
-    response = await model.batcher.recommend(RecommendRequest(query.uid, query.n, genre, exclude, order=query.order))
+    request = RecommendRequest(uid, query.n, genre, exclude, order=query.order, ids=query.ids)
+    response = await model.batcher.recommend(request)
     return Response(response.body, media_type="application/json")
 
 
@@ -63,7 +65,7 @@ async def recommend_by_ratings(body: RecommendBody, service: Service, model: Mod
     if (body.uid is None) == (body.ratings is None):
         raise RequestError(422, f"either uid or ratings is needed, and not both; send for example {_EXAMPLE}")
     user, exclude = await service.executor.run(lambda: _resolve(model, body))
-    request = RecommendRequest(user, body.n, genre, exclude, with_ids=True, order=body.order)
+    request = RecommendRequest(user, body.n, genre, exclude, order=body.order, ids=body.ids)
     response = await model.batcher.recommend(request)
     return Response(response.body, media_type="application/json")
 
@@ -77,14 +79,14 @@ async def predict(body: PredictBody, service: Service, model: Model) -> PredictR
     """For a user who is not in the data: the item's regularised mean rating, marked with cold_start."""
     if model.recommender.stars is None:
         raise RequestError(422, "this model predicts no stars: its data has none; GET / orders the films")
-    return await service.executor.run(lambda: _predict(model, body.pairs))
+    return await service.executor.run(lambda: _predict(model, body))
 
 
-def _resolve(model: LoadedModel, body: RecommendBody) -> tuple[int | UserVector, tuple[int, ...]]:
+def _resolve(model: LoadedModel, body: RecommendBody) -> tuple[str | UserVector, tuple[int, ...]]:
     """The user, and the item rows to exclude; raises RequestError 422 for an unknown item or an invalid rating."""
-    exclude = tuple(sorted({model.item_row(reference) for reference in body.exclude}))
+    exclude = tuple(sorted({model.named_row(reference) for reference in body.exclude}))
     if body.uid is not None:
-        return body.uid, exclude
+        return model.check_user(body.uid), exclude
     ratings = body.ratings or ()
     values = [_value(model, rating) for rating in ratings]
     rows = [_rated_row(model, rating) for rating in ratings]
@@ -108,21 +110,28 @@ def _value(model: LoadedModel, rating: Rating) -> float | None:
 
 
 def _rated_row(model: LoadedModel, rating: Rating) -> int:
-    reference = rating.title if rating.id is None else rating.id
-    if reference is None or (rating.id is not None and rating.title is not None):
-        raise RequestError(422, f"a rating names its film by id or by title, one of them; send for example {_EXAMPLE}")
-    return model.item_row(reference)
+    if rating.id is not None and rating.title is None:
+        return model.item_row(model.check_item(rating.id))
+    if rating.title is not None and rating.id is None:
+        return model.titled_row(rating.title)
+    raise RequestError(422, f"a rating names its film by id or by title, one of them; send for example {_EXAMPLE}")
 
 
-def _predict(model: LoadedModel, pairs: tuple[Pair, ...]) -> PredictResponse:
-    rows = [model.item_row(pair.id) for pair in pairs]
-    known = {uid: model.recommender.user(uid) for uid in {pair.uid for pair in pairs}}
+def _predict(model: LoadedModel, body: PredictBody) -> PredictResponse:
+    pairs, recommender = body.pairs, model.recommender
+    rows = [model.item_row(model.check_item(pair.id)) for pair in pairs]
+    known = {uid: recommender.user(model.check_user(uid)) for uid in {pair.uid for pair in pairs}}
     unknown = model.recommender.unknown_user()
     stars = model.recommender.predict([known[pair.uid] or unknown for pair in pairs], rows)
     predictions = [
-        Prediction(uid=pair.uid, id=pair.id, stars=value)
-        if known[pair.uid]
-        else Prediction(uid=pair.uid, id=pair.id, stars=value, cold_start=True)
-        for pair, value in zip(pairs, stars, strict=True)
+        Prediction(
+            uid=recommender.user_id(pair.uid, body.ids),
+            id=recommender.item_id(row, body.ids),
+            stars=value,
+        )
+        for pair, row, value in zip(pairs, rows, stars, strict=True)
     ]
+    for pair, prediction in zip(pairs, predictions, strict=True):
+        if known[pair.uid] is None:
+            prediction.cold_start = True
     return PredictResponse(success=True, predictions=predictions)

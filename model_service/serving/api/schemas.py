@@ -8,12 +8,14 @@ from model_service.catalogue import Item
 from model_service.serving.api.params import (
     MAX_EXCLUDED,
     Id,
-    Ids,
+    IdFormName,
     ItemReference,
+    JsonIds,
     N,
     OptionalId,
     OptionalText,
     OrderName,
+    SplitIds,
     Text,
 )
 from model_service.serving.recommender import DEFAULT_N
@@ -31,6 +33,7 @@ _ERRORS: Final = {
 }
 _GENRE: Final = "Only items of this genre, ignoring case."
 _ORDER: Final = "Of the n best items: `rank`, or `stars`, the highest predicted rating first."
+_IDS: Final = "Tells the items' ids beside their titles: as in the `data`, or as `text`, which browsers keep exactly."
 _RATINGS_EXAMPLE: Final[dict[str, Any]] = {"ratings": [{"id": 1, "stars": 5}, {"id": 2, "stars": 1}], "n": 10}
 
 
@@ -42,8 +45,22 @@ class RecommendQuery(BaseModel):
     uid: Annotated[OptionalId, Field(description="The user's id in the data.", examples=[20])] = None
     n: N = DEFAULT_N
     genre: Annotated[OptionalText, Field(description=_GENRE)] = None
-    exclude: Annotated[Ids, Field(description="Ids of items to leave out.", examples=["3,14"])] = ()
+    exclude: Annotated[
+        SplitIds,
+        Field(
+            description="Ids of items to leave out, separated by commas or by repeating the name; one that contains a "
+            "comma can be given in a JSON body, as an element of a list.",
+            examples=["3,14"],
+        ),
+    ] = ()
     order: Annotated[OrderName, Field(description=_ORDER, examples=["stars"])] = "rank"
+    ids: Annotated[IdFormName | None, Field(description=_IDS)] = None
+
+
+class RecommendJson(RecommendQuery):
+    """The names of the query as a JSON body; the elements of a list are not split at commas."""
+
+    exclude: Annotated[JsonIds, Field(description="Ids of items to leave out.", examples=[["3", "x,y"]])] = ()
 
 
 class Body(BaseModel):
@@ -71,9 +88,11 @@ class RecommendBody(Body):
     n: N = DEFAULT_N
     genre: Annotated[Text | None, Field(description=_GENRE)] = None
     exclude: Annotated[
-        tuple[ItemReference, ...], Field(max_length=MAX_EXCLUDED, description="Items to leave out, by id or title.")
+        tuple[ItemReference, ...],
+        Field(max_length=MAX_EXCLUDED, description="Items to leave out, by id or else title."),
     ] = ()
     order: Annotated[OrderName, Field(description=_ORDER)] = "rank"
+    ids: IdFormName = "data"
 
 
 class Pair(Body):
@@ -89,6 +108,7 @@ class PredictBody(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"pairs": [{"uid": 20, "id": 1}, {"uid": 20, "id": 2}]}]})
 
     pairs: Annotated[tuple[Pair, ...], Field(min_length=1, max_length=MAX_PAIRS)]
+    ids: IdFormName = "data"
 
 
 class Success(BaseModel):
@@ -112,7 +132,8 @@ _ScoredTitle = Annotated[
 Ranked = Annotated[
     list[_ScoredTitle], Field(description="Title and predicted rating in stars, null without stars; best first.")
 ]
-ItemIds = Annotated[list[int], Field(description="The items' ids, in the same order.")]
+AnswerId = Annotated[int | str, WithJsonSchema({"type": ["integer", "string"]})]
+ItemIds = Annotated[list[AnswerId], Field(description="The items' ids, in the same order.")]
 
 
 def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -125,6 +146,7 @@ class RecommendResponse(Success):
 
     response: Ranked = Field(examples=[[["The Silent Orchard (1987)", 4.81], ["Lantern of Bergen (1994)", 4.7]]])
     cold_start: Literal[True] | None = Field(default=None, description="Popular items: the user is not in the data.")
+    ids: list[AnswerId] | None = Field(default=None, description="The items' ids, where `ids` asks for them.")
     reason: str | None = Field(default=None, examples=["user 5000 is not in the model's data: these are popular films"])
 
 
@@ -137,8 +159,8 @@ class RecommendWithIdsResponse(RecommendResponse):
 class Prediction(BaseModel):
     """The predicted rating of a pair, in stars; cold_start only for a user who is not in the data."""
 
-    uid: int
-    id: int
+    uid: AnswerId
+    id: AnswerId
     stars: float
     cold_start: Literal[True] | None = None
 
@@ -152,15 +174,15 @@ class PredictResponse(Success):
 class ItemSchema(BaseModel):
     """An item of the catalogue."""
 
-    id: int
+    id: AnswerId
     title: str
     genres: list[str]
     year: int | None
 
     @classmethod
-    def of(cls, item: Item, **fields: Any) -> Self:
-        """`item` with the further fields of a subclass."""
-        return cls(id=item.id, title=item.title, genres=list(item.genres), year=item.year, **fields)
+    def of(cls, item: Item, id_: int | str, **fields: Any) -> Self:
+        """`item` with its id in the form of the answer, and the further fields of a subclass."""
+        return cls(id=id_, title=item.title, genres=list(item.genres), year=item.year, **fields)
 
 
 class CountedItem(ItemSchema):
@@ -199,14 +221,14 @@ class SimilarItemsResponse(Success):
 class UsersResponse(Success):
     """User ids, increasing, and the number of users in the data."""
 
-    users: list[int]
+    users: list[AnswerId]
     count: int
 
 
 class UserResponse(Success):
     """The number of items that a user rated, and the n with the highest ratings or counts."""
 
-    uid: int
+    uid: AnswerId
     count: int
     rated: list[RatedItem]
 

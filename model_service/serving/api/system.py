@@ -40,8 +40,8 @@ async def describe_model(model: Model) -> ModelResponse:
     index = model.index.metadata if model.index else None
     return ModelResponse(
         model_version=metadata.model_version,
-        users=len(weights.user_ids),
-        items=len(weights.item_ids),
+        users=len(weights.users),
+        items=len(weights.items),
         factors=weights.item_factors.shape[1],
         ranker=str(metadata.hyperparameters.get("ranking", {}).get("ranker", "unknown")),
         stars=weights.has_stars,

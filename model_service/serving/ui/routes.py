@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 from fastapi import APIRouter, Response
 
-from model_service.serving.api.params import ApiRoute, Model, Service
+from model_service.serving.api.params import ApiRoute, IdFormName, Model, Service
 from model_service.serving.api.users import UserId
 from model_service.serving.ui.explanations import describe_users, explain_user
 
@@ -30,13 +30,17 @@ router = APIRouter(route_class=ApiRoute, prefix="/ui", include_in_schema=False)
 
 
 @router.get("/users")
-async def list_users(service: Service, model: Model) -> Response:
-    return _json(await service.executor.run(lambda: describe_users(model.artifact, model.recommender)))
+async def list_users(service: Service, model: Model, ids: IdFormName = "data") -> Response:
+    return _json(await service.executor.run(lambda: describe_users(model.artifact, model.recommender, ids)))
 
 
 @router.get("/users/{uid}")
-async def get_user(uid: UserId, service: Service, model: Model) -> Response:
-    return _json(await service.executor.run(lambda: explain_user(model.recommender, uid)))
+async def get_user(uid: UserId, service: Service, model: Model, ids: IdFormName = "data") -> Response:
+    return _json(
+        await service.executor.run(
+            lambda: explain_user(model.recommender, model.check_user(uid, example="/ui/users/20"), ids)
+        )
+    )
 
 
 def _serve_file(name: str, media_type: str) -> Callable[[], Awaitable[Response]]:

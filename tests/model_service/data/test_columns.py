@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from model_service.data.columns import read_columns
+from model_service.data.movielens import read_movielens
 
 from benchmarks.training import write_release
 from model_service.artifact import load_artifact
 from model_service.catalogue import Item
 from model_service.data import columns, ratings
-from model_service.data.columns import read_columns
-from model_service.data.movielens import read_movielens
 from model_service.data.ratings import DataError, Ratings
 from model_service.training.__main__ import main
 

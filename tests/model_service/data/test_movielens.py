@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from model_service.data.movielens import read_movielens
 
 from model_service.catalogue import Item
-from model_service.data.movielens import read_movielens
 from model_service.data.ratings import DataError, Ratings
 
 _FLAGS_ANIMATION_COMEDY = "0|0|0|1|0|1|0|0|0|0|0|0|0|0|0|0|0|0|0"

@@ -75,7 +75,7 @@ class _Recommender:
 
 def _queue(recommender: _Recommender, most: int = 1000) -> MicroBatcher:
     queue = MicroBatcher(recommender, ResponseCache(0), RequestRecorder(Metrics().row()), max_queue_size=most)
-    queue.warm_up([RecommendRequest(0, 10)])
+    queue.warm_up([RecommendRequest("0", 10)])
     recommender.passes.clear()
     recommender.threads.clear()
     return queue

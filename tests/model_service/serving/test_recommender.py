@@ -21,7 +21,7 @@ def recommender(artifact: Artifact) -> Recommender:
 def _torch_scores(artifact: Artifact) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     """(U, I) from the torch model with the artifact's arrays."""
     weights = artifact.weights
-    users, items = len(weights.user_ids), len(weights.item_ids)
+    users, items = len(weights.users), len(weights.items)
     assert weights.star_item_factors is not None
     config = TrainConfig(factors=weights.star_item_factors.shape[1])
     model = MatrixFactorization(config, users=users, items=items, global_mean=0.0, generator=torch.Generator())
@@ -43,7 +43,7 @@ def test_every_user_gets_what_brute_force_over_both_models_finds(
     stars, weights = _torch_scores(artifact), artifact.weights
     assert weights.user_factors is not None
     scores = weights.user_factors.astype(np.float64) @ weights.item_factors.T.astype(np.float64) + weights.item_bias
-    for user, uid in enumerate(trained.ratings.user_ids.tolist()):
+    for user, uid in enumerate(trained.ratings.user_ids):
         seen = _seen(trained.ratings, user)
         unseen = [row for row in range(scores.shape[1]) if row not in seen]
         best = sorted(unseen, key=lambda row: (-scores[user, row], row))[:10]
@@ -55,7 +55,7 @@ def test_every_user_gets_what_brute_force_over_both_models_finds(
 
 
 def test_the_order_by_stars_sorts_the_same_films(trained: Trained, recommender: Recommender) -> None:
-    uids = [int(uid) for uid in trained.ratings.user_ids[:20]]
+    uids = trained.ratings.user_ids[:20]
     sorted_lists = recommender.recommend_many([RecommendRequest(uid, 10, order="stars") for uid in uids])
     descending = 0
     for uid, found in zip(uids, sorted_lists, strict=True):
@@ -71,7 +71,7 @@ def test_the_order_by_stars_sorts_the_same_films(trained: Trained, recommender: 
 def test_a_longer_list_begins_with_the_shorter_one_and_ends_where_unseen_films_do(
     trained: Trained, recommender: Recommender
 ) -> None:
-    uid = int(trained.ratings.user_ids[7])
+    uid = trained.ratings.user_ids[7]
     everything = recommender.recommend(uid, 150).ranked
     assert len(everything) == 150 - len(_seen(trained.ratings, 7))
     for n in (1, 2, 10, 99):
@@ -85,14 +85,14 @@ def test_a_user_who_saw_everything_gets_an_empty_list(artifact: Artifact) -> Non
     arrays["seen_indices"] = np.arange(films, dtype=np.int32)
     arrays["seen_values"] = np.ones(films, np.float32)
     all_seen = Artifact(weights=type(artifact.weights)(**arrays), items=artifact.items, metadata=artifact.metadata)
-    assert Recommender(all_seen).recommend(int(arrays["user_ids"][0]), 10).ranked == ()
+    assert Recommender(all_seen).recommend(str(arrays["user_ids"][0]), 10).ranked == ()
 
 
 @pytest.mark.parametrize("uid", [0, -1, 10**6, 2**63 - 1, -(2**63)])
 def test_an_unknown_user_gets_the_films_that_were_liked_most_often(
     uid: int, trained: Trained, artifact: Artifact, recommender: Recommender
 ) -> None:
-    found = recommender.recommend(uid, 10)
+    found = recommender.recommend(str(uid), 10)
     assert found.cold_start
     weights = artifact.weights
     ratings = trained.ratings
@@ -107,7 +107,7 @@ def test_an_unknown_user_gets_the_films_that_were_liked_most_often(
 
 
 def test_a_batch_answers_as_one_by_one(trained: Trained, recommender: Recommender) -> None:
-    uids = [*trained.ratings.user_ids[:40].tolist(), 10**6]
+    uids = [*trained.ratings.user_ids[:40], str(10**6)]
     together = recommender.recommend_many([RecommendRequest(uid, n) for n, uid in enumerate(uids)])
     assert together == [recommender.recommend(uid, n) for n, uid in enumerate(uids)]
 
@@ -115,7 +115,7 @@ def test_a_batch_answers_as_one_by_one(trained: Trained, recommender: Recommende
 def test_excluded_films_and_those_of_other_genres_never_appear(
     trained: Trained, artifact: Artifact, recommender: Recommender
 ) -> None:
-    uid, unknown = int(trained.ratings.user_ids[3]), 10**6
+    uid, unknown = trained.ratings.user_ids[3], str(10**6)
     genre = artifact.items[0].genres[0]
     of_genre = np.array([genre in item.genres for item in artifact.items])
     assert 0 < of_genre.sum() < len(of_genre)
@@ -135,7 +135,7 @@ def test_excluded_films_and_those_of_other_genres_never_appear(
 
 
 def test_a_pair_is_scored_as_in_the_list(trained: Trained, recommender: Recommender) -> None:
-    uid = int(trained.ratings.user_ids[5])
+    uid = trained.ratings.user_ids[5]
     person = recommender.user(uid)
     assert person is not None
     found = recommender.recommend(uid, 20)
@@ -194,7 +194,7 @@ def test_similar_films_are_those_with_the_greatest_cosine_shrunk_by_support(
 def test_the_reasons_are_the_films_without_which_the_score_would_fall_most(
     trained: Trained, recommender: Recommender
 ) -> None:
-    uid = int(trained.ratings.user_ids[8])
+    uid = trained.ratings.user_ids[8]
     history, listed = recommender.history(uid), recommender.recommend(uid, 5)
     assert history is not None
     for row, reasons in zip(listed.rows, recommender.reasons(uid, listed.rows, 3), strict=True):
@@ -210,7 +210,7 @@ def test_the_reasons_are_the_films_without_which_the_score_would_fall_most(
 def test_what_a_user_rated_comes_with_the_ratings_that_were_given(trained: Trained, recommender: Recommender) -> None:
     ratings = trained.ratings
     given = ratings.values[ratings.user_rows == 4]
-    found = recommender.rated(int(ratings.user_ids[4]), 150)
+    found = recommender.rated(ratings.user_ids[4], 150)
     by_row = dict(zip(ratings.item_rows[ratings.user_rows == 4].tolist(), given.tolist(), strict=True))
     assert [one.value for one in found] == sorted(given.tolist(), reverse=True)
     assert {one.row: one.value for one in found} == by_row

@@ -77,19 +77,20 @@ def test_rows_without_a_rating_get_zeros(ratings: Ratings) -> None:
 def test_shrinkage_keeps_a_film_with_one_rating_near_the_average() -> None:
     shape = Shape(users=60, items=80, ratings=1800)
     base = generate_ratings(seed=4, shape=shape)
-    keep = np.flatnonzero((base.items != 3) | (base.users == base.users[base.items == 3][0]))
+    third = base.item_rows == 2
+    keep = np.flatnonzero(~third | (base.user_rows == base.user_rows[third][0]))
     values = base.values.copy()
-    values[base.items == 3] = 5.0
+    values[third] = 5.0
     once = Ratings(
-        users=base.users[keep],
-        items=base.items[keep],
+        users=base.users.take(keep),
+        items=base.items.take(keep),
         values=values[keep],
         catalogue=base.catalogue,
         scale=base.scale,
         source="one rating of film 3",
     )
     everything = np.arange(len(once))
-    item = int(np.flatnonzero(once.item_ids == 3)[0])
+    item = once.item_ids.row("3")
     biases = {}
     for shrinkage in (0.0, 50.0):
         config = TrainConfig(factors=3, shrinkage=shrinkage, epochs=5)

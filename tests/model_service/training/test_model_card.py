@@ -59,9 +59,9 @@ def test_the_image_excludes_documentation(trained: Trained) -> None:
 
 def test_the_reference_scores_for_drift_are_those_of_the_lists(trained: Trained, artifact: Artifact) -> None:
     recommender, stars_of_lists = Recommender(artifact), []
-    for uid in artifact.weights.user_ids.tolist():
+    for uid in artifact.weights.users:
         stars_of_lists += [stars for _, stars in recommender.recommend(uid, 10).ranked]
     served = trained.metadata.metrics["served_scores"]
-    assert (served["users"], served["length"]) == (len(artifact.weights.user_ids), 10)
+    assert (served["users"], served["length"]) == (len(artifact.weights.users), 10)
     assert served["mean"] == pytest.approx(np.mean(stars_of_lists), abs=1e-4)
     assert served["std"] == pytest.approx(np.std(stars_of_lists), abs=1e-4)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from model_service.catalogue import Item
+from model_service.data.id_column import IdColumn
 from model_service.data.ratings import Ratings
 from model_service.data.synthetic import Shape, generate_ratings
 from model_service.training import rankers
@@ -113,11 +114,11 @@ def test_a_large_matrix_is_decomposed_at_random_and_gives_nearly_the_same_lists(
 def test_popularity_counts_liked_ratings_and_forgets_with_the_half_life() -> None:
     day = 86_400
     found = Ratings(
-        users=np.array([1, 2, 3, 4, 5]),
-        items=np.array([10, 10, 10, 20, 20]),
+        users=IdColumn.of(np.array([1, 2, 3, 4, 5])),
+        items=IdColumn.of(np.array([10, 10, 10, 20, 20])),
         values=np.array([5, 4, 2, 5, 5], np.float32),
         times=np.array([0, 0, 20 * day, 20 * day, 10 * day]),
-        catalogue=(Item(id=10, title="Old"), Item(id=20, title="New")),
+        catalogue=(Item(id="10", title="Old"), Item(id="20", title="New")),
         scale=(1.0, 5.0),
         source="by hand",
     )
@@ -130,10 +131,10 @@ def test_popularity_counts_liked_ratings_and_forgets_with_the_half_life() -> Non
 
 def test_counts_weigh_by_their_logarithm_and_are_all_liked() -> None:
     found = Ratings(
-        users=np.array([1, 1, 2]),
-        items=np.array([1, 2, 2]),
+        users=IdColumn.of(np.array([1, 1, 2])),
+        items=IdColumn.of(np.array([1, 2, 2])),
         values=np.array([1000, 10, 1], np.float32),
-        catalogue=(Item(id=1, title="A"), Item(id=2, title="B")),
+        catalogue=(Item(id="1", title="A"), Item(id="2", title="B")),
         scale=None,
         source="plays",
     )

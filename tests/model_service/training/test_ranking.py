@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from model_service.catalogue import Item
+from model_service.data.id_column import IdColumn
 from model_service.data.ratings import Ratings
 from model_service.training.baseline import fit_biases, to_factors, trainset_of
 from model_service.training.bootstrap import mean_interval, rmse_difference
@@ -21,10 +22,10 @@ _TRAIN, _TEST = [(0, 0, 5), (0, 1, 1), (1, 0, 4), (1, 2, 3)], [(0, 2, 5), (0, 3,
 def _ratings() -> Ratings:
     rows = np.array(_TRAIN + _TEST)
     return Ratings(
-        users=rows[:, 0],
-        items=rows[:, 1],
+        users=IdColumn.of(rows[:, 0]),
+        items=IdColumn.of(rows[:, 1]),
         values=rows[:, 2].astype(np.float32),
-        catalogue=tuple(Item(id=number, title=f"Film {number}") for number in range(5)),
+        catalogue=tuple(Item(id=str(number), title=f"Film {number}") for number in range(5)),
         scale=(1.0, 5.0),
         source="by hand",
     )

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from model_service.data.movielens import read_movielens
 
 from model_service.artifact import load_artifact
 from model_service.catalogue import Item
-from model_service.data.movielens import read_movielens
 from model_service.data.ratings import DataError, Ratings
 from model_service.data.synthetic import Shape, generate_ratings
 from model_service.serving.settings import Settings

@@ -75,7 +75,12 @@ def test_the_split_is_a_partition_that_the_seed_decides() -> None:
     assert sorted(np.concatenate(parts).tolist()) == list(range(1000))
     assert split.test.tolist() == split_ratings(ratings, seed=4).test.tolist()
     assert split.test.tolist() != split_ratings(ratings, seed=5).test.tolist()
-    few = replace(ratings, users=ratings.users[:19], items=ratings.items[:19], values=ratings.values[:19])
+    few = replace(
+        ratings,
+        users=ratings.users.take(np.arange(19)),
+        items=ratings.items.take(np.arange(19)),
+        values=ratings.values[:19],
+    )
     with pytest.raises(DataError, match="too few to split"):
         split_ratings(few, seed=0)
     with pytest.raises(DataError, match="the split 'last' needs times"):

@@ -48,7 +48,7 @@ function similarFilms(one) {
   details.addEventListener("toggle", async () => {
     if (!details.open || details.querySelector("ol, p")) return;
     try {
-      const found = await request(`/items/${encodeURIComponent(one.id)}/similar?n=5`);
+      const found = await request(`/items/${encodeURIComponent(one.id)}/similar?n=5&ids=text`);
       const list = element("ol");
       list.append(...found.response.map(([title]) => element("li", "", title)));
       details.append(list);
@@ -61,7 +61,7 @@ function similarFilms(one) {
 
 function mark(reasons, on) {
   for (const reason of reasons) {
-    byId("rated").querySelector(`[data-film="${reason.id}"]`)?.classList.toggle("reason", on);
+    byId("rated").querySelector(`[data-film="${CSS.escape(reason.id)}"]`)?.classList.toggle("reason", on);
   }
 }
 
@@ -109,7 +109,7 @@ async function showUser(uid) {
   answer.classList.add("busy");
   status_.textContent = `Asking for user ${uid} …`;
   try {
-    const user = await request(`/ui/users/${encodeURIComponent(uid)}`);
+    const user = await request(`/ui/users/${encodeURIComponent(uid)}?ids=text`);
     if (mine === lastRequest) render(user);
   } catch (problem) {
     if (mine === lastRequest) {
@@ -134,19 +134,19 @@ form.addEventListener("submit", (event) => {
   go(uidInput.value.trim(), true);
 });
 byId("another").addEventListener("click", () => {
-  const others = examples.filter((uid) => String(uid) !== uidInput.value.trim());
-  if (others.length) go(String(others[Math.floor(Math.random() * others.length)]), true);
+  const others = examples.filter((uid) => uid !== uidInput.value.trim());
+  if (others.length) go(others[Math.floor(Math.random() * others.length)], true);
 });
-window.addEventListener("popstate", () => go(requestedUid() ?? String(examples[0] ?? ""), false));
+window.addEventListener("popstate", () => go(requestedUid() ?? examples[0] ?? "", false));
 
 (async () => {
   try {
-    const overview = await request("/ui/users");
+    const overview = await request("/ui/users?ids=text");
     examples = overview.examples;
     byId("about").textContent =
       `${overview.films.toLocaleString("en")} films, ${overview.users.toLocaleString("en")} people: what to see next, and why.`;
     byId("examples").append(...examples.map((uid) => Object.assign(element("option"), { value: uid })));
-    await go(requestedUid() ?? String(examples[0]), false);
+    await go(requestedUid() ?? examples[0], false);
   } catch (problem) {
     showError(problem);
   }

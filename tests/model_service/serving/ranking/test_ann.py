@@ -37,7 +37,7 @@ def _make(folder: Path, *, films: int = _FILMS, seed: int = 1) -> None:
     write_artifact(
         folder,
         weights=weights,
-        items=[Item(id=row + 1, title=f"Film {row}", genres=("Drama",), year=2000) for row in range(films)],
+        items=[Item(id=str(row + 1), title=f"Film {row}", genres=("Drama",), year=2000) for row in range(films)],
         data={"scale": [-100.0, 100.0], "seed": seed},
         hyperparameters={"factors": _FACTORS},
         metrics={},
@@ -88,7 +88,7 @@ def test_the_index_misses_few_films_and_tells_how_many(indexed: Path) -> None:
     artifact = load_artifact(indexed)
     index = _index(indexed, artifact)
     exact, approximate = Recommender(artifact), Recommender(artifact, index)
-    ids = artifact.weights.user_ids.tolist()
+    ids = [*artifact.weights.users]
     hits = sum(len({*exact.recommend(uid, 10).rows} & {*approximate.recommend(uid, 10).rows}) for uid in ids)
     assert index.metadata.probes < index.metadata.lists
     assert hits / (10 * len(ids)) >= 0.95
@@ -98,7 +98,7 @@ def test_the_index_misses_few_films_and_tells_how_many(indexed: Path) -> None:
 def test_seen_and_excluded_films_are_left_out(indexed: Path) -> None:
     artifact = load_artifact(indexed)
     approximate = Recommender(artifact, _index(indexed, artifact))
-    for uid in artifact.weights.user_ids.tolist():
+    for uid in [*artifact.weights.users]:
         first = approximate.recommend(uid, 10).rows
         exclude = first[:3]
         second = approximate.recommend_many([RecommendRequest(uid, 10, None, exclude)])[0].rows

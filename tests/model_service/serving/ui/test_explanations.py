@@ -39,7 +39,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     write_artifact(
         folder,
         weights=weights,
-        items=[Item(id=100 + row, title=title, genres=(title.split()[0],)) for row, title in enumerate(FILMS)],
+        items=[Item(id=str(100 + row), title=title, genres=(title.split()[0],)) for row, title in enumerate(FILMS)],
         data={"scale": [1.0, 5.0]},
         hyperparameters={"c_vector": 0.1, "c_bias": 0.1, "ranking": {"highest_rating": 5.0}},
         metrics={},
@@ -91,7 +91,7 @@ def test_examples_are_users_of_the_data(client: Client) -> None:
     }
 
 
-@pytest.mark.parametrize("uid", ["x", "1.5", "", "-", "\uff19", "9" * 19, "%00"])
+@pytest.mark.parametrize("uid", ["x", "1.5", "", "-", "\uff19", "%00"])
 def test_a_user_that_is_no_number_is_refused_with_an_example(client: Client, uid: str) -> None:
     answer = client.get(f"/ui/users/{uid}")
     assert answer.status_code in (404, 307) if not uid else answer.status_code == 422
