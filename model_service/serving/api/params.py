@@ -99,9 +99,9 @@ def _choice(*names: str) -> BeforeValidator:
     return BeforeValidator(parse)
 
 
-_ID_SCHEMA: Final = {"type": ["integer", "string"], "minLength": 1, "maxLength": MAX_ID}
+_ID_SCHEMA: Final[dict[str, Any]] = {"type": ["integer", "string"], "minLength": 1, "maxLength": MAX_ID}
 
-Id = Annotated[str, BeforeValidator(_parse_id), WithJsonSchema(_ID_SCHEMA)]
+Id = Annotated[str, BeforeValidator(_parse_id), Field(json_schema_extra=_ID_SCHEMA)]
 N = Annotated[int, BeforeValidator(_parse_n), Field(ge=1, le=MAX_N, description="How many items.", examples=[10])]
 Text = Annotated[str, BeforeValidator(_parse_text), Field(min_length=1, max_length=MAX_TEXT)]
 SplitIds = Annotated[tuple[Id, ...], BeforeValidator(_parse_split_ids), Field(max_length=MAX_EXCLUDED)]
