@@ -73,7 +73,9 @@ class FolderDestination:
             fresh.replace(self._folder / name)
         except OSError as error:
             self._discard(fresh)
-            raise self._refused("written", self._folder / name, error) from None
+            raise BatchError(
+                f"{self._folder / name} cannot be written: {error.strerror}; complete parts are kept for the next run"
+            ) from None
 
     def delete(self, name: str) -> None:
         """Remove a file that is there."""
@@ -91,9 +93,7 @@ class FolderDestination:
 
     @staticmethod
     def _refused(done: str, path: Path, error: OSError) -> BatchError:
-        return BatchError(
-            f"{path} cannot be {done}: {error.strerror}; parts that are complete are kept for the next run"
-        )
+        return BatchError(f"{path} cannot be {done}: {error.strerror}")
 
 
 class S3Destination:

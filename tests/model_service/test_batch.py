@@ -348,6 +348,10 @@ def _users(content: bytes | None) -> Callable[[Path], list[str]]:
     ("options", "message"),
     [
         (_file, r"file cannot be listed: Not a directory"),
+        (
+            lambda _: ["--out", "/proc/lists"],
+            r"/proc/lists/_manifest.json cannot be written: No such file or directory;",
+        ),
         (_foreign, r"foreign has files but no _manifest.json, so they are not of a batch run; give --out a new folder"),
         (_odd_manifest, r"odd/_manifest.json is no manifest of format 1 .*; give --out a new folder, or delete this"),
         (_users(None), r"--users .*/users cannot be read: No such file or directory"),
