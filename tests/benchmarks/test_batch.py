@@ -49,9 +49,7 @@ def test_our_side_lists_what_the_recommender_lists(model: Path) -> None:
     artifact = load_artifact(model / "artifact")
     recommender = Recommender(artifact)
     rows = our_scorer(model, 2)(np.arange(20, 60), 10)
-    assert rows.tolist() == [
-        list(recommender.recommend(uid, 10).rows) for uid in artifact.weights.users[20:60]
-    ]
+    assert rows.tolist() == [list(recommender.recommend(uid, 10).rows) for uid in artifact.weights.users[20:60]]
 
 
 def test_a_contender_answers_one_line_for_each_line(model: Path) -> None:
