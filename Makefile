@@ -7,7 +7,7 @@ NOTHING_HERE := [ ! -e .venv/.installed ] && [ ! -e .local ]
 SOURCES := __main__.py infra examples model_service mock_runtime deploy local notebooks benchmarks policy docs tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status example example-down train notebook bench test test-unit lint format docs validate orphans clean
+.PHONY: help up down status example example-down train batch notebook bench test test-unit lint format docs validate orphans clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ example-down: ## remove what `make example` deployed
 
 train: .venv/.installed ## train a model: make train ARGS="--seed 1 --data ~/ml-100k"
 	@$(PY) -m model_service.training $(ARGS)
+
+batch: .venv/.installed ## recommendations for all users as files: make batch ARGS="--out lists --format csv"
+	@$(PY) -m model_service.batch $(ARGS)
 
 bench: .venv/.installed ## measure the services side by side: make bench ARGS="--quick"
 	@$(PY) -m benchmarks $(ARGS)

@@ -23,7 +23,7 @@ settings = load_settings()
 name, production, context = settings.name, settings.common.production, Path("model_service")
 register_default_tags(settings.tags)
 
-model = read_model(context / ARTIFACT_FOLDER, settings.image, settings.model)
+model = read_model(context / ARTIFACT_FOLDER, settings.image, settings.model, settings.batch.jobs)
 registry_args = settings.registry.args(repository_name=settings.repository_name, force_delete=not production)
 registry = Registry(name, RegistryArgs(**registry_args))
 image_args = settings.image.args(model_version=model.version, build_args=model.build_args, context=context)

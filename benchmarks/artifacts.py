@@ -35,7 +35,7 @@ def ensure_artifact(size: Size) -> Path:
     write_artifact(
         folder,
         weights=random_weights(size),
-        items=_films(size),
+        items=films(size),
         data={"source": "random factors", "scale": [1.0, 5.0], "seed": SEED},
         hyperparameters={"factors": size.factors},
         metrics={},
@@ -45,7 +45,8 @@ def ensure_artifact(size: Size) -> Path:
     return folder
 
 
-def _films(size: Size) -> list[Item]:
+def films(size: Size) -> list[Item]:
+    """Seeded films of `size`, the same each time."""
     titles = invent_titles(size.films, np.random.default_rng(SEED))
     years = [1930 + row % 95 for row in range(size.films)]
     return [

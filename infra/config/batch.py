@@ -19,13 +19,15 @@ class BatchJob(ScheduleModel):
     """One batch job, on Fargate.
 
     command: the program and its arguments, passed unchanged. schedule: empty: started manually only.
-    s3_read, s3_write: s3://bucket/prefix that it may read, and may write. cpu, memory_mib: a Fargate size.
+    s3_read, s3_write: s3://bucket/prefix that it may read, and may read and write, but not delete in. cpu, memory_mib:
+    a Fargate size.
     """
 
     EXAMPLE: ClassVar[Mapping[str, Any]] = {
         "name": "score",
-        "command": ["python3", "-m", "batch"],
+        "command": ["python3", "-m", "model_service.batch", "--out", "s3://bucket/recommendations/{version}/"],
         "schedule": "rate(1 day)",
+        "s3Write": ["s3://bucket/recommendations/"],
     }
 
     name: Name

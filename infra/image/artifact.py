@@ -1,15 +1,19 @@
 """The model in the image: its version, and the build arguments and environment variables that it requires."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from infra.config.batch import BatchJob
 from infra.config.image import ImageSettings
 from infra.config.model import ModelSettings
 from infra.errors import ProgramError
 from infra.image_reference import parse_image_uri
 from model_service.ann_index import AnnIndexError, read_index_metadata
 from model_service.metadata import ArtifactError, read_metadata, read_model_version
+
+BATCH_SCORING: Final = "model_service.batch"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +25,13 @@ class ModelArtifact:
     environment: Mapping[str, str]
 
 
-def read_model(folder: Path, image: ImageSettings, model: ModelSettings) -> ModelArtifact:
+def read_model(
+    folder: Path, image: ImageSettings, model: ModelSettings, jobs: Sequence[BatchJob] = ()
+) -> ModelArtifact:
     """The model that will run: the artifact in `folder`, or that of the existing image `image.uri`.
 
-    Raises `ProgramError` when the artifact is missing or changed, or lacks an approximate index that it would need.
+    jobs: run the same image. Raises `ProgramError` when the artifact is missing or changed, or lacks an approximate
+    index that it would need.
     """
     ann_min_items = model.ann_min_items
     environment = {"ANN_MIN_ITEMS": str(ann_min_items)} if ann_min_items else {}
@@ -38,8 +45,17 @@ def read_model(folder: Path, image: ImageSettings, model: ModelSettings) -> Mode
     version = _read_version(folder)
     if ann_min_items:
         _check_index(folder, ann_min_items)
-    build_args = {"MODEL_VERSION": version, **({"EXTRAS": "approximate"} if ann_min_items else {})}
+    extras = " ".join(_extras(model, jobs))
+    build_args = {"MODEL_VERSION": version, **({"EXTRAS": extras} if extras else {})}
     return ModelArtifact(version=version, build_args=build_args, environment={"MODEL_VERSION": version, **environment})
+
+
+def _extras(model: ModelSettings, jobs: Sequence[BatchJob]) -> Iterator[str]:
+    """The names of the additional packages of the image, as its Dockerfile takes them."""
+    if model.ann_min_items:
+        yield "approximate"
+    if any(BATCH_SCORING in argument for job in jobs for argument in job.command):
+        yield "batch"
 
 
 def _read_version(folder: Path) -> str:

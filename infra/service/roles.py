@@ -34,12 +34,16 @@ def exec_policy() -> str:
 
 
 def s3_policy(partition: str, *, read: Sequence[str], write: Sequence[str]) -> str:
-    """A policy, as JSON, for reading and writing under S3 prefixes. read, write: s3://bucket/prefix."""
+    """A policy, as JSON, for reading under S3 prefixes, and for reading and writing. read, write: s3://bucket/prefix.
+
+    A job that was interrupted has to see what it wrote to go on where it was; nothing can be deleted.
+    """
+    readable = list(dict.fromkeys([*read, *write]))
     statements = []
-    if read:
-        objects = [f"arn:{partition}:s3:::{prefix.removeprefix('s3://')}*" for prefix in read]
+    if readable:
+        objects = [f"arn:{partition}:s3:::{prefix.removeprefix('s3://')}*" for prefix in readable]
         statements.append(allow("Read", ["s3:GetObject"], objects))
-    for position, prefix in enumerate(read):
+    for position, prefix in enumerate(readable):
         bucket, _, folder = prefix.removeprefix("s3://").partition("/")
         listing = allow(f"List{position}", ["s3:ListBucket"], [f"arn:{partition}:s3:::{bucket}"])
         statements.append({**listing, "Condition": {"StringLike": {"s3:prefix": [f"{folder}*"]}}})

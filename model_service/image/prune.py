@@ -1,7 +1,8 @@
 """Build step of the image: remove the files of installed packages that serving does not use, compile the rest.
 
-Removes tests, type stubs, C sources and headers, numpy's Fortran tools and installed commands. The container cannot
-write bytecode at run time, so it is compiled here: startup takes two thirds of the time with it.
+Removes tests, type stubs, C and Cython sources and headers, numpy's Fortran tools, pyarrow's Flight and the second
+copies of its libraries, and installed commands. The container cannot write bytecode at run time, so it is compiled
+here: startup takes two thirds of the time with it.
 """
 
 import compileall
@@ -10,8 +11,21 @@ import shutil
 import sys
 from pathlib import Path
 
-_FOLDERS = ("**/tests", "bin", "numpy/f2py", "numpy/_core/include", "numpy/_pyinstaller")
-_FILES = ("**/*.pyi", "**/*.pyx", "**/*.pxd", "**/*.c", "**/*.h", "**/*.a", "numpy/conftest.py")
+_FOLDERS = (
+    "**/tests",
+    "bin",
+    "numpy/f2py",
+    "numpy/_core/include",
+    "numpy/_pyinstaller",
+    "pyarrow/include",
+    "pyarrow/includes",
+    "pyarrow/src",
+)
+_FILES = (
+    *("**/*.pyi", "**/*.pyx", "**/*.pxd", "**/*.pxi", "**/*.c", "**/*.h", "**/*.a"),
+    "numpy/conftest.py",
+    *("pyarrow/*flight*", "pyarrow/_pyarrow_cpp_tests*", "pyarrow/libarrow_python*.so", "pyarrow/lib*.so.*.*"),
+)
 
 
 def prune(site: Path) -> None:

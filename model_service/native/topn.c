@@ -15,6 +15,9 @@
 #define USER_LEVELS 64  /* 2 * 255 * 64 fits into the int16 pair sums of AVX2 maddubs */
 #define SMALLEST_SCALE 1e-30f
 #define ROUNDING 0x1p-20 /* 16 float roundings: an upper limit for those between the codes and the bound */
+#define MAX_USERS 8
+#define CACHE_LINE_FLOATS 16
+#define AT_ONCE 4 /* items scored side by side: the additions of one wait for each other */
 #define EXPORT __attribute__((visibility("default")))
 
 /* Error bounds over all quantised items: maxima of |e_i| / s_i, of the norm of the codes, and of s_i. */
@@ -32,12 +35,12 @@ typedef struct {
     int64_t n_exclude, n, found;
 } Query;
 
-/* State of a query during the scan. */
+/* State of a query during the scan; waiting: rows that passed the filter and are not scored yet, increasing. */
 typedef struct {
     Query query;
     const int8_t *codes; /* (words * 4,) */
     float scale, slack, floor;
-    int32_t offset;
+    int32_t offset, n_waiting, waiting[AT_ONCE];
 } Search;
 
 /* Parameters of a query besides its vector and excluded rows; native.py packs the same layout. */
@@ -46,11 +49,12 @@ typedef struct {
     const uint8_t *mask;
 } QueryParams;
 
+/* Sets one bit for each item of a block that may be among the best, for up to MAX_USERS searches. */
 typedef void (*BoundFilter)(const uint8_t *block, int64_t words, const Search *searches, int users, uint32_t *passed);
 
 static int64_t words_of(int64_t k) { return (k + 3) / 4; }
 
-EXPORT int32_t topn_abi(void) { return 2; }
+EXPORT int32_t topn_abi(void) { return 3; }
 
 EXPORT int64_t topn_block_bytes(int64_t k) { return LANES * (2 * (int64_t)sizeof(float) + 4 * words_of(k)); }
 
@@ -124,14 +128,18 @@ static void bound_filter_portable(const uint8_t *block, int64_t words, const Sea
 
 #if defined(__x86_64__)
 #include "avx2.h"
+#include "avx512.h"
 #endif
 
-/* The caller caches this: under a hypervisor CPUID traps, which takes as long as a small query. */
-EXPORT int32_t topn_has_avx2(void) {
+/* The instructions of the processor: PORTABLE, AVX2 or AVX512. The caller caches this: under a hypervisor CPUID traps,
+ * which takes as long as a small query. */
+enum { PORTABLE, AVX2, AVX512 };
+
+EXPORT int32_t topn_instructions(void) {
 #if defined(__x86_64__)
-    return has_avx2();
+    return has_avx2() ? has_avx512_vnni() ? AVX512 : AVX2 : PORTABLE;
 #else
-    return 0;
+    return PORTABLE;
 #endif
 }
 
@@ -139,6 +147,22 @@ static double exact_score(const float *vector, const float *row, int64_t k, floa
     double sum = bias;
     for (int64_t f = 0; f < k; f++) sum += (double)vector[f] * (double)row[f];
     return sum;
+}
+
+/* The same for the AT_ONCE items at `rows` of `factors` and `bias`. */
+static void exact_scores(const float *vector, const float *factors, const float *bias, int64_t k, const int32_t *rows,
+                         double *scores) {
+    const float *a = factors + rows[0] * k, *b = factors + rows[1] * k;
+    const float *c = factors + rows[2] * k, *d = factors + rows[3] * k;
+    double sum_a = bias[rows[0]], sum_b = bias[rows[1]], sum_c = bias[rows[2]], sum_d = bias[rows[3]];
+    for (int64_t f = 0; f < k; f++) {
+        double user = vector[f];
+        sum_a += user * (double)a[f];
+        sum_b += user * (double)b[f];
+        sum_c += user * (double)c[f];
+        sum_d += user * (double)d[f];
+    }
+    scores[0] = sum_a, scores[1] = sum_b, scores[2] = sum_c, scores[3] = sum_d;
 }
 
 static int ranks_below(const Query *q, int64_t a, int64_t b) {
@@ -183,9 +207,9 @@ static void heap_push(Search *search, double score, int32_t row) {
     }
 }
 
-/* Score exactly the items of a block that pass the filter and are candidates. */
+/* Score exactly the items of a block that pass the filter and are candidates, once AT_ONCE of them wait. */
 static void rescore_block(Search *search, uint32_t passed, int64_t first, int64_t items, const float *factors,
-                 const float *bias, int64_t k) {
+                          const float *bias, int64_t k) {
     Query *q = &search->query;
     for (; passed; passed &= passed - 1) {
         int64_t row = first + __builtin_ctz(passed);
@@ -193,7 +217,22 @@ static void rescore_block(Search *search, uint32_t passed, int64_t first, int64_
         while (q->n_exclude && *q->exclude < row) q->exclude++, q->n_exclude--;
         if (q->n_exclude && *q->exclude == row) continue;
         if (q->mask && !q->mask[row]) continue;
-        heap_push(search, exact_score(q->vector, factors + row * k, k, bias[row]), (int32_t)row);
+        for (int64_t f = 0; f < k; f += CACHE_LINE_FLOATS) __builtin_prefetch(factors + row * k + f);
+        search->waiting[search->n_waiting++] = (int32_t)row;
+        if (search->n_waiting < AT_ONCE) continue;
+        double scores[AT_ONCE];
+        exact_scores(q->vector, factors, bias, k, search->waiting, scores);
+        for (int i = 0; i < AT_ONCE; i++) heap_push(search, scores[i], search->waiting[i]);
+        search->n_waiting = 0;
+    }
+}
+
+/* Score the items that still wait. */
+static void rescore_rest(Search *search, const float *factors, const float *bias, int64_t k) {
+    for (int i = 0; i < search->n_waiting; i++) {
+        int64_t row = search->waiting[i];
+        double score = exact_score(search->query.vector, factors + row * k, k, bias[row]);
+        heap_push(search, score, (int32_t)row);
     }
 }
 
@@ -210,7 +249,7 @@ static int init_search(Search *search, Query query, int64_t k, const Bounds *bou
     double largest = slack + (norm + residual_norm) * bounds->norm;
     slack += ROUNDING * largest + 1e-36;
     if (largest * max(1.0, bounds->scale) > 1e38) slack = __builtin_inff(); /* may overflow: rescore every item */
-    *search = (Search){query, codes, scale, (float)slack, -__builtin_inff(), 128 * sum};
+    *search = (Search){query, codes, scale, (float)slack, -__builtin_inff(), 128 * sum, 0, {0}};
     return 1;
 }
 
@@ -220,8 +259,8 @@ EXPORT int64_t topn_scratch_bytes(int64_t k) { return (int64_t)sizeof(Search) + 
  *
  * vectors: (count, k). excludes: the excluded rows of all queries, concatenated. out: for each query, the number of
  * items found (int64), n scores (double) and n rows (int32, padded to 8 bytes); then topn_scratch_bytes(k) per query.
- * `use_avx2` requires topn_has_avx2(). */
-EXPORT int64_t topn_search(int32_t use_avx2, const uint8_t *packed, const float *factors, const float *bias,
+ * instructions: at most topn_instructions(). */
+EXPORT int64_t topn_search(int32_t instructions, const uint8_t *packed, const float *factors, const float *bias,
                            const Bounds *bounds, int64_t items, int64_t k, int64_t count, const float *vectors,
                            const int32_t *excludes, const QueryParams *params, int64_t *out) {
     int64_t words = words_of(k), bytes = topn_block_bytes(k), *result = out;
@@ -230,9 +269,13 @@ EXPORT int64_t topn_search(int32_t use_avx2, const uint8_t *packed, const float 
     int8_t *codes = (int8_t *)(searches + count);
     BoundFilter bound_filter = bound_filter_portable;
 #if defined(__x86_64__)
-    if (use_avx2) bound_filter = bound_filter_avx2;
+    int at_once = 2;
+    if (instructions == AVX2) bound_filter = bound_filter_avx2;
+    if (instructions == AVX512) bound_filter = bound_filter_avx512, at_once = MAX_USERS;
+#else
+    int at_once = 2;
+    (void)instructions;
 #endif
-    (void)use_avx2;
     for (int64_t u = 0; u < count; u++) {
         int64_t n = params[u].n;
         Query query = {vectors, excludes, params[u].mask, (double *)(result + 1), (int32_t *)(result + 1 + n),
@@ -241,9 +284,9 @@ EXPORT int64_t topn_search(int32_t use_avx2, const uint8_t *packed, const float 
         result += 1 + n + (n + 1) / 2, vectors += k, excludes += params[u].n_exclude;
     }
     for (int64_t first = 0; first < items; first += LANES, packed += bytes) {
-        for (int64_t u = 0; u < count; u += 2) {
-            uint32_t passed[2] = {0, 0};
-            int users = count - u > 1 ? 2 : 1;
+        for (int64_t u = 0; u < count; u += at_once) {
+            uint32_t passed[MAX_USERS];
+            int users = count - u < at_once ? (int)(count - u) : at_once;
             bound_filter(packed, words, searches + u, users, passed);
             for (int i = 0; i < users; i++)
                 if (passed[i]) rescore_block(searches + u + i, passed[i], first, items, factors, bias, k);
@@ -251,6 +294,7 @@ EXPORT int64_t topn_search(int32_t use_avx2, const uint8_t *packed, const float 
     }
     for (int64_t u = 0; u < count; u++) {
         Query *q = &searches[u].query;
+        rescore_rest(searches + u, factors, bias, k);
         ((int64_t *)q->scores)[-1] = q->found;
         for (int64_t size = q->found; size > 1;) {
             swap(q, 0, --size);

@@ -16,9 +16,10 @@ from model_service.catalogue import Catalogue
 from model_service.ids import whole_number
 from model_service.serving.ranking.engine import make_engine
 from model_service.serving.ranking.fold_in import FoldIn, history_weights, known_user_vector
+from model_service.serving.ranking.native import NativeEngine
 from model_service.serving.ranking.similar import SimilarItems
 from model_service.serving.ranking.stars import DECIMALS, Stars, star_width
-from model_service.serving.ranking.top_k import Mask, Query, Rows, UserVector
+from model_service.serving.ranking.top_k import Mask, Query, QueryBlock, Rows, UserVector
 
 DEFAULT_N: Final = 10
 Order = Literal["rank", "stars"]
@@ -64,6 +65,18 @@ class Recommendations:
     ranked: tuple[tuple[str, float | None], ...]
     rows: tuple[int, ...] = ()
     cold_start: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RowLists:
+    """Recommendations of B users as arrays: item rows (m,), best first, `lengths[i]` of them, (B,), of user i.
+
+    stars: (m,) predicted ratings; None where the model has none.
+    """
+
+    rows: Rows
+    lengths: NDArray[np.int64]
+    stars: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -142,6 +155,46 @@ class Recommender:
             for user, request in zip(users, requests, strict=True)
         ]
         return self._with_stars(lists, users, requests)
+
+    def recommend_rows(self, user_rows: NDArray[np.int64], n: int) -> RowLists:
+        """The same items and stars as `recommend` for the users in `user_rows` (B,) of the data, -1: not in the data.
+
+        Without an object for each item or user, for millions of them; threads may call it at the same time.
+        """
+        known = user_rows >= 0
+        rows, lengths = self._ranked_rows(user_rows[known], min(n, len(self.items)))
+        if not known.all():
+            rows, lengths = _with_cold_starts(rows, lengths, known, self._by_popularity[:n])
+        if self.stars is None:
+            return RowLists(rows=rows, lengths=lengths, stars=None)
+        weights = self._weights
+        assert weights.star_user_factors is not None  # noqa: S101 there with the stars
+        assert weights.star_user_bias is not None  # noqa: S101
+        vectors = np.zeros((len(user_rows), weights.star_user_factors.shape[1]), np.float32)
+        biases = np.zeros(len(user_rows), np.float32)
+        vectors[known], biases[known] = (
+            weights.star_user_factors[user_rows[known]],
+            weights.star_user_bias[user_rows[known]],
+        )
+        return RowLists(rows=rows, lengths=lengths, stars=self.stars.predict_block(vectors, biases, lengths, rows))
+
+    def _ranked_rows(self, user_rows: NDArray[np.int64], n: int) -> tuple[Rows, NDArray[np.int64]]:
+        """Item rows of all these users of the data, and how many are of each."""
+        weights = self._weights
+        if weights.user_factors is not None:
+            vectors = weights.user_factors[user_rows]
+        else:
+            vectors = np.array([known_user_vector(weights, row) for row in user_rows.tolist()], np.float32)
+            vectors = vectors.reshape(len(user_rows), weights.item_factors.shape[1])
+        firsts = weights.seen_indptr[user_rows]
+        lengths = weights.seen_indptr[user_rows + 1] - firsts
+        places = np.arange(lengths.sum()) + (firsts - np.cumsum(lengths) + lengths).repeat(lengths)
+        block = QueryBlock(vectors=vectors, n=n, exclude=weights.seen_indices[places], lengths=lengths)
+        if isinstance(self._engine, NativeEngine):
+            return self._engine.top_k_block(block)
+        found = self._engine.top_k(block.queries())
+        rows = [top.rows for top in found]
+        return np.concatenate([_NO_ROWS, *rows]), np.array([len(one) for one in rows], np.int64)
 
     def similar(self, item_row: int, n: int, *, mask: Mask | None = None) -> Recommendations:
         """The `n` items most similar to that of `item_row`, itself excluded; see `SimilarItems`.
@@ -315,6 +368,19 @@ class Recommender:
 
 
 _UNKNOWN: Final = UserVector(vector=np.zeros(0, np.float32), seen=_NO_ROWS)
+
+
+def _with_cold_starts(
+    rows: Rows, lengths: NDArray[np.int64], known: NDArray[np.bool_], popular: Rows
+) -> tuple[Rows, NDArray[np.int64]]:
+    """Rows and lengths of the known users with the popular items in the places of the others."""
+    all_lengths = np.full(len(known), len(popular))
+    all_lengths[known] = lengths
+    of_known = known.repeat(all_lengths)
+    all_rows = np.empty(len(of_known), np.int32)
+    all_rows[of_known] = rows
+    all_rows[~of_known] = np.tile(popular, int((~known).sum()))
+    return all_rows, all_lengths
 
 
 def _union(seen: Rows, exclude: tuple[int, ...]) -> Rows:

@@ -29,7 +29,8 @@ def test_what_is_copied_is_enough_to_serve(tmp_path: Path) -> None:
         elif source.endswith(".py") and "/" not in source:
             package.mkdir(exist_ok=True)
             shutil.copy(_SOURCE / source, package)
-    program = "import model_service.serving.server, model_service.serving.healthcheck as h; print(h.__file__)"
+    program = "import model_service.serving.server, model_service.batch.run, model_service.batch.__main__"
+    program += "; import model_service.serving.healthcheck as h; print(h.__file__)"
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     assert done.stdout.strip() == str(package / "serving" / "healthcheck.py")
@@ -47,9 +48,15 @@ def test_the_image_has_the_versions_that_were_tested_each_with_its_hashes() -> N
     tested = _pins(_ROOT / "constraints.txt")
     required = {line for line in (_SOURCE / "requirements.in").read_text().splitlines() if not line.startswith("#")}
     assert required <= set(locked)
-    assert {name: version for name, version in locked.items() if tested.get(name) != version} == {}
-    entries = re.split(r"^(?=[a-z0-9])", (_SOURCE / "requirements.txt").read_text(), flags=re.MULTILINE)[1:]
-    assert all("--hash=sha256:" in entry for entry in entries)
+    for file in ("requirements.txt", "requirements-batch.txt", "requirements-approximate.txt"):
+        assert {name: version for name, version in _pins(_SOURCE / file).items() if tested.get(name) != version} == {}
+        entries = re.split(r"^(?=[a-z0-9])", (_SOURCE / file).read_text(), flags=re.MULTILINE)[1:]
+        assert all("--hash=sha256:" in entry for entry in entries)
+
+
+def test_batch_scoring_has_what_it_imports_only_where_it_is_asked_for() -> None:
+    assert _pins(_SOURCE / "requirements-batch.txt").keys() == {"pyarrow", "tqdm"}
+    assert not {"pyarrow", "tqdm"} & _pins(_SOURCE / "requirements.txt").keys()
 
 
 def test_nothing_heavy_is_in_the_image() -> None:

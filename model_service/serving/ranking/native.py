@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model_service.serving.ranking.top_k import Query, TopK
+from model_service.serving.ranking.top_k import Query, QueryBlock, Rows, TopK
 
 LIBRARY = Path(__file__).parents[2] / "native" / "topn.so"
-_ABI = 2
+_ABI = 3
 _LANES = 32
 _PACKED_ROWS = 1 << 17
 _LARGE_BYTES = 1 << 26
@@ -41,11 +41,12 @@ class NativeEngine:
         bias: NDArray[np.float32],
         *,
         library: Path = LIBRARY,
-        portable: bool = False,
+        instructions: int | None = None,
     ) -> None:
-        """`factors` (I, k) and `bias` (I,) are held and must not change; `portable` avoids AVX2, for tests.
+        """`factors` (I, k) and `bias` (I,) are held and must not change.
 
-        Raises NativeError when `library` cannot be used.
+        instructions: at most these, 0 to 2 as in topn.c, for tests; by default the processor's. Raises NativeError when
+        `library` cannot be used.
         """
         self._library = _load(library)
         self._factors, self._bias = np.ascontiguousarray(factors), np.ascontiguousarray(bias)
@@ -55,9 +56,10 @@ class NativeEngine:
         self._packed = self._pack()
         self._queries_since_release = 0
         self._scratch_bytes = int(self._library.topn_scratch_bytes(self._k))
-        use_avx2 = not portable and bool(self._library.topn_has_avx2())
+        found = int(self._library.topn_instructions())
+        used = found if instructions is None else min(instructions, found)
         arrays = [_address(array) for array in (self._packed, self._factors, self._bias, self._bounds)]
-        self._static = (use_avx2, *arrays, self._items, self._k)
+        self._static = (used, *arrays, self._items, self._k)
 
     def top_k(self, queries: list[Query]) -> list[TopK]:
         """One result for each query; raises ValueError for one that does not fit or has a vector that is not finite."""
@@ -75,12 +77,35 @@ class NativeEngine:
         table = struct.pack(f"{len(params)}q", *params)
         if self._library.topn_search(*self._static, len(queries), vectors, exclusions, table, _address(out)):
             raise ValueError("a user's vector has to hold finite numbers")
-        self._queries_since_release += len(queries)
+        self._count(len(queries))
+        return [_result(out[end - _result_words(n) : end], n) for n, end in zip(counts, ends, strict=True)]
+
+    def top_k_block(self, block: QueryBlock) -> tuple[Rows, NDArray[np.int64]]:
+        """Item rows (m,) of all vectors, each's best first, and how many are of each (B,); else as `top_k`.
+
+        Threads may call it at the same time: the kernel runs without the GIL.
+        """
+        block.check(self._items, self._k)
+        users, n, words = len(block.vectors), block.n, _result_words(block.n)
+        vectors, exclude = np.ascontiguousarray(block.vectors), np.ascontiguousarray(block.exclude)
+        params = np.zeros((users, 3), np.int64)  # QueryParams of topn.c
+        params[:, 0], params[:, 1] = block.lengths, n
+        out = np.empty(users * words + -(-self._scratch_bytes * users // 8), np.int64)
+        addresses = [_address(array) for array in (vectors, exclude, params, out)]
+        if self._library.topn_search(*self._static, users, *addresses):
+            raise ValueError("a user's vector has to hold finite numbers")
+        self._count(users)
+        results = out[: users * words].reshape(users, words)
+        counts = results[:, 0].copy()
+        rows = results[:, 1 + n :].view(np.int32)[:, :n]
+        return rows[np.arange(n) < counts[:, None]], counts
+
+    def _count(self, queries: int) -> None:
+        self._queries_since_release += queries
         if self._queries_since_release >= _RELEASE_AFTER:
             self._queries_since_release = 0
             if self._file is not None and len(self._file) >= _LARGE_BYTES:
                 _release(self._file)
-        return [_result(out[end - _result_words(n) : end], n) for n, end in zip(counts, ends, strict=True)]
 
     def _pack(self) -> NDArray[np.uint8]:
         """The quantised items; pages of a memory-mapped file are released block by block."""
@@ -122,7 +147,7 @@ def _load(path: Path) -> ctypes.CDLL:
     if abi != _ABI:
         raise NativeError(f"{path} has interface {abi}, expected {_ABI}; {fix}")
     for name, arguments, result in (
-        ("topn_has_avx2", (), ctypes.c_int32),
+        ("topn_instructions", (), ctypes.c_int32),
         ("topn_block_bytes", (_INTEGER,), _INTEGER),
         ("topn_scratch_bytes", (_INTEGER,), _INTEGER),
         ("topn_pack", (_ADDRESS, _ADDRESS, _INTEGER, _INTEGER, _ADDRESS, _ADDRESS), None),

@@ -46,6 +46,28 @@ class Stars:
         clipped: list[float] = stars.round(DECIMALS).tolist()
         return clipped
 
+    def predict_block(
+        self,
+        vectors: NDArray[np.float32],
+        biases: NDArray[np.float32],
+        lengths: NDArray[np.int64],
+        rows: Rows,
+    ) -> NDArray[np.float64]:
+        """(m,) the same numbers as `predict`, for users with `vectors` (B, s) and `biases` (B,), as arrays."""
+        factors, stars = self._factors.take(rows, axis=0), self._base.take(rows)
+        each = lengths[0] if len(lengths) else 0
+        if (lengths == each).all():  # no copies of the vectors
+            by_user = factors.reshape(len(vectors), each, vectors.shape[1])
+            by_user *= vectors[:, None, :]
+        else:
+            factors *= vectors.repeat(lengths, axis=0)
+        stars += biases.astype(np.float64).repeat(lengths)
+        stars += np.add.reduce(factors, axis=1)
+        np.maximum(stars, self._low, out=stars)
+        np.minimum(stars, self._high, out=stars)
+        rounded: NDArray[np.float64] = stars.round(DECIMALS)
+        return rounded
+
     def fold_in(self, rows: Rows, stars: NDArray[np.float64]) -> tuple[NDArray[np.float32], float]:
         """The vector (s,) and the bias of a new user who rated the items `rows` (m,) with `stars` (m,)."""
         reg_factors, reg_bias, shrinkage = self._regularisation

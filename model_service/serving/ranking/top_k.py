@@ -8,7 +8,18 @@ from numpy.typing import NDArray
 
 from model_service.catalogue import Mask, Rows
 
-__all__ = ["Engine", "Mask", "Query", "Rows", "TopK", "UserVector", "best_first", "exact_scores", "exact_scores_at"]
+__all__ = [
+    "Engine",
+    "Mask",
+    "Query",
+    "QueryBlock",
+    "Rows",
+    "TopK",
+    "UserVector",
+    "best_first",
+    "exact_scores",
+    "exact_scores_at",
+]
 
 _ROWS_PER_BLOCK = 1 << 13
 
@@ -62,6 +73,37 @@ class TopK:
 
     rows: Rows
     scores: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class QueryBlock:
+    """The `n` best items for each of B vectors (B, k), as arrays: what a `Query` costs counts for millions of users.
+
+    exclude: (m,) item rows, increasing within a vector: `lengths[i]` of them, (B,), belong to vector i.
+    """
+
+    vectors: NDArray[np.float32]
+    n: int
+    exclude: Rows
+    lengths: NDArray[np.int64]
+
+    def queries(self) -> list[Query]:
+        """The same as one query for each vector."""
+        ends = np.cumsum(self.lengths)
+        return [
+            Query(vector=vector, n=self.n, exclude=self.exclude[end - length : end])
+            for vector, length, end in zip(self.vectors, self.lengths.tolist(), ends.tolist(), strict=True)
+        ]
+
+    def check(self, items: int, k: int) -> None:
+        """Raises ValueError unless shapes and types fit `items` items with k factors."""
+        vectors, users = self.vectors, len(self.vectors)
+        if vectors.shape != (users, k) or vectors.dtype != np.float32 or self.exclude.dtype != np.int32:
+            raise ValueError(f"vectors have to be float32[{users}, {k}], rows to exclude of int32")
+        if self.lengths.shape != (users,) or (self.lengths < 0).any() or self.lengths.sum() != len(self.exclude):
+            raise ValueError(f"lengths have to be {users} that add up to the {len(self.exclude)} rows to exclude")
+        if not 0 <= self.n <= items:
+            raise ValueError(f"n={self.n} is not allowed: it has to be from 0 to {items}")
 
 
 class Engine(Protocol):

@@ -1,6 +1,8 @@
 """Claims about the image that tasks run."""
 
+import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import pulumi
 import pytest
 
 from infra.args import Repository
+from infra.config.batch import BatchJob
 from infra.config.image import ImageSettings
 from infra.config.model import ModelSettings
 from infra.errors import ProgramError
@@ -27,10 +30,12 @@ def image_settings(project: Path, **changes: Any) -> ImageSettings:
     return ImageSettings(**changes)
 
 
-def image(settings: ImageSettings, *, ann_min_items: int = 0, preview: bool = False) -> Recording:
+def image(
+    settings: ImageSettings, *, ann_min_items: int = 0, preview: bool = False, jobs: Sequence[BatchJob] = ()
+) -> Recording:
     """The image as the program builds it, with what its container is given."""
     context = Path("model_service")
-    model = read_model(context / "artifact", settings, ModelSettings(ann_min_items=ann_min_items))
+    model = read_model(context / "artifact", settings, ModelSettings(ann_min_items=ann_min_items), jobs)
     args = ModelImageArgs(
         **settings.args(model_version=model.version, build_args=model.build_args),
         context=context,
@@ -112,6 +117,27 @@ def test_an_index_is_asked_for_in_the_image_and_in_the_task_and_has_to_be_there(
     assert (staged / "artifact" / INDEX_FILE).is_file()
     given = image(image_settings(project, uri=f"ghcr.io/films/app@{FOREIGN_DIGEST}"), ann_min_items=5)
     assert given.exports["environment"] == {"ANN_MIN_ITEMS": "5"}
+
+
+def test_pyarrow_is_in_the_image_only_for_a_job_that_scores(project: Path) -> None:
+    def extras(*commands: tuple[str, ...], ann_min_items: int = 0) -> str | None:
+        jobs = [BatchJob(name=f"job{number}", command=command) for number, command in enumerate(commands)]
+        recorded = image(image_settings(project), ann_min_items=ann_min_items, jobs=jobs)
+        found: str | None = recorded.one("docker-build:index:Image").inputs["buildArgs"].get("EXTRAS")
+        return found
+
+    score = ("python3", "-m", "model_service.batch", "--out", "s3://films/lists/")
+    assert extras(("true",)) is None
+    assert extras(("true",), score) == "batch"
+    assert extras(("sh", "-c", " ".join(score))) == "batch"
+    assert extras(score, ann_min_items=FILMS + 1) == "approximate batch"
+
+
+@pytest.mark.usefixtures("project")
+def test_the_program_adds_what_its_jobs_need() -> None:
+    job = json.dumps(BatchJob.EXAMPLE)
+    recorded = run_main("dev", config={"batchJobs": [job]})
+    assert recorded.one("docker-build:index:Image").inputs["buildArgs"]["EXTRAS"] == "batch"
 
 
 def test_the_staged_folder_is_what_is_built(project: Path) -> None:

@@ -2,9 +2,12 @@
 
 import json
 import shlex
+from fnmatch import fnmatch
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from infra.config.batch import BatchJob
 from infra.service.roles import s3_policy
@@ -15,6 +18,7 @@ from tests.infra.settings import replace
 
 COMMAND = ["python3", "-c", "print('one, two', \"three\")", "--films=a b,c"]
 TASK = {"name": "score", "command": COMMAND, "schedule": "cron(0 4 * * ? *)", "timezone": "Europe/Berlin"}
+DOCUMENTS = Path(__file__).parents[3] / "docs"
 SCHEDULE = "aws:scheduler/schedule:Schedule"
 
 
@@ -108,13 +112,16 @@ def test_a_task_may_touch_its_prefixes_and_the_service_none() -> None:
 
 
 def test_reading_is_not_writing_and_one_prefix_is_not_another() -> None:
-    policy = json.loads(s3_policy("aws", read=["s3://films/in/"], write=["s3://films/out/"]))
+    policy = json.loads(s3_policy("aws", read=["s3://films/in/"], write=["s3://lists/out/"]))
     reach = {action: one["Resource"] for one in policy["Statement"] for action in one["Action"]}
-    (listing,) = [one for one in policy["Statement"] if one["Action"] == ["s3:ListBucket"]]
-    assert reach["s3:GetObject"] == ["arn:aws:s3:::films/in/*"]
-    assert reach["s3:PutObject"] == ["arn:aws:s3:::films/out/*"]
-    assert listing["Resource"] == ["arn:aws:s3:::films"]
-    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["in/*"]}}
+    listings = [one for one in policy["Statement"] if one["Action"] == ["s3:ListBucket"]]
+    assert reach["s3:GetObject"] == ["arn:aws:s3:::films/in/*", "arn:aws:s3:::lists/out/*"]
+    assert reach["s3:PutObject"] == ["arn:aws:s3:::lists/out/*"]
+    assert [(one["Resource"], one["Condition"]) for one in listings] == [
+        (["arn:aws:s3:::films"], {"StringLike": {"s3:prefix": ["in/*"]}}),
+        (["arn:aws:s3:::lists"], {"StringLike": {"s3:prefix": ["out/*"]}}),
+    ]
+    assert len({one["Sid"] for one in policy["Statement"]}) == len(policy["Statement"])
     assert not any("Delete" in action or action.endswith("*") for action in reach)
 
 
@@ -148,3 +155,16 @@ def test_looking_inside_a_task_is_possible_only_when_asked_for() -> None:
     assert grant.inputs["role"] == "films-task-id"
     assert {action.split(":")[0] for action in statement["Action"]} == {"ssmmessages"}
     assert grant.urn in opened.one("aws:ecs/service:Service").depends_on
+
+
+@pytest.mark.usefixtures("project")
+def test_the_scoring_job_of_the_documents_runs_and_writes_where_it_may() -> None:
+    text = (DOCUMENTS / "operating.md").read_text().partition("```yaml\n")[2].partition("```")[0]
+    (job,) = yaml.safe_load(text)["recommender:batchJobs"]
+    recorded = run_main("dev", config={"batchJobs": [job]})
+    made = definition(recorded)
+    assert [*made["entryPoint"], *made["command"]][:4] == ["python3", "-m", "model_service.batch", "--out"]
+    (grant,) = [one for one in recorded.all("aws:iam/rolePolicy:RolePolicy") if one.name.endswith("-task-grants")]
+    (reach,) = [one for one in json.loads(grant.inputs["policy"])["Statement"] if "s3:PutObject" in one["Action"]]
+    bucket_and_prefix = made["command"][-1].removeprefix("s3://")
+    assert fnmatch(f"arn:aws:s3:::{bucket_and_prefix}", reach["Resource"][0])

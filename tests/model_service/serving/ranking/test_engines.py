@@ -2,7 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,10 +19,10 @@ from model_service.serving.ranking.native import NativeEngine, NativeError
 from model_service.serving.ranking.numpy_engine import NumpyEngine
 from model_service.serving.ranking.sharded import ShardedEngine
 from model_service.serving.ranking.similar import SUPPORT, SimilarItems
-from model_service.serving.ranking.top_k import Engine, Query, exact_scores
+from model_service.serving.ranking.top_k import Engine, Query, QueryBlock, exact_scores
 
 Floats = NDArray[np.float32]
-ENGINES = ("numpy", "native", "native portable", "native in parts")
+ENGINES = ("numpy", "native", "native with AVX2", "native portable", "native in parts")
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make(request: pytest.FixtureRequest, library: Path) -> Callable[[Floats, Floats], Engine]:
     if request.param == "numpy":
         return NumpyEngine
-    native_engine = partial(NativeEngine, library=library, portable="portable" in request.param)
+    instructions = {"native portable": 0, "native with AVX2": 1}.get(request.param)
+    native_engine = partial(NativeEngine, library=library, instructions=instructions)
     return partial(ShardedEngine, make=native_engine, threads=3) if "parts" in request.param else native_engine
 
 
@@ -99,7 +100,9 @@ def _large(films: int, k: int, users: int) -> Case:
     factors[films // 2 :: 7] = factors[0 : (films - films // 2 + 6) // 7]  # the same film twice: exact ties
     vectors = rng.standard_normal((users, k), dtype=np.float32)
     skips = [np.unique(rng.integers(0, films, films // 9)).astype(np.int32) for _ in range(users)]
-    queries = [Query(vector=v, n=1 + 40 * i, exclude=s) for i, (v, s) in enumerate(zip(vectors, skips, strict=True))]
+    queries = [
+        Query(vector=v, n=1 + 40 * (i % 5), exclude=s) for i, (v, s) in enumerate(zip(vectors, skips, strict=True))
+    ]
     return Case(factors=factors, bias=rng.standard_normal(films, dtype=np.float32), queries=queries)
 
 
@@ -108,9 +111,37 @@ def test_many_films_in_several_blocks_are_one_ranking(
 ) -> None:
     monkeypatch.setattr(numpy_engine, "_BLOCK_SCORES", 1 << 12)
     monkeypatch.setattr(native, "_PACKED_ROWS", 1 << 10)
-    case = _large(films=5003, k=17, users=5)
+    case = _large(films=5003, k=17, users=21)  # the kernel takes eight at once
     for query, answer in zip(case.queries, make(case.factors, case.bias).top_k(case.queries), strict=True):
         assert (answer.rows.tolist(), answer.scores.tolist()) == _brute_force(case, query)
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=cases(), n=st.integers(0, 20))
+def test_a_block_of_users_has_the_answers_of_its_queries(library: Path, case: Case, n: int) -> None:
+    engine = NativeEngine(case.factors, case.bias, library=library)
+    block = QueryBlock(
+        vectors=np.stack([query.vector for query in case.queries]),
+        n=min(n, len(case.bias)),
+        exclude=np.concatenate([query.exclude for query in case.queries]),
+        lengths=np.array([len(query.exclude) for query in case.queries]),
+    )
+    rows, lengths = engine.top_k_block(block)
+    expected = [answer.rows.tolist() for answer in engine.top_k(block.queries())]
+    assert [part.tolist() for part in np.split(rows, np.cumsum(lengths)[:-1])] == expected
+
+
+def test_a_block_that_does_not_fit_is_refused(library: Path) -> None:
+    engine = NativeEngine(np.ones((40, 3), np.float32), np.zeros(40, np.float32), library=library)
+    fine = QueryBlock(vectors=np.ones((2, 3), np.float32), n=5, exclude=np.zeros(1, np.int32), lengths=np.array([1, 0]))
+    for change, message in (
+        ({"vectors": np.ones((2, 4), np.float32)}, "float32\\[2, 3\\]"),
+        ({"vectors": np.full((2, 3), np.nan, np.float32)}, "has to hold finite numbers"),
+        ({"lengths": np.array([1, 1])}, "add up to the 1 rows"),
+        ({"n": 41}, "n=41 is not allowed: it has to be from 0 to 40"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            engine.top_k_block(replace(fine, **change))
 
 
 def test_no_question_has_no_answer(make: Callable[[Floats, Floats], Engine]) -> None:
@@ -197,7 +228,7 @@ def test_threads_share_only_what_is_worth_it(library: Path, monkeypatch: pytest.
 
 def test_a_library_with_another_interface_is_refused(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "_ABI", 99)
-    with pytest.raises(NativeError, match="has interface 2, expected 99"):
+    with pytest.raises(NativeError, match="has interface 3, expected 99"):
         NativeEngine(np.ones((1, 1), np.float32), np.ones(1, np.float32), library=library)
 
 
