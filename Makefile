@@ -7,7 +7,7 @@ NOTHING_HERE := [ ! -e .venv/.installed ] && [ ! -e .local ]
 SOURCES := __main__.py infra examples model_service mock_runtime deploy local notebooks benchmarks policy docs tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status example example-down train batch notebook bench test test-unit lint format docs validate orphans clean
+.PHONY: help up down status example example-down data train batch notebook bench test test-unit lint format docs validate orphans clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ example: .venv/.installed ## deploy examples/any_container, another container wi
 example-down: ## remove what `make example` deployed
 	@if $(NOTHING_HERE); then echo "The example is not deployed."; else \
 	$(MAKE) -s --no-print-directory .venv/.installed && $(PY) -m deploy.local_stack example-down; fi
+
+data: .venv/.installed ## tell what your ratings are read as, without training: make data ARGS="--data ~/ml-25m"
+	@$(PY) -m model_service.data $(ARGS)
 
 train: .venv/.installed ## train a model: make train ARGS="--seed 1 --data ~/ml-100k"
 	@$(PY) -m model_service.training $(ARGS)
