@@ -10,7 +10,7 @@ from typing import Final
 from model_service.data.files import DataFile
 from model_service.data.options import ReadOptions
 from model_service.data.ratings import DataError
-from model_service.data.roles import NAMES, normalised
+from model_service.data.roles import ITEM_NAMES, NAMES, normalised
 
 SAMPLE_BYTES: Final = 1 << 18
 _SAMPLE_LINES: Final = 400
@@ -26,7 +26,7 @@ _BOMS: Final = (
 )
 NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d+,\d+", re.ASCII)
-_KNOWN: Final = frozenset(name for names in NAMES.values() for name in names)
+_KNOWN: Final = frozenset(name for names in (*NAMES.values(), *ITEM_NAMES.values()) for name in (*names, "id"))
 NAMES_OF_SEPARATORS: Final = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "pipes", " ": "blanks", "::": "::"}
 
 
