@@ -1,6 +1,7 @@
 """Decides which columns of a table are read, by hand, by name or by place; and refuses what contradicts itself."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +15,9 @@ from model_service.data.times import are_numbers, date_parser, is_time
 
 _PLACES: Final = {"user": 0, "item": 1, "value": 2, "time": 3}
 _BY_HAND: Final = "--user, --item, --value and --time name the columns, by name or number"
+_WIDE: Final = "; a line for each user with a value for each item has to be turned into one line for each value"
 _FRACTION: Final = re.compile(r"[+-]?\d*\.\d*[1-9]\d*")
+_SLASHED: Final = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}")
 _NULLS: Final = frozenset(("nan", "null", "none", "na", "n/a", "\\n", "-"))
 
 
@@ -58,6 +61,14 @@ def make_columns(
     trusted: the file's name tells that user, item, value and time are in this order. None when `problems` were added.
     """
     before = len(problems)
+    longer = Counter(len(row) for row in rows).most_common(1)[0][0]
+    if names and longer != len(names):
+        clause = f"{file}: the header has {len(names)} names, and the lines have {longer} fields"
+        example = ", ".join(next(row for row in rows if len(row) == longer)[:8])
+        problems.add(
+            clause, quoted(example), fix="add the name that lacks (R and pandas leave that of row numbers out)"
+        )
+        return None
     given = {role: getattr(options, role) for role in NAMES}
     by_hand = roles_by_hand(given, names, columns, problems, file)
     by = dict.fromkeys(by_hand, "hand")
@@ -93,7 +104,7 @@ def make_columns(
     date = None if roles.get("time") is None or are_numbers(times) else date_parser(times)
     if roles.get("time") is not None and times and date is None and not are_numbers(times):
         odd = next(field for field in times if not NUMBER.fullmatch(field))
-        if not any(date_parser([field]) for field in times):
+        if not any(date_parser([field]) or _SLASHED.match(field) for field in times):
             warnings.append(
                 f"{file}: {_column(names, roles['time'])} holds no times ({quoted(odd)}): read without times"
             )
@@ -147,12 +158,11 @@ def _check_compulsory(
         clause = f"{file}: the header names no {what}: {', '.join(map(quoted, names))}"
         if unnamed:
             clause += f" (column {unnamed[0]} has no name, as an index that pandas wrote)"
-        problems.add(clause, fix=_BY_HAND)
+        problems.add(clause, fix=_BY_HAND + (_WIDE if columns > len(_PLACES) else ""))
     else:
         clause = f"{file} has {columns} columns and no header, which does not tell the {' and the '.join(lacking)}"
         example = ", ".join(rows[0][:6]) if rows else ""
-        wide = " (a line for each user with a value for each item has to be turned into one line for each value)"
-        problems.add(clause, quoted(example), fix=_BY_HAND + wide)
+        problems.add(clause, quoted(example), fix=_BY_HAND + _WIDE)
 
 
 def _check_places(
@@ -170,8 +180,7 @@ def _check_places(
             clause = (
                 f"{file} has no header, and column {_place(roles, role) + 1}, read as the {role}, holds decimal numbers"
             )
-            wide = "; a line for each user with a value for each item has to be turned into one line for each value"
-            problems.add(clause, quoted(odd), fix=_BY_HAND + wide)
+            problems.add(clause, quoted(odd), fix=_BY_HAND + _WIDE)
     values = [field for field in sample.get("value", ()) if field]
     if by.get("value") == "place" and by.get("time") is None and _are_times(values):
         roles["time"], by["time"] = roles["value"], "place"
@@ -201,6 +210,9 @@ def _check_value(
     if values and not readable and any(field and field.lower() not in _NULLS for field in values):
         clause = f"{file}: {_column(names, roles['value'])}, read as the value, holds no numbers"
         problems.add(clause, quoted(values[0]), fix="--value with another column, or --value none")
+    if values and roles.get("value") is not None and _are_times(values) and options.value is None:
+        clause = f"{file}: {_column(names, roles['value'])}, read as the value, holds times"
+        problems.add(clause, quoted(values[0]), fix=_BY_HAND)
     if "value" in roles:
         return
     for place in range(columns):

@@ -15,6 +15,7 @@ from model_service.data.plan import Columns
 from model_service.data.ratings import Ratings
 from model_service.data.values import Frequencies, Meaning
 
+_NULLS: Final = ("NULL", "null", "None", "nan", "NaN", "NA", "N/A", "\\N")
 _EXAMPLES: Final = 3
 _DECILES: Final = 10
 _MAX_BARS: Final = 20  # of different values
@@ -273,6 +274,9 @@ def _warnings(
         place = columns.names.index("")
         found.append(f"column {place + 1} has no name, as row numbers that pandas wrote; it is not read")
     for role, ids in (("user", ratings.user_ids), ("item", ratings.item_ids)):
+        nothing = [id_ for id_ in _NULLS if ids.row(id_) is not None]
+        if nothing and not ids.are_numbers:
+            found.append(f"{role} {', '.join(map(repr, nothing))}: is that an id, or one that is missing?")
         if len(ratings) >= 2 and len(ids) == 1:
             found.append(f"there is a single {role}, {ids[0]!r}; --{role} names another column")
         elif len(ratings) >= 20 and len(ids) == len(ratings) and min(len(ratings.user_ids), len(ratings.item_ids)) > 1:

@@ -124,16 +124,16 @@ def _join(
     if meaning.outside and meaning.scale is not None and options.skip_bad_lines:
         table = _without_outside(table, meaning)
     elif meaning.outside:
-        low, high = meaning.scale or (0.0, float("inf"))
-        clause = f"the value is outside {low:g} to {high:g}" if meaning.scale else "a count is negative"
-        assert table.values is not None  # noqa: S101 something is outside
-        for row in meaning.outside_rows:
-            problems.add(
-                clause,
-                f"{_place(row, layout, tables)}: {table.values[row]:g}",
-                fix=f"--scale LOW..HIGH if all of them are ratings, such as {_wide(table.values, meaning)}; "
-                "--missing with those that are none; or --bad-lines skip",
-            )
+        clause, fix = (
+            "a count is negative",
+            "--values stars if they are ratings; --missing with those that mean nothing",
+        )
+        if meaning.scale is not None:
+            clause = f"the value is outside {meaning.scale[0]:g} to {meaning.scale[1]:g}"
+            scale = _wide(table, meaning.scale)
+            fix = f"--scale {scale} if all are ratings; --missing with those that are none; or --bad-lines skip"
+        for row, value in zip(meaning.outside_rows, meaning.outside_values, strict=True):
+            problems.add(clause, f"{_place(row, layout, tables)}: {value:g}", fix=fix)
         problems.add(clause, fix="", count=meaning.outside - len(meaning.outside_rows))
     values = (
         np.ones(len(table), np.float32)
@@ -152,9 +152,9 @@ def _join(
     return replace(table, values=values), meaning, times, unit
 
 
-def _wide(values: NDArray[np.float32], meaning: Meaning) -> str:
-    low = min(float(np.nanmin(values)), meaning.scale[0] if meaning.scale else 0.0)
-    return f"{low:g}..{float(np.nanmax(values)):g}"
+def _wide(table: Table, scale: tuple[float, float]) -> str:
+    assert table.values is not None  # noqa: S101 something is outside
+    return f"{min(float(np.nanmin(table.values)), scale[0]):g}..{max(float(np.nanmax(table.values)), scale[1]):g}"
 
 
 def _without_outside(table: Table, meaning: Meaning) -> Table:

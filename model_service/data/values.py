@@ -86,7 +86,7 @@ class Meaning:
     """What values mean.
 
     scale: of stars. missing: numbers that mean "seen, not rated". outside: how many values are beyond the scale, and
-    the rows of the first. why: what told so, for the report.
+    the rows and values of the first. why: what told so, for the report.
     """
 
     kind: Kind
@@ -94,6 +94,7 @@ class Meaning:
     missing: tuple[float, ...] = ()
     outside: int = 0
     outside_rows: tuple[int, ...] = ()
+    outside_values: tuple[float, ...] = ()
     why: str
     warnings: tuple[str, ...] = ()
 
@@ -128,6 +129,7 @@ def interpret(values: NDArray[np.float32] | None, name: str, options: ReadOption
         missing=missing,
         outside=beyond,
         outside_rows=rows,
+        outside_values=tuple(values[list(rows)].tolist()),
         why=why,
         warnings=tuple(_warnings(rated, kind, options)),
     )
@@ -152,7 +154,7 @@ def _kind(rated: Frequencies, name: str, options: ReadOptions) -> tuple[Kind, st
     low, high = rated.low, rated.high
     if low == high:
         return ("clicks", "every value is 1") if low == 1 else ("stars", f"every value is {low:g}")
-    if normalised(name) in COUNT_NAMES and low >= 0:
+    if normalised(name) in COUNT_NAMES:
         return "counts", f'the column is called "{name}"'
     if low < 0 or high <= _TOPS[-1] or _top_with_errors(rated) is not None:
         return "stars", f"values from {low:g} to {high:g}"
