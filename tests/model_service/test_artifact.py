@@ -33,7 +33,8 @@ def test_serving_reads_what_training_wrote(trained: Trained, artifact: Artifact)
         for user in range(len(weights.users))
         for item in weights.seen_indices[weights.seen_indptr[user] : weights.seen_indptr[user + 1]]
     }
-    assert seen == set(zip(ratings.users, ratings.items, strict=True))
+    pairs = zip(ratings.user_rows.tolist(), ratings.item_rows.tolist(), strict=True)
+    assert seen == {(ratings.user_ids[user], ratings.item_ids[item]) for user, item in pairs}
 
 
 def test_arrays_are_mapped_read_only_and_equal_to_the_safetensors_package(trained: Trained) -> None:
@@ -97,8 +98,8 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 def test_another_format_is_refused(artifact_copy: Path) -> None:
     path = artifact_copy / "metadata.json"
-    path.write_text(path.read_text().replace('"format": 2', '"format": 1'))
-    with pytest.raises(ArtifactError, match="has format 1, this code reads format 2"):
+    path.write_text(path.read_text().replace('"format": 3', '"format": 2'))
+    with pytest.raises(ArtifactError, match="has format 2, this code reads format 3"):
         read_metadata(artifact_copy)
 
 

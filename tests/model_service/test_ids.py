@@ -1,5 +1,7 @@
 """Ids: order, look-up and what is refused."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -24,7 +26,7 @@ def test_every_id_is_found_in_its_own_row_and_order_is_total(texts: set[str]) ->
 def test_ids_out_of_order_or_twice_are_refused(texts: list[str], shared: bool) -> None:
     encoded = [("a shared beginning " * shared + text).encode() for text in texts]
     values, offsets = np.frombuffer(b"".join(encoded), np.uint8), np.cumsum([0, *map(len, encoded)])
-    if all(one < other for one, other in zip(encoded, encoded[1:], strict=False)):
+    if all(one < other for one, other in pairwise(encoded)):
         assert [text.encode() for text in Ids(values, offsets)] == encoded
     else:
         with pytest.raises(ValueError, match="increasing order"):
