@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     Returns 0, 2 for what cannot be done, with a message, 130 after Ctrl-C and 143 after SIGTERM.
     """
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _terminate)
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         return _score(options)
     except (ArtifactError, BatchError) as error:
@@ -40,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt as stopped:
         print(f"interrupted: the same command goes on after the complete parts in {options.out}", file=sys.stderr)
         return 143 if isinstance(stopped, _Terminated) else 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _terminate(*_: Any) -> NoReturn:
