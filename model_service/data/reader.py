@@ -57,6 +57,11 @@ def read_ratings(path: Path | str, options: ReadOptions | None = None) -> tuple[
     if how == "refuse" and merged is not None:
         _add_duplicates(merged, table, layout, tables, problems)
         problems.raise_for(path.name)
+    if merged is not None and meaning.scale is not None and (merged.values > meaning.scale[1]).any():
+        raise DataError(
+            f"{path.name}: the sum of a user's ratings of an item is {np.nanmax(merged.values):g}, beyond the scale up to "
+            f"{meaning.scale[1]:g}. To fix it: --duplicates latest, mean or first; or --values counts if they are counts"
+        )
     rows = Rows(
         read=sum(one.rows for one in tables),
         skipped={clause: count for one in tables for clause, count in one.skipped.items()},
@@ -121,11 +126,11 @@ def _join(
         raise DataError(f"{layout.ratings[0].file.name} holds no ratings")
     _check_ids(table, columns, problems)
     meaning = interpret(table.values, columns.name("value"), options, words=columns.plan.words)
-    if meaning.outside and meaning.scale is not None and options.skip_bad_lines:
-        table = _without_outside(table, meaning)
+    low, high = meaning.scale or (0.0, float("inf"))
+    clause = f"the value is outside {low:g} to {high:g}" if meaning.scale else "a count is negative"
+    if meaning.outside and options.skip_bad_lines:
+        table = _without_outside(table, meaning, low, high, clause)
     elif meaning.outside:
-        low, high = meaning.scale or (0.0, float("inf"))
-        clause = f"the value is outside {low:g} to {high:g}" if meaning.scale else "a count is negative"
         assert table.values is not None  # noqa: S101 something is outside
         for row in meaning.outside_rows:
             problems.add(
@@ -157,12 +162,10 @@ def _wide(values: NDArray[np.float32], meaning: Meaning) -> str:
     return f"{low:g}..{float(np.nanmax(values)):g}"
 
 
-def _without_outside(table: Table, meaning: Meaning) -> Table:
-    assert table.values is not None and meaning.scale is not None  # noqa: PT018, S101 the caller's contract
-    low, high = meaning.scale
+def _without_outside(table: Table, meaning: Meaning, low: float, high: float, clause: str) -> Table:
+    assert table.values is not None  # noqa: S101 something is outside
     kept = ((table.values >= low) & (table.values <= high)) | np.isin(table.values, meaning.missing)
     kept |= np.isnan(table.values)
-    clause = f"the value is outside {low:g} to {high:g}"
     table.skipped[clause] = int((~kept).sum())
     return replace(
         table,
