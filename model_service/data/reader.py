@@ -1,5 +1,6 @@
 """Reads ratings as people have them: finds out how they are laid out, says so, and refuses what it cannot tell."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -62,9 +63,12 @@ def read_ratings(path: Path | str, options: ReadOptions | None = None) -> tuple[
             f"{path.name}: the sum of a user's ratings of an item is {np.nanmax(merged.values):g}, beyond the scale up to "
             f"{meaning.scale[1]:g}. To fix it: --duplicates latest, mean or first; or --values counts if they are counts"
         )
+    skipped = Counter(table.skipped)
+    for one in tables:
+        skipped.update(one.skipped)
     rows = Rows(
         read=sum(one.rows for one in tables),
-        skipped={clause: count for one in tables for clause, count in one.skipped.items()},
+        skipped=dict(skipped),
         blank_lines=sum(one.blank_lines for one in tables),
         repeated=0 if merged is None else len(users) - len(merged.rows),
         repeated_pairs=0 if merged is None else merged.pairs,
@@ -120,8 +124,11 @@ def _read(one: RatingFile, columns: Columns, options: ReadOptions, problems: Pro
 def _join(
     tables: Sequence[Table], layout: Layout, columns: Columns, options: ReadOptions, problems: Problems
 ) -> tuple[Table, Meaning, NDArray[np.int64] | None, str]:
-    """All tables as one with values and times interpreted; the meaning of the values, and the unit of times."""
-    table = tables[0] if len(tables) == 1 else _concatenate(tables)
+    """All tables as one with values and times interpreted; the meaning of the values, and the unit of times.
+
+    `skipped` of the one table are the rows that are left out here.
+    """
+    table = replace(tables[0], skipped={}) if len(tables) == 1 else _concatenate(tables)
     if not len(table):
         raise DataError(f"{layout.ratings[0].file.name} holds no ratings")
     _check_ids(table, columns, problems)
@@ -166,9 +173,9 @@ def _without_outside(table: Table, meaning: Meaning, low: float, high: float, cl
     assert table.values is not None  # noqa: S101 something is outside
     kept = ((table.values >= low) & (table.values <= high)) | np.isin(table.values, meaning.missing)
     kept |= np.isnan(table.values)
-    table.skipped[clause] = int((~kept).sum())
     return replace(
         table,
+        skipped={clause: int((~kept).sum())},
         users=table.users.take(np.flatnonzero(kept)),
         items=table.items.take(np.flatnonzero(kept)),
         values=table.values[kept],
