@@ -60,8 +60,8 @@ def read_ratings(path: Path | str, options: ReadOptions | None = None) -> tuple[
         problems.raise_for(path.name)
     if merged is not None and meaning.scale is not None and (merged.values > meaning.scale[1]).any():
         raise DataError(
-            f"{path.name}: the sum of a user's ratings of an item is {np.nanmax(merged.values):g}, beyond the scale up to "
-            f"{meaning.scale[1]:g}. To fix it: --duplicates latest, mean or first; or --values counts if they are counts"
+            f"{path.name}: the sum of a user's ratings of an item is {np.nanmax(merged.values):g}, beyond the scale up "
+            f"to {meaning.scale[1]:g}. To fix it: --duplicates latest, mean or first; or --values counts if they are"
         )
     skipped = Counter(table.skipped)
     for one in tables:
@@ -130,13 +130,15 @@ def _join(
     """
     table = replace(tables[0], skipped={}) if len(tables) == 1 else _concatenate(tables)
     if not len(table):
-        raise DataError(f"{layout.ratings[0].file.name} holds no ratings")
+        raise _nothing_left(layout, [*tables])
     _check_ids(table, columns, problems)
     meaning = interpret(table.values, columns.name("value"), options, words=columns.plan.words)
     low, high = meaning.scale or (0.0, float("inf"))
     clause = f"the value is outside {low:g} to {high:g}" if meaning.scale else "a count is negative"
     if meaning.outside and options.skip_bad_lines:
         table = _without_outside(table, meaning, low, high, clause)
+        if not len(table):
+            raise _nothing_left(layout, [*tables, table])
     elif meaning.outside:
         assert table.values is not None  # noqa: S101 something is outside
         for row in meaning.outside_rows:
@@ -162,6 +164,11 @@ def _join(
         if (times == times[0]).all():
             times = None
     return replace(table, values=values), meaning, times, unit
+
+
+def _nothing_left(layout: Layout, tables: Sequence[Table]) -> DataError:
+    reasons = [f"{count:,} lines left out: {clause}" for one in tables for clause, count in one.skipped.items()]
+    return DataError("\n  ".join([f"{layout.ratings[0].file.name} holds no ratings", *reasons]))
 
 
 def _wide(values: NDArray[np.float32], meaning: Meaning) -> str:
