@@ -27,7 +27,9 @@ def test_refused_data_is_told_on_stderr(content: str, tmp_path: Path, capsys: py
 
 def test_the_options_reach_the_reader(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = one(tmp_path, "a;b;c;d\n1;10;x;0\n2;20;y;3\n2;20;y;4\n")
-    words = "--user a --item 2 --value d --time none --separator semicolon --header yes --encoding utf-8 --values stars "
+    words = (
+        "--user a --item 2 --value d --time none --separator semicolon --header yes --encoding utf-8 --values stars "
+    )
     words += "--scale 1..5 --missing 0,empty --duplicates first --bad-lines skip --plot none"
     assert main(["--data", str(path), *words.split()]) == 0
     text = capsys.readouterr().out
@@ -36,7 +38,15 @@ def test_the_options_reach_the_reader(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize(
-    "words", ["", "--data x --scale 5..1", "--data x --separator abc", "--data x --encoding no", "--data x --duplicates all", "--data x --header maybe"]
+    "words",
+    [
+        "",
+        "--data x --scale 5..1",
+        "--data x --separator abc",
+        "--data x --encoding no",
+        "--data x --duplicates all",
+        "--data x --header maybe",
+    ],
 )
 def test_a_wrong_option_is_told(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:

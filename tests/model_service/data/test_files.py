@@ -110,7 +110,13 @@ def test_a_tar_archive_is_refused_with_what_to_do(name: str, tmp_path: Path) -> 
 
 
 def test_hidden_files_are_not_read(tmp_path: Path) -> None:
-    files = {"ratings.csv": TEXT, ".ratings.csv": b"x", "._ratings.csv": b"\0", ".git/ratings.csv": TEXT, "_SUCCESS": b""}
+    files = {
+        "ratings.csv": TEXT,
+        ".ratings.csv": b"x",
+        "._ratings.csv": b"\0",
+        ".git/ratings.csv": TEXT,
+        "_SUCCESS": b"",
+    }
     assert read(written(tmp_path, files)) == TWO
 
 
@@ -119,6 +125,8 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
     assert "is empty" in refusal(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\x93NUMPY\x01\0v\0{}", b"%PDF-1.4\n%\xe2\xe3\n1 0 obj\n"])
+@pytest.mark.parametrize(
+    "content", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\x93NUMPY\x01\0v\0{}", b"%PDF-1.4\n%\xe2\xe3\n1 0 obj\n"]
+)
 def test_a_file_that_is_no_text_is_refused(content: bytes, tmp_path: Path) -> None:
     assert "ratings" in refusal(one(tmp_path, content, "ratings"))

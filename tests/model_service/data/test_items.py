@@ -60,13 +60,24 @@ def test_genres_are_read_from_lists_of_any_kind(text: str, genres: tuple[str, ..
 
 @pytest.mark.parametrize(
     ("text", "year"),
-    [("1995", 1995), ("1995.0", 1995), ("01-Jan-1995", 1995), ("1995-12-15", 1995), ("15/12/1995", 1995), ("", None), ("0", None), ("12345", None)],
+    [
+        ("1995", 1995),
+        ("1995.0", 1995),
+        ("01-Jan-1995", 1995),
+        ("1995-12-15", 1995),
+        ("15/12/1995", 1995),
+        ("", None),
+        ("0", None),
+        ("12345", None),
+    ],
 )
 def test_a_year_is_found_in_a_date(text: str, year: int | None) -> None:
     assert year_of(text) == year
 
 
-@pytest.mark.parametrize(("title", "year"), [("Heat (1995)", 1995), ("Heat (1995) ", 1995), ("2001", None), ("1984 (book)", None)])
+@pytest.mark.parametrize(
+    ("title", "year"), [("Heat (1995)", 1995), ("Heat (1995) ", 1995), ("2001", None), ("1984 (book)", None)]
+)
 def test_a_year_stands_at_the_end_of_a_title(title: str, year: int | None) -> None:
     assert year_in_title(title) == year
 
@@ -119,7 +130,10 @@ def test_the_file_of_titles_can_be_another_one(tmp_path: Path) -> None:
     assert [item.title for item in ratings.catalogue] == ["Heat", "Alien"]
 
 
-@pytest.mark.parametrize(("content", "told"), [("item,colour\n10,red\n", "no title"), ("colour,title\n1,Heat\n", "no id"), ("10,Heat\n20,Alien\n", "header")])
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [("item,colour\n10,red\n", "no title"), ("colour,title\n1,Heat\n", "no id"), ("10,Heat\n20,Alien\n", "header")],
+)
 def test_a_file_of_titles_without_them_is_refused_when_it_is_asked_for(content: str, told: str, tmp_path: Path) -> None:
     other = one(tmp_path / "other", content, "stock.csv")
     assert told in refusal(one(tmp_path, RATINGS), ReadOptions(items=other))

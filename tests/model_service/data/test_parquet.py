@@ -27,7 +27,8 @@ def table(path: Path, **columns: Any) -> Path:
 
 
 @pytest.mark.parametrize("ids", [
-    pa.array([1, 2], pa.int32()), pa.array([1, 2], pa.uint64()), pa.array(["1", "2"]), pa.array(["1", "2"], pa.large_string()),
+    pa.array([1, 2], pa.int32()), pa.array([1, 2], pa.uint64()), pa.array(["1", "2"]),
+    pa.array(["1", "2"], pa.large_string()),
     pa.array([1.0, 2.0]), pa.array(["1", "2"]).dictionary_encode(), pa.array([1, 2]).dictionary_encode(),
     pa.array(["1", "2"], pa.string_view()),
 ])  # fmt: skip
@@ -46,12 +47,33 @@ def test_ids_as_decimals_beside_a_null_are_whole_and_the_null_is_told(tmp_path: 
     assert "x.parquet, row 2" in message
 
 
-@pytest.mark.parametrize(("column", "told"), [({"user": [1.5, 2.0]}, "decimal number"), ({"user": ["", "2"]}, "empty"), ({"user": [True, False]}, "type bool"), ({"rating": [4.0, None]}, "null or no number"), ({"rating": ["4", "x"]}, "row 2"), ({"rating": [float("inf"), 3.0]}, "row 1"), ({"rating": [[1], [2]]}, "numbers")])
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ({"user": [1.5, 2.0]}, "decimal number"),
+        ({"user": ["", "2"]}, "empty"),
+        ({"user": [True, False]}, "type bool"),
+        ({"rating": [4.0, None]}, "null or no number"),
+        ({"rating": ["4", "x"]}, "row 2"),
+        ({"rating": [float("inf"), 3.0]}, "row 1"),
+        ({"rating": [[1], [2]]}, "numbers"),
+    ],
+)
 def test_what_cannot_be_read_is_told(column: dict[str, Any], told: str, tmp_path: Path) -> None:
     assert told in refusal(table(tmp_path / "x.parquet", **column))
 
 
-@pytest.mark.parametrize("values", [[4, 3], [4.0, 3.0], ["4", "3"], pa.array(["4", "3"]).dictionary_encode(), pa.array([4, 3], pa.int8()), pa.array([4, 3]).dictionary_encode()])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [4, 3],
+        [4.0, 3.0],
+        ["4", "3"],
+        pa.array(["4", "3"]).dictionary_encode(),
+        pa.array([4, 3], pa.int8()),
+        pa.array([4, 3]).dictionary_encode(),
+    ],
+)
 def test_values_of_any_type_are_read(values: Any, tmp_path: Path) -> None:
     assert read(table(tmp_path / "x.parquet", rating=values)) == TWO
 
@@ -66,13 +88,15 @@ def test_a_null_value_is_not_rated_when_the_options_say_so(tmp_path: Path) -> No
 
 
 SECONDS = [1112486027, 1112486028]
+UNITS = ("s", "ms", "us", "ns")
 MOMENTS = [datetime.fromtimestamp(second, UTC) for second in SECONDS]
 
 
 @pytest.mark.parametrize("times", [
     SECONDS, [1000 * second for second in SECONDS], [float(second) for second in SECONDS],
-    *(pa.array([moment.replace(tzinfo=None) for moment in MOMENTS], pa.timestamp(unit)) for unit in ("s", "ms", "us", "ns")),
-    pa.array(MOMENTS, pa.timestamp("us", "UTC")), [str(moment) for moment in MOMENTS], [str(second) for second in SECONDS],
+    *(pa.array([moment.replace(tzinfo=None) for moment in MOMENTS], pa.timestamp(unit)) for unit in UNITS),
+    pa.array(MOMENTS, pa.timestamp("us", "UTC")), [str(moment) for moment in MOMENTS],
+    [str(second) for second in SECONDS],
 ])  # fmt: skip
 def test_times_of_any_type_are_read(times: Any, tmp_path: Path) -> None:
     ratings, _ = read_ratings(table(tmp_path / "x.parquet", timestamp=times))

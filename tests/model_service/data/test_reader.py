@@ -307,10 +307,31 @@ def test_a_file_without_a_table_is_refused(content: bytes, tmp_path: Path) -> No
     assert "ratings.csv" in refusal(one(tmp_path, content))
 
 
-
-
 def test_a_nul_far_down_is_told_with_its_line(tmp_path: Path) -> None:
     many = "".join(f"{number},10,4\n" for number in range(40_000))
     message = refusal(one(tmp_path, f"user,item,rating\n{many}3,3\x000,4\n"))
     assert "ratings.csv, line 40002: " in message
     assert "control character" in message
+
+
+@pytest.mark.parametrize(
+    ("values", "scale", "told"),
+    [("xyz", None, "3 lines left out: the value"), ("345", (10.0, 20.0), "is outside 10 to 20")],
+)
+def test_when_each_line_is_left_out_the_reasons_are_told(
+    values: str, scale: tuple[float, float] | None, told: str, tmp_path: Path
+) -> None:
+    text = "user,item,rating\n" + "".join(f"{row},10,{value}\n" for row, value in enumerate(values))
+    message = refusal(one(tmp_path, text), ReadOptions(skip_bad_lines=True, scale=scale))
+    assert "ratings.csv holds no ratings" in message
+    assert told in message
+
+
+def test_a_header_in_the_middle_is_told(tmp_path: Path) -> None:
+    message = refusal(one(tmp_path, "user,item,rating\n1,10,4\nuser,item,rating\n2,20,3\n"))
+    assert "ratings.csv, line 3: " in message
+
+
+@pytest.mark.parametrize("line", ["# my data", "sep=;"])
+def test_a_line_above_the_header_is_told(line: str, tmp_path: Path) -> None:
+    assert "ratings.csv, line 1: " in refusal(one(tmp_path, f"{line}\nuser,item,rating\n1,10,4\n2,20,3\n"))

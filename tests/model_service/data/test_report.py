@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from model_service.data.options import ReadOptions
-from model_service.data.reader import read_ratings
 from model_service.data.read_report import ReadReport
+from model_service.data.reader import read_ratings
 from tests.model_service.data.written import counted, written
 
 FILES = {

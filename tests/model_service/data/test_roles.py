@@ -5,7 +5,9 @@ import pytest
 from model_service.data.roles import ITEM_NAMES, NAMES, find, normalised, repeated
 
 
-@pytest.mark.parametrize("name", ["user_id", "User-ID", "USERID", " user id ", "user_id:token", '"userId"', "\ufeffuser_id"])
+@pytest.mark.parametrize(
+    "name", ["user_id", "User-ID", "USERID", " user id ", "user_id:token", '"userId"', "\ufeffuser_id"]
+)
 def test_a_name_is_known_however_it_is_spelt(name: str) -> None:
     assert normalised(name) == "userid"
 

@@ -34,7 +34,9 @@ def test_a_date_with_a_time_is_read(field: str, tmp_path: Path) -> None:
     assert ratings.times.tolist() == [MOMENT, MOMENT + 1]
 
 
-@pytest.mark.parametrize("field", ["2005-04-02", "2005/04/02", "02.04.2005", "04 2, 2005", "02 Apr 2005", "Apr 2, 2005", "20050402"])
+@pytest.mark.parametrize(
+    "field", ["2005-04-02", "2005/04/02", "02.04.2005", "04 2, 2005", "02 Apr 2005", "Apr 2, 2005", "20050402"]
+)
 def test_a_day_is_its_midnight(field: str) -> None:
     parse = date_parser([field])
     assert parse is not None
@@ -43,7 +45,11 @@ def test_a_day_is_its_midnight(field: str) -> None:
 
 @pytest.mark.parametrize(
     ("fields", "first"),
-    [(["01/02/2005", "13/02/2005"], "2005-02-01"), (["01/02/2005", "02/13/2005"], "2005-01-02"), (["01/02/2005"], None)],
+    [
+        (["01/02/2005", "13/02/2005"], "2005-02-01"),
+        (["01/02/2005", "02/13/2005"], "2005-01-02"),
+        (["01/02/2005"], None),
+    ],
 )
 def test_day_and_month_are_told_apart_by_a_day_above_12(fields: list[str], first: str | None) -> None:
     parse = date_parser(fields)

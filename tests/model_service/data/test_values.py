@@ -8,7 +8,7 @@ import pytest
 from model_service.data.options import ReadOptions
 from model_service.data.reader import read_ratings
 from model_service.data.values import Meaning, interpret
-from tests.model_service.data.written import one, read, refusal
+from tests.model_service.data.written import counted, one, read, refusal
 
 
 def meaning(values: list[float], name: str = "rating", options: ReadOptions | None = None) -> Meaning:
@@ -60,7 +60,9 @@ def test_without_a_value_each_line_is_one() -> None:
     assert interpret(None, "", ReadOptions()).kind == "clicks"
 
 
-@pytest.mark.parametrize(("values", "missing"), [([-1, 1, 5, 10], (-1,)), ([99, -3.5, 4, 9.5], (99,)), ([-1, 1], ()), ([0, 3, 5], ())])
+@pytest.mark.parametrize(
+    ("values", "missing"), [([-1, 1, 5, 10], (-1,)), ([99, -3.5, 4, 9.5], (99,)), ([-1, 1], ()), ([0, 3, 5], ())]
+)
 def test_a_number_apart_from_all_others_means_not_rated(values: list[float], missing: tuple[float, ...]) -> None:
     assert meaning(values).missing == missing
 
@@ -77,6 +79,7 @@ def test_a_scale_that_excludes_values_refuses_them_or_leaves_them_out(tmp_path: 
     assert "--scale LOW..HIGH" in message
     assert "1..7" in message
     ratings, report = read_ratings(path, ReadOptions(scale=(1, 5), skip_bad_lines=True))
+    counted(report)
     assert len(ratings) == 2
     assert report.rows.skipped == {"the value is outside 1 to 5": 1}
 
@@ -96,7 +99,8 @@ def test_a_few_values_above_the_top_are_errors(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("up", "down"), [("true", "false"), ("True", "False"), ("yes", "no"), ("like", "dislike"), ("up", "down"), ("1", "0")]
+    ("up", "down"),
+    [("true", "false"), ("True", "False"), ("yes", "no"), ("like", "dislike"), ("up", "down"), ("1", "0")],
 )
 def test_thumbs_are_1_and_0(up: str, down: str, tmp_path: Path) -> None:
     ratings, _ = read_ratings(one(tmp_path, table([up, down, up], "liked")))

@@ -7,8 +7,8 @@ import pytest
 
 from model_service.data.options import ReadOptions
 from model_service.data.ratings import DataError, Ratings
-from model_service.data.reader import read_ratings
 from model_service.data.read_report import ReadReport
+from model_service.data.reader import read_ratings
 
 Row = tuple[str, str, float]
 
