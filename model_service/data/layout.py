@@ -142,8 +142,8 @@ def _check_parts(ratings: Sequence[RatingFile], others: Sequence[RatingFile]) ->
         part = parts.get(_numberless(other.file.base))
         if part is not None:
             raise DataError(
-                f"{other.file.name} is called like {part}, and has other columns or another header. To fix it: give both "
-                "the same header, or give --data one of them"
+                f"{other.file.name} is called like {part}, and has other columns or another header. To fix it: give "
+                "both the same header, or give --data one of them"
             )
 
 
