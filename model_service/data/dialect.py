@@ -167,6 +167,8 @@ def _sample_lines(raw: bytes, encoding: str, file: DataFile) -> list[str]:
         text = codecs.getincrementaldecoder(encoding)("replace").decode(raw)
     except (UnicodeError, LookupError) as error:
         raise DataError(f"{file.name} is no {encoding}: {error}") from None
+    if raw[257:262] == b"ustar":
+        raise DataError(f"{file.name} is a tar archive; unpack it, and give --data the folder")
     if "\0" in text:
         raise DataError(f"{file.name} is no text; a table with one rating a line is needed, such as CSV or Parquet")
     lines = re.split(r"\r\n|\n|\r", text)

@@ -60,6 +60,8 @@ class DataFile:
                 raise DataError(f"{self.name} is encrypted; unpack it, and give --data the folder") from None
             raise
         except OSError as error:
+            if error.errno is None:  # of bz2, not of the operating system
+                raise DataError(f"{self.name} is damaged or incomplete ({error}); fetch it again") from None
             raise DataError(f"{self.name}: {error.strerror or error}") from None
 
     def read(self) -> bytes:

@@ -2,7 +2,6 @@
 
 import csv
 import html
-import io
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -49,7 +48,8 @@ _GENRES_100K: Final = [
 ]
 _YEAR_IN_TITLE: Final = re.compile(r"\((\d{4})\)\s*$")
 _YEAR: Final = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
-_NAMES_IN_LIST: Final = re.compile(r"""(?:["']name["']\s*:\s*)?["']([^"']+)["']""")
+_TEXT_IN_LIST: Final = re.compile(r"""(["'])((?:(?!\1).)+)\1""")
+_NAME_IN_LIST: Final = re.compile(r"""["']name["']\s*:\s*(["'])((?:(?!\1).)+)\1""")
 _SKIP: Final = "--bad-lines skip leaves such lines out, and their items get their id as title"
 
 
@@ -120,11 +120,7 @@ def genres_of(text: str, *, words: bool = False) -> tuple[str, ...]:
     """Genres in a field: separated by `|`, `;` or commas, or a list in JSON or Python; words: separated by blanks."""
     text = text.strip()
     if text.startswith("["):
-        names = (
-            _NAMES_IN_LIST.findall(text)
-            if "name" not in text
-            else re.findall(r"""["']name["']\s*:\s*["']([^"']+)""", text)
-        )
+        names = [found[2] for found in (_NAME_IN_LIST if "{" in text else _TEXT_IN_LIST).finditer(text)]
     elif words:
         names = text.split()
     else:
@@ -253,22 +249,23 @@ def _records(text: str, dialect: Dialect) -> Iterator[tuple[int, list[str], str 
                 yield number, split(line, dialect.separator, quoted=False) or [], None
         return
     lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
-    held, first = "", 0
-    for number, line in enumerate(lines, 1):
-        held, first = (held + line, first) if held else (line, number)
-        whole = held.rstrip("\r\n")
-        if not whole.strip():
-            held = ""
+    at = 0
+    while at < len(lines):
+        end, fields = at + 1, None
+        while lines[at].strip() and end <= min(len(lines), at + MAX_JOINED):
+            whole = "".join(lines[at:end]).rstrip("\r\n")
+            fields = split(whole, dialect.separator, quoted=True)
+            if fields is not None or not _is_open(whole):
+                break
+            end += 1
+        if fields is not None:
+            yield at + 1, fields, None
+            at = end
             continue
-        fields = split(whole, dialect.separator, quoted=True)
-        if fields is None and _is_open(whole) and number - first < MAX_JOINED and number < len(lines):
-            continue
-        if fields is None:
-            fields = next(csv.reader(io.StringIO(whole.splitlines()[0]), delimiter=dialect.separator), [])
-            yield first, fields, "a quote is left open, or not at the end of its field"
-        else:
-            yield first, fields, None
-        held = ""
+        if lines[at].strip():  # the next lines are read on their own
+            fields = next(csv.reader([lines[at].rstrip("\r\n")], delimiter=dialect.separator), [])
+            yield at + 1, fields, "a quote is left open, or not at the end of its field"
+        at += 1
 
 
 def _is_open(text: str) -> bool:

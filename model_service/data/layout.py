@@ -90,6 +90,7 @@ def find_layout(files: Sequence[DataFile], options: ReadOptions, where: str) -> 
         named = ", ".join(candidates[key][0].file.name for key in winners)
         raise DataError(f"several files of {where} may hold the ratings: {named}. To fix it: give --data one of them")
     ratings = candidates[winners[0]]
+    _check_parts(ratings, [one for key, found in candidates.items() if key != winners[0] for one in found])
     items = [file for file in items if file not in [one.file for one in ratings]]
     used = {*(one.file.name for one in ratings), *(file.name for file in items)}
     unused = [file.name for file in files if file.name not in used]
@@ -131,7 +132,23 @@ def _family(found: RatingFile) -> tuple[object, ...]:
     columns = found.dialect.columns if found.dialect else None
     if found.format == "parquet":
         return found.format, found.names
-    return found.format, found.names, columns, re.sub(r"\d+", "#", found.file.base)
+    return found.format, found.names, columns, _numberless(found.file.base)
+
+
+def _check_parts(ratings: Sequence[RatingFile], others: Sequence[RatingFile]) -> None:
+    """Raise DataError when a file is called as the parts of the ratings are, and has other columns."""
+    parts = {_numberless(one.file.base): one.file.name for one in ratings}
+    for other in others:
+        part = parts.get(_numberless(other.file.base))
+        if part is not None:
+            raise DataError(
+                f"{other.file.name} is called like {part}, and has other columns or another header. To fix it: give "
+                "both the same header, or give --data one of them"
+            )
+
+
+def _numberless(base: str) -> str:
+    return re.sub(r"\d+", "#", base)
 
 
 def _name(ratings: Sequence[RatingFile], files: Sequence[DataFile]) -> str:

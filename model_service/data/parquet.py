@@ -34,7 +34,7 @@ def read_parquet(file: DataFile, names: Sequence[str], plan: Plan, problems: Pro
     """The rows of `file`; nulls and values of a wrong type are added to `problems`."""
     wanted = {role: names[position] for role, position in _positions(plan).items()}
     found = _open(file).read(columns=[*wanted.values()])
-    columns = {role: found.column(name) for role, name in wanted.items()}
+    columns = {role: _plain(found.column(name)) for role, name in wanted.items()}
     return Table(
         users=_ids(file, "user", columns["user"], wanted["user"], problems),
         items=_ids(file, "item", columns["item"], wanted["item"], problems),
@@ -62,6 +62,13 @@ def _open(file: DataFile) -> "ParquetFile":
         return parquet.ParquetFile(file.path if file.path is not None else pa.BufferReader(file.read()))
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{file.name} is no readable Parquet file: {error}") from None
+
+
+def _plain(column: "ChunkedArray") -> "ChunkedArray":
+    """The column with texts of the type that pyarrow computes with; polars writes views."""
+    import pyarrow as pa
+
+    return column.cast(pa.large_string()) if pa.types.is_string_view(column.type) else column
 
 
 def _text(value: object) -> str:

@@ -11,13 +11,12 @@ from model_service.data.options import EMPTY, ReadOptions
 from model_service.data.problems import Problems, quoted
 from model_service.data.roles import COMPULSORY, NAMES, repeated, roles_by_hand, roles_by_name
 from model_service.data.table import WORDS, Plan
-from model_service.data.times import are_numbers, date_parser, is_time
+from model_service.data.times import are_numbers, date_parser, is_date, is_time
 
 _PLACES: Final = {"user": 0, "item": 1, "value": 2, "time": 3}
 _BY_HAND: Final = "--user, --item, --value and --time name the columns, by name or number"
 _WIDE: Final = "; a line for each user with a value for each item has to be turned into one line for each value"
 _FRACTION: Final = re.compile(r"[+-]?\d*\.\d*[1-9]\d*")
-_SLASHED: Final = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}")
 _NULLS: Final = frozenset(("nan", "null", "none", "na", "n/a", "\\n", "-"))
 
 
@@ -71,6 +70,10 @@ def make_columns(
         return None
     given = {role: getattr(options, role) for role in NAMES}
     by_hand = roles_by_hand(given, names, columns, problems, file)
+    for role, place in by_hand.items():
+        if place is not None and [*by_hand.values()].count(place) > 1:
+            clause = f"{file}: the options name {_column(names, place)} more than once"
+            problems.add(clause, f"--{role} {given[role]}", fix="name another column for each of them")
     by = dict.fromkeys(by_hand, "hand")
     roles: dict[str, int | None] = dict(by_hand)
     if names:
@@ -104,7 +107,7 @@ def make_columns(
     date = None if roles.get("time") is None or are_numbers(times) else date_parser(times)
     if roles.get("time") is not None and times and date is None and not are_numbers(times):
         odd = next(field for field in times if not NUMBER.fullmatch(field))
-        if not any(date_parser([field]) or _SLASHED.match(field) for field in times):
+        if not any(map(is_date, times)):
             warnings.append(
                 f"{file}: {_column(names, roles['time'])} holds no times ({quoted(odd)}): read without times"
             )

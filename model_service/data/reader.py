@@ -1,5 +1,6 @@
 """Reads ratings as people have them: finds out how they are laid out, says so, and refuses what it cannot tell."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -57,9 +58,17 @@ def read_ratings(path: Path | str, options: ReadOptions | None = None) -> tuple[
     if how == "refuse" and merged is not None:
         _add_duplicates(merged, table, layout, tables, problems)
         problems.raise_for(path.name)
+    if merged is not None and meaning.scale is not None and (merged.values > meaning.scale[1]).any():
+        raise DataError(
+            f"{path.name}: the sum of a user's ratings of an item is {np.nanmax(merged.values):g}, beyond the scale up "
+            f"to {meaning.scale[1]:g}. To fix it: --duplicates latest, mean or first; or --values counts if they are"
+        )
+    skipped = Counter(table.skipped)
+    for one in tables:
+        skipped.update(one.skipped)
     rows = Rows(
         read=sum(one.rows for one in tables),
-        skipped={clause: count for one in tables for clause, count in one.skipped.items()},
+        skipped=dict(skipped),
         blank_lines=sum(one.blank_lines for one in tables),
         repeated=0 if merged is None else len(users) - len(merged.rows),
         repeated_pairs=0 if merged is None else merged.pairs,
@@ -115,21 +124,24 @@ def _read(one: RatingFile, columns: Columns, options: ReadOptions, problems: Pro
 def _join(
     tables: Sequence[Table], layout: Layout, columns: Columns, options: ReadOptions, problems: Problems
 ) -> tuple[Table, Meaning, NDArray[np.int64] | None, str]:
-    """All tables as one with values and times interpreted; the meaning of the values, and the unit of times."""
-    table = tables[0] if len(tables) == 1 else _concatenate(tables)
+    """All tables as one with values and times interpreted; the meaning of the values, and the unit of times.
+
+    `skipped` of the one table are the rows that are left out here.
+    """
+    table = replace(tables[0], skipped={}) if len(tables) == 1 else _concatenate(tables)
     if not len(table):
-        raise DataError(f"{layout.ratings[0].file.name} holds no ratings")
+        raise _nothing_left(layout, [*tables])
     _check_ids(table, columns, problems)
     meaning = interpret(table.values, columns.name("value"), options, words=columns.plan.words)
-    if meaning.outside and meaning.scale is not None and options.skip_bad_lines:
-        table = _without_outside(table, meaning)
+    low, high = meaning.scale or (0.0, float("inf"))
+    clause = f"the value is outside {low:g} to {high:g}" if meaning.scale else "a count is negative"
+    if meaning.outside and options.skip_bad_lines:
+        table = _without_outside(table, meaning, low, high, clause)
+        if not len(table):
+            raise _nothing_left(layout, [*tables, table])
     elif meaning.outside:
-        clause, fix = (
-            "a count is negative",
-            "--values stars if they are ratings; --missing with those that mean nothing",
-        )
+        fix = "--values stars if they are ratings; --missing with those that mean nothing; or --bad-lines skip"
         if meaning.scale is not None:
-            clause = f"the value is outside {meaning.scale[0]:g} to {meaning.scale[1]:g}"
             scale = _wide(table, meaning.scale)
             fix = f"--scale {scale} if all are ratings; --missing with those that are none; or --bad-lines skip"
         for row, value in zip(meaning.outside_rows, meaning.outside_values, strict=True):
@@ -157,15 +169,18 @@ def _wide(table: Table, scale: tuple[float, float]) -> str:
     return f"{min(float(np.nanmin(table.values)), scale[0]):g}..{max(float(np.nanmax(table.values)), scale[1]):g}"
 
 
-def _without_outside(table: Table, meaning: Meaning) -> Table:
-    assert table.values is not None and meaning.scale is not None  # noqa: PT018, S101 the caller's contract
-    low, high = meaning.scale
+def _nothing_left(layout: Layout, tables: Sequence[Table]) -> DataError:
+    reasons = [f"{count:,} lines left out: {clause}" for one in tables for clause, count in one.skipped.items()]
+    return DataError("\n  ".join([f"{layout.ratings[0].file.name} holds no ratings", *reasons]))
+
+
+def _without_outside(table: Table, meaning: Meaning, low: float, high: float, clause: str) -> Table:
+    assert table.values is not None  # noqa: S101 something is outside
     kept = ((table.values >= low) & (table.values <= high)) | np.isin(table.values, meaning.missing)
     kept |= np.isnan(table.values)
-    clause = f"the value is outside {low:g} to {high:g}"
-    table.skipped[clause] = int((~kept).sum())
     return replace(
         table,
+        skipped={clause: int((~kept).sum())},
         users=table.users.take(np.flatnonzero(kept)),
         items=table.items.take(np.flatnonzero(kept)),
         values=table.values[kept],

@@ -13,7 +13,7 @@ from model_service.data.id_column import IdColumn
 from model_service.data.options import EMPTY
 
 BLANKS: Final = " \t"
-CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ufeff]")
 WORDS: Final = {
     **dict.fromkeys(
         ("true", "yes", "y", "like", "liked", "up", "thumbs_up", "thumbsup", "positive", "recommended"), 1.0

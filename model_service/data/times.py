@@ -59,6 +59,11 @@ def date_parser(sample: Sequence[str]) -> Callable[[str], int] | None:
     return fitting[0] if len(fitting) == 1 else None
 
 
+def is_date(field: str) -> bool:
+    """Whether a field is a date, though day and month may not be told apart."""
+    return any(_reads(parse, [field]) for parse in (_iso, *map(_strptime, (*_FORMATS, *_AMBIGUOUS))))
+
+
 def is_time(value: float) -> bool:
     """Whether a number may be a time: the years 1980 to 2100, in seconds or a finer unit."""
     for least, _, per_second in UNITS:

@@ -10,7 +10,7 @@ from model_service.data.titles import invent_titles
 
 def test_the_default_has_the_shape_of_movielens_100k() -> None:
     ratings = generate_ratings(seed=0)
-    pairs = set(zip(ratings.users.tolist(), ratings.items.tolist(), strict=True))
+    pairs = set(zip(ratings.user_rows.tolist(), ratings.item_rows.tolist(), strict=True))
     assert (len(pairs), len(ratings.user_ids), len(ratings.item_ids)) == (100_000, 943, 1682)
     assert set(ratings.values.tolist()) == {1.0, 2.0, 3.0, 4.0, 5.0}
     assert np.bincount(ratings.user_rows).min() >= 20

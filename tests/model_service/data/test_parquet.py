@@ -1,0 +1,129 @@
+"""Ratings in Parquet."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from model_service.data.options import ReadOptions
+from model_service.data.reader import read_ratings
+from tests.model_service.data.written import one, read, refusal, rows
+
+TWO = [("1", "10", 4.0), ("2", "20", 3.0)]
+
+
+def stored(path: Path, **columns: Any) -> Path:
+    """A Parquet file with these columns."""
+    parquet.write_table(pa.table(columns), path)
+    return path
+
+
+def table(path: Path, **columns: Any) -> Path:
+    """One with user, item and rating, but for the given columns."""
+    return stored(path, **{"user": [1, 2], "item": [10, 20], "rating": [4.0, 3.0], **columns})
+
+
+@pytest.mark.parametrize("ids", [
+    pa.array([1, 2], pa.int32()), pa.array([1, 2], pa.uint64()), pa.array(["1", "2"]),
+    pa.array(["1", "2"], pa.large_string()),
+    pa.array([1.0, 2.0]), pa.array(["1", "2"]).dictionary_encode(), pa.array([1, 2]).dictionary_encode(),
+    pa.array(["1", "2"], pa.string_view()),
+])  # fmt: skip
+def test_ids_of_any_type_are_read(ids: pa.Array, tmp_path: Path) -> None:
+    assert read(table(tmp_path / "ratings.parquet", user=ids)) == TWO
+
+
+def test_ids_beyond_63_bits_and_with_leading_zeros_are_kept(tmp_path: Path) -> None:
+    path = table(tmp_path / "x.parquet", user=pa.array([2**64 - 1, 2], pa.uint64()), item=["007", "7"])
+    assert read(path) == [(str(2**64 - 1), "007", 4.0), ("2", "7", 3.0)]
+
+
+def test_ids_as_decimals_beside_a_null_are_whole_and_the_null_is_told(tmp_path: Path) -> None:
+    message = refusal(table(tmp_path / "x.parquet", user=[1.0, None]))
+    assert 'the user ("user") is null' in message
+    assert "x.parquet, row 2" in message
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ({"user": [1.5, 2.0]}, "decimal number"),
+        ({"user": ["", "2"]}, "empty"),
+        ({"user": [True, False]}, "type bool"),
+        ({"rating": [4.0, None]}, "null or no number"),
+        ({"rating": ["4", "x"]}, "row 2"),
+        ({"rating": [float("inf"), 3.0]}, "row 1"),
+        ({"rating": [[1], [2]]}, "numbers"),
+    ],
+)
+def test_what_cannot_be_read_is_told(column: dict[str, Any], told: str, tmp_path: Path) -> None:
+    assert told in refusal(table(tmp_path / "x.parquet", **column))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [4, 3],
+        [4.0, 3.0],
+        ["4", "3"],
+        pa.array(["4", "3"]).dictionary_encode(),
+        pa.array([4, 3], pa.int8()),
+        pa.array([4, 3]).dictionary_encode(),
+    ],
+)
+def test_values_of_any_type_are_read(values: Any, tmp_path: Path) -> None:
+    assert read(table(tmp_path / "x.parquet", rating=values)) == TWO
+
+
+def test_thumbs_as_booleans_are_read(tmp_path: Path) -> None:
+    assert [value for *_, value in read(table(tmp_path / "x.parquet", rating=[True, False]))] == [1.0, 0.0]
+
+
+def test_a_null_value_is_not_rated_when_the_options_say_so(tmp_path: Path) -> None:
+    _, report = read_ratings(table(tmp_path / "x.parquet", rating=[4.0, None]), ReadOptions(missing=("empty",)))
+    assert report.not_rated == 1
+
+
+SECONDS = [1112486027, 1112486028]
+UNITS = ("s", "ms", "us", "ns")
+MOMENTS = [datetime.fromtimestamp(second, UTC) for second in SECONDS]
+
+
+@pytest.mark.parametrize("times", [
+    SECONDS, [1000 * second for second in SECONDS], [float(second) for second in SECONDS],
+    *(pa.array([moment.replace(tzinfo=None) for moment in MOMENTS], pa.timestamp(unit)) for unit in UNITS),
+    pa.array(MOMENTS, pa.timestamp("us", "UTC")), [str(moment) for moment in MOMENTS],
+    [str(second) for second in SECONDS],
+])  # fmt: skip
+def test_times_of_any_type_are_read(times: Any, tmp_path: Path) -> None:
+    ratings, _ = read_ratings(table(tmp_path / "x.parquet", timestamp=times))
+    assert ratings.times is not None
+    assert ratings.times.tolist() == SECONDS
+
+
+def test_part_files_are_read_as_one(tmp_path: Path) -> None:
+    table(tmp_path / "part-00000.parquet")
+    table(tmp_path / "part-00001.parquet", user=[3, 4])
+    (tmp_path / "_SUCCESS").touch()
+    ratings, _ = read_ratings(tmp_path)
+    assert rows(ratings) == [*TWO, ("3", "10", 4.0), ("4", "20", 3.0)]
+
+
+def test_titles_with_genres_as_lists_are_read(tmp_path: Path) -> None:
+    table(tmp_path / "ratings.parquet")
+    stored(tmp_path / "items.parquet", item=[10, 20], title=["Heat", None], genres=[["Action", "Crime"], None])
+    ratings, _ = read_ratings(tmp_path)
+    assert [(item.title, item.genres) for item in ratings.catalogue] == [("Heat", ("Action", "Crime")), ("20", ())]
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    content = table(tmp_path / "x.parquet").read_bytes()
+    assert "Parquet" in refusal(one(tmp_path / "cut", content[:-20], "x.parquet"))
+
+
+def test_a_file_without_rows_is_refused(tmp_path: Path) -> None:
+    empty = pa.array([], pa.int64())
+    assert "x.parquet" in refusal(table(tmp_path / "x.parquet", user=empty, item=empty, rating=empty))
