@@ -103,7 +103,7 @@ def test_what_serves_is_compared_with_the_better_rival_user_by_user() -> None:
     assert result.difference[0] == pytest.approx(figures["serves"] - figures[result.rival], abs=2e-5)
     assert result.difference[1] < result.difference[0] < result.difference[2]
     assert {point["known"] for point in result.curve} >= {1, 3, 5, 10}
-    title = PublicData(title="Invented", folder="", read=lambda folder: ratings).title
+    title = PublicData(title="Invented", folder="").title
     assert "### Neighbours" in section({**_result(asdict(result)), "title": title})
 
 
