@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES: Final = 1 << 22
 _PROGRESS_MIN_BYTES: Final = 1 << 24  # smaller files are read before a progress bar is visible
+_SHORT_NUMBER: Final = "^(0|-?[1-9][0-9]{0,17})$"  # whole numbers in their only form, surely within 64 bits
 _LINE_FEED: Final = 10
 _UNIT: Final = b"\x1f"
 
@@ -112,7 +113,7 @@ def _table(found: Any, dialect: Dialect, plan: Plan) -> Table | None:
             codes, words = _encoded(column)
             if not {word.strip().lower() for word in words} <= WORDS.keys():
                 return None
-            values = np.array([WORDS[word.strip().lower()] for word in words], np.float32)[np.concatenate(codes)]
+            values = np.array([WORDS[word.strip().lower()] for word in words], np.float32)[codes]
         else:
             values = column.to_numpy()
             if np.count_nonzero(~np.isfinite(values)) != column.null_count:
@@ -128,7 +129,7 @@ def _table(found: Any, dialect: Dialect, plan: Plan) -> Table | None:
         else:
             codes, dates = _encoded(column)
             try:
-                times = np.array([plan.date(date.strip()) for date in dates], np.int64)[np.concatenate(codes)]
+                times = np.array([plan.date(date.strip()) for date in dates], np.int64)[codes]
             except (ValueError, OverflowError):
                 return None
     return Table(
@@ -141,15 +142,24 @@ def _table(found: Any, dialect: Dialect, plan: Plan) -> Table | None:
 
 
 def _ids(column: "ChunkedArray") -> IdColumn | None:
-    codes, texts = _encoded(column)
+    """The column, None where an id does not stand in the file as it is."""
+    from pyarrow import compute
+
+    column = column.unify_dictionaries()
+    if not column.num_chunks:
+        return None
+    codes, distinct = [chunk.indices.to_numpy() for chunk in column.chunks], column.chunk(0).dictionary
+    if compute.all(compute.match_substring_regex(distinct, _SHORT_NUMBER)).as_py():
+        return IdColumn.numbered(codes, compute.cast(distinct, "int64").to_numpy())
+    texts = distinct.to_pylist()
     return IdColumn.encoded(codes, texts) if all(map(_is_plain, texts)) else None
 
 
-def _encoded(column: "ChunkedArray") -> tuple[list[NDArray[np.int32]], list[str]]:
-    """The codes of the parts of a column, and the text of each code."""
+def _encoded(column: "ChunkedArray") -> tuple[NDArray[np.int32], list[str]]:
+    """The codes of a column, and the text of each code."""
     column = column.unify_dictionaries()
     texts = column.chunk(0).dictionary.to_pylist() if column.num_chunks else []
-    return [chunk.indices.to_numpy() for chunk in column.chunks], texts
+    return np.concatenate([chunk.indices.to_numpy() for chunk in column.chunks]), texts
 
 
 def _is_plain(id_: str) -> bool:

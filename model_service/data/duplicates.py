@@ -19,24 +19,27 @@ class Merged:
     examples: Sequence[int] = ()  # rows of the first such pairs
 
 
+def repeated_pairs(users: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The pairs of user and item that occur more than once, as one increasing number each."""
+    keys = _keys(users, items)
+    keys.sort()
+    return np.unique(keys[1:][keys[1:] == keys[:-1]])
+
+
 def merge_duplicates(
     users: NDArray[np.int32],
     items: NDArray[np.int32],
     values: NDArray[np.float32],
     times: NDArray[np.int64] | None,
     how: Duplicates,
-) -> Merged | None:
-    """One row for each pair of user and item; None where each pair occurs once.
+    repeated: NDArray[np.int64],
+) -> Merged:
+    """One row for each pair of user and item; repeated: the result of `repeated_pairs`, at least one pair.
 
     latest: the row of the greatest time, of equal times the last; first: the first row; mean and sum of the values
     that are there. The kept row is the latest but for `first`.
     """
-    keys = users.astype(np.int64) * (int(items.max(initial=0)) + 1) + items
-    in_order = np.sort(keys)
-    repeated = np.unique(in_order[1:][in_order[1:] == in_order[:-1]])
-    del in_order
-    if not len(repeated):
-        return None
+    keys = _keys(users, items)
     place = np.minimum(np.searchsorted(repeated, keys), len(repeated) - 1)
     rows = np.flatnonzero(repeated[place] == keys)  # the rows of pairs that occur more than once
     order = rows[np.lexsort((rows, rows if times is None else times[rows], keys[rows]))]
@@ -62,3 +65,10 @@ def merge_duplicates(
     return Merged(
         rows=left, values=whole[left], pairs=len(starts), examples=tuple(np.sort(order[starts])[:10].tolist())
     )
+
+
+def _keys(users: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np.int64]:
+    keys = users.astype(np.int64)
+    keys *= int(items.max(initial=0)) + 1
+    keys += items
+    return keys

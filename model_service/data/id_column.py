@@ -36,13 +36,15 @@ class IdColumn:
         """
         distinct = Ids.of(texts)
         row = {id_: row for row, id_ in enumerate(distinct)}
-        place = np.array([row[text] for text in texts], np.int32)
-        rows = np.empty(sum(map(len, codes)), np.int32)
-        at = 0
-        for part in codes:
-            np.take(place, part, out=rows[at : at + len(part)], mode="clip")  # without a check of each, which copies
-            at += len(part)
-        return cls(rows, distinct)
+        return cls(_placed(codes, np.array([row[text] for text in texts], np.int32)), distinct)
+
+    @classmethod
+    def numbered(cls, codes: "Sequence[NDArray[np.integer]]", numbers: NDArray[np.int64]) -> "IdColumn":
+        """`encoded` for ids that are whole numbers, each once."""
+        order = np.argsort(numbers)
+        place = np.empty(len(order), np.int32)
+        place[order] = np.arange(len(order), dtype=np.int32)
+        return cls(_placed(codes, place), Ids(numbers[order]))
 
     @classmethod
     def concatenated(cls, columns: "Sequence[IdColumn]") -> "IdColumn":
@@ -66,6 +68,16 @@ class IdColumn:
         if len(kept) == len(self.ids):
             return IdColumn(self.rows[positions], self.ids)
         return IdColumn(rows.astype(np.int32), Ids.of(self.ids[row] for row in kept.tolist()))
+
+
+def _placed(codes: Sequence[NDArray[np.integer]], place: NDArray[np.int32]) -> NDArray[np.int32]:
+    """place[code] for the codes of all parts."""
+    rows = np.empty(sum(map(len, codes)), np.int32)
+    at = 0
+    for part in codes:
+        np.take(place, part, out=rows[at : at + len(part)], mode="clip")  # without a check of each, which copies
+        at += len(part)
+    return rows
 
 
 def _rows(ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:

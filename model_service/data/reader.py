@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from model_service.data import parquet
 from model_service.data.delimited import read_delimited
-from model_service.data.duplicates import Merged, merge_duplicates
+from model_service.data.duplicates import Merged, merge_duplicates, repeated_pairs
 from model_service.data.files import list_files, one_file
 from model_service.data.id_column import IdColumn
 from model_service.data.items import ItemTable, read_items
@@ -49,12 +50,19 @@ def read_ratings(path: Path | str, options: ReadOptions | None = None) -> tuple[
     assert columns is not None  # noqa: S101 without problems
     tables = [_read(one, columns, options, problems) for one in layout.ratings]
     problems.raise_for(path.name)
-    table, meaning, times, unit = _join(tables, layout, columns, options, problems)
+    whole = _joined(tables, layout, columns, problems)
+    with ThreadPoolExecutor(1) as pool:  # sorting takes as long as all the rest, and releases the GIL
+        sorting = pool.submit(repeated_pairs, whole.users.rows, whole.items.rows)
+        table, meaning, times, unit = _interpreted(whole, tables, layout, columns, options, problems)
     problems.raise_for(path.name)
     users, items, values = table.users, table.items, table.values
-    assert values is not None  # noqa: S101 filled by _join
+    assert values is not None  # noqa: S101 filled by _interpreted
+    repeated = sorting.result() if len(table) == len(whole) else repeated_pairs(users.rows, items.rows)
     how = options.duplicates or _default_duplicates(meaning, times)
-    merged = merge_duplicates(users.rows, items.rows, values, times, "first" if how == "refuse" else how)
+    merged = None
+    if len(repeated):
+        by = "first" if how == "refuse" else how
+        merged = merge_duplicates(users.rows, items.rows, values, times, by, repeated)
     if how == "refuse" and merged is not None:
         _add_duplicates(merged, table, layout, tables, problems)
         problems.raise_for(path.name)
@@ -121,17 +129,24 @@ def _read(one: RatingFile, columns: Columns, options: ReadOptions, problems: Pro
     return parquet.read_parquet(one.file, one.names or (), columns.plan, problems)
 
 
-def _join(
-    tables: Sequence[Table], layout: Layout, columns: Columns, options: ReadOptions, problems: Problems
-) -> tuple[Table, Meaning, NDArray[np.int64] | None, str]:
-    """All tables as one with values and times interpreted; the meaning of the values, and the unit of times.
-
-    `skipped` of the one table are the rows that are left out here.
-    """
+def _joined(tables: Sequence[Table], layout: Layout, columns: Columns, problems: Problems) -> Table:
+    """All tables as one, whose `skipped` are rows that are left out later."""
     table = replace(tables[0], skipped={}) if len(tables) == 1 else _concatenate(tables)
     if not len(table):
         raise _nothing_left(layout, [*tables])
     _check_ids(table, columns, problems)
+    return table
+
+
+def _interpreted(
+    table: Table,
+    tables: Sequence[Table],
+    layout: Layout,
+    columns: Columns,
+    options: ReadOptions,
+    problems: Problems,
+) -> tuple[Table, Meaning, NDArray[np.int64] | None, str]:
+    """The table with values on their scale; their meaning; the times in seconds and their unit."""
     meaning = interpret(table.values, columns.name("value"), options, words=columns.plan.words)
     low, high = meaning.scale or (0.0, float("inf"))
     clause = f"the value is outside {low:g} to {high:g}" if meaning.scale else "a count is negative"
