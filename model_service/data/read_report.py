@@ -94,7 +94,7 @@ class ReadReport:
             items=items.tolist(),
             unrated_items=len(ratings.unrated),
             not_rated=int(np.isnan(ratings.values).sum()),
-            distribution=_distribution(ratings.values),
+            distribution=_distribution((None if rows.repeated else meaning.rated) or Frequencies.of(ratings.values)),
             span=None if ratings.times is None else (int(ratings.times.min()), int(ratings.times.max())),
             unit=unit,
             examples=_examples(ratings, meaning),
@@ -324,9 +324,8 @@ def _examples(ratings: Ratings, meaning: Meaning) -> list[str]:
     return lines
 
 
-def _distribution(values: NDArray[np.float32]) -> list[tuple[float, int]]:
+def _distribution(found: Frequencies) -> list[tuple[float, int]]:
     """Values and how often each occurs; of many different ones in equal steps, logarithmic where none is negative."""
-    found = Frequencies.of(values)
     if len(found.values) <= _MAX_BARS:
         return [(float(value), int(count)) for value, count in zip(found.values, found.counts, strict=True)]
     logarithmic = found.low >= 0

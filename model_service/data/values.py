@@ -86,7 +86,8 @@ class Meaning:
     """What values mean.
 
     scale: of stars. missing: numbers that mean "seen, not rated". outside: how many values are beyond the scale, and
-    the rows and values of the first. why: what told so, for the report.
+    the rows and values of the first. why: what told so, for the report. rated: the values but those that mean
+    "not rated".
     """
 
     kind: Kind
@@ -96,6 +97,7 @@ class Meaning:
     outside_rows: tuple[int, ...] = ()
     outside_values: tuple[float, ...] = ()
     why: str
+    rated: "Frequencies | None" = None
     warnings: tuple[str, ...] = ()
 
 
@@ -131,6 +133,7 @@ def interpret(values: NDArray[np.float32] | None, name: str, options: ReadOption
         outside_rows=rows,
         outside_values=tuple(values[list(rows)].tolist()),
         why=why,
+        rated=rated,
         warnings=tuple(_warnings(rated, kind, options)),
     )
 
