@@ -16,6 +16,7 @@ from model_service.data.roles import roles_by_name
 
 Format = Literal["text", "parquet", "netflix"]
 
+TABLE: Final = "table"
 _NO_DATA: Final = re.compile(
     r"(readme|license|licence|changelog|allbut|mku|movielens[-_]|u\.(info|genre|user|occupation))|"
     r"\.(md|pdf|html?|png|jpe?g|py|sh|pl|ipynb|json|jsonl|yaml|yml|xml|bib|log|docx?|xlsx?|npy|npz|pkl|pt|user|kg|link|net)$"
@@ -169,4 +170,4 @@ def _name(ratings: Sequence[RatingFile], files: Sequence[DataFile]) -> str:
         return "MovieLens CSV"
     if columns == ("user_id", "book_id", "rating") and "books.csv" in {file.base for file in files}:
         return "goodbooks"
-    return "Book-Crossing" if columns == ("user-id", "isbn", "book-rating") else "table"
+    return "Book-Crossing" if columns == ("user-id", "isbn", "book-rating") else TABLE

@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final, Literal
 
@@ -64,6 +64,26 @@ def read_options(arguments: argparse.Namespace) -> ReadOptions:
     given = {name: getattr(arguments, name) for name in (*names, "duplicates")}
     header = None if arguments.header is None else arguments.header == "yes"
     return ReadOptions(**given, header=header, skip_bad_lines=arguments.bad_lines == "skip")
+
+
+def as_arguments(options: ReadOptions) -> list[str]:
+    """The arguments of a command line that give these options."""
+    arguments: list[str] = []
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if value is None or value is False:
+            continue
+        if field.name == "skip_bad_lines":
+            arguments += ["--bad-lines", "skip"]
+        elif field.name == "header":
+            arguments += ["--header", "yes" if value else "no"]
+        elif field.name == "scale":
+            arguments += [f"--scale={value[0]:g}..{value[1]:g}"]
+        elif field.name == "missing":
+            arguments += [f"--missing={','.join(value)}"]
+        else:
+            arguments += [f"--{field.name}", value.name if isinstance(value, Path) else str(value)]
+    return arguments
 
 
 def _separator(text: str) -> str:

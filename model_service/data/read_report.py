@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from model_service.data.items import ItemTable
 from model_service.data.layout import Layout
+from model_service.data.options import ReadOptions, as_arguments
 from model_service.data.plan import Columns
 from model_service.data.ratings import Ratings
 from model_service.data.values import Frequencies, Meaning
@@ -55,6 +56,7 @@ class ReadReport:
     span: tuple[int, int] | None
     unit: str
     examples: Sequence[str]
+    options: Sequence[str]
     warnings: Sequence[str]
 
     @classmethod
@@ -68,6 +70,7 @@ class ReadReport:
         rows: Rows,
         *,
         unit: str,
+        options: ReadOptions,
         encodings: Mapping[str, str | None],
     ) -> "ReadReport":
         """The report of ratings that were read as the other arguments tell."""
@@ -98,6 +101,7 @@ class ReadReport:
             span=None if ratings.times is None else (int(ratings.times.min()), int(ratings.times.max())),
             unit=unit,
             examples=_examples(ratings, meaning),
+            options=as_arguments(options),
             warnings=warnings,
         )
 
@@ -122,6 +126,7 @@ class ReadReport:
             "ratings_per_user": _quantiles(self.users),
             "ratings_per_item": _quantiles(self.items),
             "top_tenth_of_items": round(self.top_share, 4),
+            "options": list(self.options),
             "span": None if self.span is None else [_day(moment) for moment in self.span],
             "warnings": list(self.warnings),
         }

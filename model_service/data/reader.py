@@ -16,7 +16,7 @@ from model_service.data.duplicates import Merged, merge_duplicates, repeated_pai
 from model_service.data.files import list_files, one_file
 from model_service.data.id_column import IdColumn
 from model_service.data.items import ItemTable, read_items
-from model_service.data.layout import Layout, RatingFile, find_layout
+from model_service.data.layout import TABLE, Layout, RatingFile, find_layout
 from model_service.data.netflix import read_netflix
 from model_service.data.options import Duplicates, ReadOptions
 from model_service.data.plan import Columns, make_columns
@@ -95,11 +95,13 @@ def read_ratings(path: Path | str, options: ReadOptions | None = None) -> tuple[
         times=times,
         catalogue=() if titles is None else tuple(titles.items.values()),
         scale=meaning.scale,
-        source=f"{layout.name} ({path.name})",
+        source=path.name if layout.name == TABLE else f"{layout.name} ({path.name})",
         distinct=True,
     )
     encodings = {one.file.name: table.encoding for one, table in zip(layout.ratings, tables, strict=True)}
-    report = ReadReport.of(ratings, layout, columns, meaning, titles, rows, unit=unit, encodings=encodings)
+    report = ReadReport.of(
+        ratings, layout, columns, meaning, titles, rows, unit=unit, options=options, encodings=encodings
+    )
     return ratings, report
 
 

@@ -3,6 +3,7 @@
 Source: Mitchell et al., "Model Cards for Model Reporting", 2019 (the sections).
 """
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from model_service.training.report import label, markdown_tables, split_title, v
 from model_service.training.trainers import load_trainer
 
 CARD_FILE = "MODEL_CARD.md"
+_SHOWN_FILES = 4
 
 
 def write_model_card(folder: Path, metadata: Metadata) -> None:
@@ -38,8 +40,7 @@ def model_card(metadata: Metadata) -> str:
         "people or films, nor for consequential decisions.",
         "## Data",
         f"{data['source']}: {data['ratings']:,} {values} of {data['items']:,} films by {data['users']:,} users"
-        f"{_seen_not_rated(data)}; "
-        f"{data['unrated']:,} more films without a rating, whose vectors are predicted from genres and year."
+        f"{_seen_not_rated(data)}{_unrated(data)}.{_input(data)}"
         f"\n\nFingerprint (SHA-256): `{data['fingerprint']}`\n\n{_splits(order)} A tenth of the rest is for "
         "validation (rankers, hyperparameters, number of epochs). The metrics are those of models trained without the "
         "test ratings; those in this folder are trained on all ratings with the same hyperparameters.",
@@ -69,6 +70,34 @@ def _seen_not_rated(data: Mapping[str, Any]) -> str:
         f", {data['seen_not_rated']:,} of them without a number: films that were watched and not rated count like a "
         "typical rating for the order, and not for the stars"
     )
+
+
+def _unrated(data: Mapping[str, Any]) -> str:
+    if not data["unrated"]:
+        return ""
+    return f"; {data['unrated']:,} more films without a rating, whose vectors are predicted from genres and year"
+
+
+def _input(data: Mapping[str, Any]) -> str:
+    """What was read, and what became of each row; empty for ratings that were not read from files."""
+    read = data.get("input")
+    if not read:
+        return ""
+    rows = read["rows"]
+    parts = [f"{rows['kept']:,} kept"]
+    if rows["merged"]:
+        parts.append(f"{rows['merged']:,} merged with others of the same user and item ({rows['duplicates']})")
+    parts += [f"{count:,} left out ({clause})" for clause, count in rows["skipped"].items()]
+    files = "; ".join(f"`{file['name']}` ({file['read_as']})" for file in read["files"][:_SHOWN_FILES])
+    more = f" and {len(read['files']) - _SHOWN_FILES} more" if len(read["files"]) > _SHOWN_FILES else ""
+    span = f" Times from {read['span'][0]} to {read['span'][1]}." if read["span"] else ""
+    tail = (
+        f" The most rated tenth of the films has {read['top_tenth_of_items']:.0%} of the ratings; density "
+        f"{read['density']:.3%}."
+    )
+    warnings = "".join(f"\n- {warning}" for warning in read["warnings"])
+    text = f"\n\nRead from {files}{more}: {read['values']}. {rows['read']:,} rows: {', '.join(parts)}.{span}{tail}"
+    return text + (f"\n{warnings}" if warnings else "")
 
 
 def _stars_model(metadata: Metadata) -> str:
@@ -129,7 +158,9 @@ def command(metadata: Metadata) -> str:
     split = metadata.metrics["order"]["splits"][0]["split"]
     settings |= {"ranker": metadata.hyperparameters["ranking"]["ranker"], "split": split}
     flags = [f"--{name.replace('_', '-')} {value}" for name, value in sorted(settings.items())]
-    data = [] if metadata.data["source"].startswith("synthetic") else ["--data FOLDER"]
+    data = []
+    if not metadata.data["source"].startswith("synthetic"):
+        data = ["--data PATH", *map(shlex.quote, metadata.data.get("input", {}).get("options", ()))]
     return " ".join(["python -m model_service.training", *data, *flags])
 
 
