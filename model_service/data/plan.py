@@ -82,7 +82,7 @@ def make_columns(
             clause = f"{file} has several columns with the name {quoted(names[guessed[role]])}"
             problems.add(clause, fix=f"--{role} with the number of the column")
     else:
-        guessed = _by_place(columns, by_hand)
+        guessed = _by_place(columns)
     for role, place in guessed.items():
         if role not in roles and place not in roles.values():
             roles[role] = place
@@ -135,13 +135,9 @@ def make_columns(
     return Columns(plan=plan, by=by, names=tuple(names) if names else None, ignored=ignored, warnings=tuple(warnings))
 
 
-def _by_place(columns: int, by_hand: Mapping[str, int | None]) -> Mapping[str, int]:
+def _by_place(columns: int) -> Mapping[str, int]:
     """User, item, value and time in this order, in a table of two to four columns."""
-    if columns > len(_PLACES) and not {*COMPULSORY} <= by_hand.keys():
-        return {}
-    if columns > len(_PLACES):
-        return {}
-    return {role: place for role, place in _PLACES.items() if place < columns}
+    return {} if columns > len(_PLACES) else {role: place for role, place in _PLACES.items() if place < columns}
 
 
 def _check_compulsory(
