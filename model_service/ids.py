@@ -40,7 +40,7 @@ class Ids(Sequence[str]):
         else:
             _check_dtype("ids", values, np.uint8)
             _check_dtype("offsets of ids", offsets, np.int64)
-            if not len(offsets) or offsets[0] != 0 or offsets[-1] != len(values) or (np.diff(offsets) <= 0).any():
+            if not len(offsets) or offsets[0] != 0 or offsets[-1] != len(values) or (offsets[1:] <= offsets[:-1]).any():
                 raise ValueError("the offsets of ids do not increase from 0 to the length of their text")
             try:
                 str(values.data, "utf-8")
