@@ -39,6 +39,7 @@ __all__ = [
 
 WEIGHTS_FILE = "model.safetensors"
 ITEMS_FILE = "items.jsonl"
+_COMPARED = 1024  # items whose id is read again on loading: all of a million would take seconds
 DEFAULT_FOLDER = Path(__file__).parent / "artifact"
 
 
@@ -116,7 +117,7 @@ def artifact_folder() -> Path:
 
 
 def load_artifact(folder: Path | str) -> Artifact:
-    """The artifact in `folder`, every checksum and shape verified, files memory-mapped.
+    """The artifact in `folder`, every checksum and shape verified, and ids of items, files memory-mapped.
 
     Raises ArtifactError with the name of the missing or changed file.
     """
@@ -126,11 +127,21 @@ def load_artifact(folder: Path | str) -> Artifact:
     try:
         weights = Weights(**map_tensors(folder / WEIGHTS_FILE))
         items = MappedItems(folder / ITEMS_FILE)
+        _check_items(items, weights)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ArtifactError(f"the artifact in {folder} is unusable: {error}; {FIX}") from None
-    if len(items) != len(weights.items):
-        raise ArtifactError(f"{folder / ITEMS_FILE} has {len(items)} films, {WEIGHTS_FILE} {len(weights.items)}; {FIX}")
     return Artifact(weights=weights, items=items, metadata=metadata)
+
+
+def _check_items(items: Sequence[Item], weights: Weights) -> None:
+    """Raises ValueError when the numbers of items differ, or an id of _COMPARED rows, evenly spread."""
+    if len(items) != len(weights.items):
+        raise ValueError(f"{ITEMS_FILE} has {len(items)} films, {WEIGHTS_FILE} {len(weights.items)}")
+    for row in np.unique(np.linspace(0, len(items) - 1, _COMPARED).astype(int)).tolist():
+        if items[row].id != weights.items[row]:
+            raise ValueError(
+                f"film {row} has the id {items[row].id!r} in {ITEMS_FILE}, {weights.items[row]!r} in {WEIGHTS_FILE}"
+            )
 
 
 class ArtifactLoader:

@@ -1,6 +1,7 @@
 """Ids of users and items: texts, exactly as in the data, stored as numbers where all of them are whole numbers."""
 
-from bisect import bisect_left
+import os
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, overload
@@ -37,10 +38,11 @@ class Ids(Sequence[str]):
         if offsets is None:
             _check_dtype("ids", values, np.int64)
             ordered = bool((values[1:] > values[:-1]).all())
+            self._numbers = values.data  # one element is read, and found, faster than in an array
         else:
             _check_dtype("ids", values, np.uint8)
             _check_dtype("offsets of ids", offsets, np.int64)
-            if not len(offsets) or offsets[0] != 0 or offsets[-1] != len(values) or (np.diff(offsets) <= 0).any():
+            if not len(offsets) or offsets[0] != 0 or offsets[-1] != len(values) or (offsets[1:] <= offsets[:-1]).any():
                 raise ValueError("the offsets of ids do not increase from 0 to the length of their text")
             try:
                 str(values.data, "utf-8")
@@ -50,7 +52,7 @@ class Ids(Sequence[str]):
                 raise ValueError("the offsets of ids cut a character in two")
             ordered = _increase(values, offsets)
             self._text, self._ends = values.data, offsets.data
-            self._sample = [bytes(self._text[offsets[row] : offsets[row + 1]]) for row in range(0, len(self), _STEP)]
+            self._sample = [self._bytes(row) for row in range(0, len(self), _STEP)]
         if not ordered:
             raise ValueError("the ids are not in increasing order, each once")
 
@@ -97,18 +99,16 @@ class Ids(Sequence[str]):
             number = whole_number(id_)
             if number is None:
                 return None
-            row = int(self.values.searchsorted(number))
-            return row if row < len(self.values) and self.values[row] == number else None
-        key = id_.encode("utf-8", "surrogatepass")
-        row = self._first_from(key)
-        return row if row < len(self) and self._bytes(row) == key else None
+            row = bisect_left(self._numbers, number)
+            return row if row < len(self._numbers) and self._numbers[row] == number else None
+        row, found = self._first_from(id_)
+        return row if found else None
 
     def after(self, id_: str) -> int:
         """The first position of an id greater than `id_`."""
         if self.offsets is not None:
-            key = id_.encode("utf-8", "surrogatepass")
-            row = self._first_from(key)
-            return row + (row < len(self) and self._bytes(row) == key)
+            row, found = self._first_from(id_)
+            return row + found
         number = whole_number(id_)
         return 0 if number is None else int(self.values.searchsorted(number, side="right"))
 
@@ -116,22 +116,24 @@ class Ids(Sequence[str]):
         """The id at `row`: a number where all ids are."""
         return int(self.values[row]) if self.offsets is None else self[row]
 
-    def _first_from(self, key: bytes) -> int:
-        """The first position of an id that is not less than `key`."""
-        low = max(bisect_left(self._sample, key) - 1, 0) * _STEP
-        high = min(low + _STEP, len(self))
-        text, ends = self._text, self._ends
-        while low < high:
-            middle = (low + high) // 2
-            if bytes(text[ends[middle] : ends[middle + 1]]) < key:
-                low = middle + 1
+    def _first_from(self, id_: str) -> tuple[int, bool]:
+        """The first position of an id that is not less than `id_`, and whether it is the same."""
+        key = id_.encode("utf-8", "surrogatepass")
+        low = max(bisect_right(self._sample, key) - 1, 0) * _STEP
+        ends = self._ends[low : low + _STEP + 1].tolist()
+        first = ends[0]
+        text = bytes(self._text[first : ends[-1]])
+        at, high = 0, len(ends) - 1
+        while at < high:
+            middle = (at + high) // 2
+            if text[ends[middle] - first : ends[middle + 1] - first] < key:
+                at = middle + 1
             else:
                 high = middle
-        return low
+        return low + at, at < len(ends) - 1 and text[ends[at] - first : ends[at + 1] - first] == key
 
     def _bytes(self, row: int) -> bytes:
-        assert self.offsets is not None  # noqa: S101 of texts only
-        return self.values[self.offsets[row] : self.offsets[row + 1]].tobytes()
+        return bytes(self._text[self._ends[row] : self._ends[row + 1]])
 
 
 def _check_dtype(what: str, array: NDArray[Any], dtype: type[np.generic]) -> None:
@@ -153,7 +155,7 @@ def _increase(text: NDArray[np.uint8], offsets: NDArray[np.int64]) -> bool:
     for first in range(0, len(offsets) - 2, _BLOCK):
         bounds = offsets[first : first + _BLOCK + 2]
         left, middle, right = bounds[:-2], bounds[1:-1], bounds[2:]
-        at = 0
+        at = _shared_beginning(text, bounds)
         while len(left):
             one, other = word(left + at, middle), word(middle + at, right)
             if (one > other).any():
@@ -166,3 +168,13 @@ def _increase(text: NDArray[np.uint8], offsets: NDArray[np.int64]) -> bool:
                 return False
             left, middle, right = left[~over], middle[~over], right[~over]
     return True
+
+
+def _shared_beginning(text: NDArray[np.uint8], bounds: NDArray[np.int64]) -> int:
+    """How many bytes all ids between `bounds` begin with; 0 also where only those of the first and last are so many."""
+    first, last = (bytes(text[bounds[row] : bounds[row + 1]]) for row in (0, -2))
+    count = len(os.path.commonprefix((first, last)))
+    if not count or (bounds[1:] - bounds[:-1] < count).any():
+        return 0
+    beginnings: NDArray[np.bytes_] = np.ndarray(len(text) - count + 1, f"S{count}", text.data, strides=(1,))
+    return count if (beginnings[bounds[:-1]] == first[:count]).all() else 0

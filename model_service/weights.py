@@ -123,7 +123,7 @@ def _is_valid(name: str, array: NDArray[Any]) -> bool:
 
 
 def _check_seen(indptr: NDArray[np.int64], indices: NDArray[np.int32], items: int) -> None:
-    if indptr[0] != 0 or indptr[-1] != len(indices) or (np.diff(indptr) < 0).any():
+    if indptr[0] != 0 or indptr[-1] != len(indices) or (indptr[1:] < indptr[:-1]).any():
         raise ValueError(
             "seen_indptr is not a CSR row pointer: it has to increase from 0 to the length of seen_indices"
         )

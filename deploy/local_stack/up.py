@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from local.stack_record import StackRecord, save_record
 from model_service.metadata import ArtifactError, read_model_version
 
 ARTIFACT_DIR = PROJECT_DIR / "model_service" / "artifact"
-SAMPLE_USER = 20
+SAMPLE_USER = "20"
 _WORSE_THAN_SIMPLE = 3  # exit status of the training
 SYSTEM_CA = Path("/etc/ssl/certs/ca-certificates.crt")
 
@@ -111,16 +112,20 @@ def ensure_model(now: Step) -> None:
     now.set_outcome(f"{now.outcome if now.outcome == 'trained' else 'there already'}, version {version}")
 
 
-def first_recommendations(url: str) -> tuple[int, dict[str, Any]]:
+def first_recommendations(url: str) -> tuple[str, dict[str, Any]]:
     """A user and the ten best films for them: user 20, or the model's first user where that one is unknown."""
-    answer = fetch(url, f"/?uid={SAMPLE_USER}")
+    answer = fetch(url, _target(SAMPLE_USER))
     if not answer.get("cold_start"):
         return SAMPLE_USER, answer
     try:
-        uid = int(fetch(url, "/users?n=1", seconds=0.0)["users"][0])
-    except (LocalError, LookupError, ValueError):  # another image need not have the route /users
+        uid = str(fetch(url, "/users?n=1", seconds=0.0)["users"][0])
+        return uid, fetch(url, _target(uid), seconds=0.0)
+    except (LocalError, LookupError):  # another image need not have the route /users
         return SAMPLE_USER, answer
-    return uid, fetch(url, f"/?uid={uid}")
+
+
+def _target(uid: str) -> str:
+    return f"/?uid={urllib.parse.quote(uid, safe='')}"
 
 
 def fetch(url: str, path: str, *, seconds: float = 30.0) -> dict[str, Any]:
@@ -136,7 +141,7 @@ def fetch(url: str, path: str, *, seconds: float = 30.0) -> dict[str, Any]:
             time.sleep(0.5)
 
 
-def print_summary(outputs: dict[str, Any], uid: int, answer: dict[str, Any]) -> None:
+def print_summary(outputs: dict[str, Any], uid: str, answer: dict[str, Any]) -> None:
     """Print the URL, model, image and recommendations."""
     echo("")
     echo(f"Endpoint: {outputs['url']}")
@@ -146,6 +151,6 @@ def print_summary(outputs: dict[str, Any], uid: int, answer: dict[str, Any]) -> 
     what = f"The ten best films that user {uid} has not rated"
     if answer.get("cold_start"):
         what = f"Ten popular films for user {uid} ({answer.get('reason', 'who is not in the data')})"
-    echo(f"{what}, from {outputs['url']}/?uid={uid}")
+    echo(f"{what}, from {outputs['url']}{_target(uid)}")
     for place, (title, stars) in enumerate(answer["response"], start=1):
         echo(f"{place:4}. {'' if stars is None else f'{stars:5.2f}  '}{title}")

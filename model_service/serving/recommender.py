@@ -24,7 +24,8 @@ from model_service.serving.ranking.top_k import Mask, Query, QueryBlock, Rows, U
 DEFAULT_N: Final = 10
 Order = Literal["rank", "stars"]
 IdForm = Literal["data", "text"]
-_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,64}")  # characters that a URL holds as they are
+_MAX_PLAIN_ID: Final = 64
+_PLAIN_ID: Final = re.compile(rf"[A-Za-z0-9._~-]{{1,{_MAX_PLAIN_ID}}}")  # characters that a URL holds as they are
 _NO_ROWS: Final[Rows] = np.zeros(0, np.int32)
 
 
@@ -47,7 +48,10 @@ class RecommendRequest(NamedTuple):
     def cache_key(self) -> bytes | None:
         """The canonical request target of this request; None for requests whose responses are not cached."""
         plain = self.genre is None and not self.exclude and self.ids is None and self.order == "rank"
-        if not plain or not isinstance(self.user, str) or not _PLAIN_ID.fullmatch(self.user):
+        if not plain or not isinstance(self.user, str):
+            return None
+        digits = self.user.isdigit() and self.user.isascii() and len(self.user) <= _MAX_PLAIN_ID  # a fast check before
+        if not digits and not _PLAIN_ID.fullmatch(self.user):
             return None
         if self.n == DEFAULT_N:
             return b"/?uid=%b" % self.user.encode()

@@ -4,20 +4,25 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors.numpy import load_file
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 
 from model_service import artifact as artifact_module
 from model_service.artifact import Artifact, ArtifactError, Weights, load_artifact, write_artifact
 from model_service.catalogue import Item, MappedItems, encode_items
-from model_service.metadata import read_metadata, read_model_version
+from model_service.ids import Ids
+from model_service.metadata import read_metadata, read_model_version, sha256_file
 from model_service.safetensors_mmap import map_tensors
 from tests.model_service.conftest import Trained
+from tests.model_service.make import make_weights
 
 FILES = ("model.safetensors", "items.jsonl", "metadata.json")
 
@@ -175,6 +180,108 @@ def test_arrays_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         Weights(**{**artifact.weights.arrays(), name: value})
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    """An artifact of three users and three films with texts as ids, 3, 3 and 6 bytes long."""
+    ids = Ids.of(["007", "é1", "電影"])
+    eye = np.eye(3, dtype=np.float32)
+    weights = replace(
+        make_weights(eye, eye, [[0], [1], [2]]),
+        user_ids=ids.values,
+        user_id_offsets=ids.offsets,
+        item_ids=ids.values,
+        item_id_offsets=ids.offsets,
+    )
+    write_artifact(
+        tmp_path / "artifact",
+        weights=weights,
+        items=[Item(id=id_, title=f"Film {id_}") for id_ in ids],
+        data={"scale": [1.0, 5.0]},
+        hyperparameters={},
+        metrics={},
+        libraries={},
+    )
+    return tmp_path / "artifact"
+
+
+def _damage(folder: Path, **changed: Any) -> None:
+    """Replaces arrays (None: leaves them out) and lines of items, with checksums that match."""
+    lines = changed.pop("items", None)
+    arrays = {**load_file(folder / "model.safetensors"), **changed}
+    save_file({name: array for name, array in arrays.items() if array is not None}, folder / "model.safetensors")
+    if lines is not None:
+        (folder / "items.jsonl").write_bytes(lines)
+    old = read_metadata(folder)
+    files = {name: sha256_file(folder / name) for name in FILES[:2]}
+    (folder / "metadata.json").write_bytes(replace(old, files=files).to_bytes())
+
+
+def _row(*numbers: int, dtype: type[np.generic] = np.int64) -> NDArray[Any]:
+    return np.array(numbers, dtype)
+
+
+@pytest.mark.parametrize("kind", ["user", "item"])
+@pytest.mark.parametrize(
+    ("array", "value", "message"),
+    [
+        ("id_offsets", _row(0, 3, 6, 99), "do not increase from 0 to the length of their text"),
+        ("id_offsets", _row(0, 3, 99, 12), "do not increase"),
+        ("id_offsets", _row(0, -3, 6, 12), "do not increase"),
+        ("id_offsets", _row(-3, 3, 6, 12), "do not increase"),
+        ("id_offsets", _row(0, 6, 3, 12), "do not increase"),
+        ("id_offsets", _row(0, -(2**63), 6, 12), "do not increase"),
+        ("id_offsets", _row(0, 2**63 - 1, 6, 12), "do not increase"),
+        ("id_offsets", _row(0, 2**63 - 1, -2, 12), "do not increase"),
+        ("id_offsets", _row(0, 3, 3, 12), "do not increase"),
+        ("id_offsets", _row(), "do not increase"),
+        ("id_offsets", _row(0, 4, 6, 12), "cut a character in two"),
+        ("id_offsets", _row(0, 3, 12), r"is (int64|float32)\[.*\], expected"),
+        ("id_offsets", _row(0, 3, 6, 12, dtype=np.int32), r"are int32\[4\], expected one row of int64"),
+        ("id_offsets", _row(0, 3, 6, 12).reshape(2, 2), r"are int64\[2, 2\], expected one row of int64"),
+        ("id_offsets", None, r"are uint8\[12\], expected one row of int64"),
+        ("ids", np.frombuffer("007é1電影".encode()[:-1] + b"\xff", np.uint8), "not UTF-8"),
+        ("ids", np.frombuffer("007é1電影".encode()[:-1], np.uint8), "do not increase"),
+        ("ids", np.frombuffer("007電影é1".encode(), np.uint8), "increasing order"),
+        ("ids", np.frombuffer(b"077007777777", np.uint8), "increasing order"),
+        ("ids", _row(1, 2, 3), r"are int64\[3\], expected one row of uint8"),
+        ("ids", np.zeros(0, np.uint8), "do not increase"),
+    ],
+)
+def test_damaged_text_ids_are_refused_with_a_sentence(
+    kind: str, array: str, value: NDArray[Any] | None, message: str, texts: Path
+) -> None:
+    _damage(texts, **{f"{kind}_{array}": value})
+    with pytest.raises(ArtifactError, match=f"is unusable: .*{message}.*; `make train`"):
+        load_artifact(texts)
+
+
+def test_films_with_other_ids_than_the_weights_are_refused(texts: Path) -> None:
+    lines = (texts / "items.jsonl").read_bytes()
+    for changed, message in (
+        (
+            lines.replace(b'"id": "007"', b'"id": "7"'),
+            r"film 0 has the id '7' in items.jsonl, '007' in model.safetensors",
+        ),
+        (lines.replace("電影".encode(), "電".encode()), "film 2 has the id '電' in items.jsonl"),
+        (lines.replace(b'"id": "007"', b'"id": 7'), "film 0 has the id 7 in"),
+        (lines + lines.splitlines(keepends=True)[0], "items.jsonl has 4 films, model.safetensors 3"),
+        (lines.replace(b'"id"', b'"key"'), "key"),
+        (lines.replace(b'"title"', b"title"), "is unusable"),
+    ):
+        _damage(texts, items=changed)
+        with pytest.raises(ArtifactError, match=f"{message}.*; `make train`"):
+            load_artifact(texts)
+    _damage(texts, items=lines)
+    assert [item.id for item in load_artifact(texts).items] == ["007", "é1", "電影"]
+
+
+def test_rows_of_seen_films_that_overflow_are_refused(artifact: Artifact) -> None:
+    indptr = artifact.weights.seen_indptr.copy()
+    indptr[1:3] = 2**63 - 1, -2
+    with pytest.raises(ValueError, match="seen_indptr is not a CSR row pointer"):
+        Weights(**{**artifact.weights.arrays(), "seen_indptr": indptr})
 
 
 def test_films_in_another_order_are_not_written(artifact: Artifact, tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ from model_service.serving.api.schemas import (
 from model_service.serving.recommender import DEFAULT_N, IdForm
 from model_service.serving.service import LoadedModel
 
-ItemId = Annotated[Id, Path(alias="id", description="The item's id in the data.", examples=[1])]
+ItemId = Annotated[
+    Id, Path(alias="id", description="The item's id in the data, percent-encoded: `/` as `%2F`.", examples=[1])
+]
 Genre = Annotated[OptionalText, Query(description="Only items of this genre, ignoring case.")]
 
 router = APIRouter(route_class=ApiRoute, prefix="/items", responses=error_responses(422, 503))

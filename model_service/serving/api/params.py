@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Final, get_args
+from urllib.parse import unquote
 
 from fastapi import Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -14,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 from starlette.types import Receive, Scope
 
 from model_service.serving.errors import RequestError, quoted
@@ -187,7 +189,19 @@ def not_json(example: str) -> RequestError:
 
 
 class ApiRoute(APIRoute):
-    """A route that reads bodies as `JsonRequest` does and raises RequestError for every invalid parameter or body."""
+    """A route that reads bodies as `JsonRequest` does and raises RequestError for every invalid parameter or body.
+
+    A parameter in its path is one segment of the path as it was sent: `/items/a%2Fb` is the item `a/b`.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As the base class, which sees the decoded path only, where the path as it was sent is no match."""
+        if self.param_convertors and scope.get("raw_path"):
+            match, child_scope = super().matches({**scope, "path": scope["raw_path"].decode("utf-8", "replace")})
+            if match != Match.NONE:
+                sent = child_scope["path_params"]
+                return match, {**child_scope, "path_params": {name: unquote(value) for name, value in sent.items()}}
+        return super().matches(scope)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()

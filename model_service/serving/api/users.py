@@ -10,7 +10,7 @@ from model_service.serving.errors import RequestError
 from model_service.serving.recommender import DEFAULT_N, IdForm
 from model_service.serving.service import LoadedModel
 
-UserId = Annotated[Id, Path(description="The user's id in the data.", examples=[20])]
+UserId = Annotated[Id, Path(description="The user's id in the data, percent-encoded: `/` as `%2F`.", examples=[20])]
 
 router = APIRouter(route_class=ApiRoute, prefix="/users", responses=error_responses(422, 503))
 

@@ -57,29 +57,36 @@ def service() -> Iterator[Service]:
         thread.join()
 
 
-def _shown(uid: int, answer: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
+def _shown(uid: str, answer: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
     up.print_summary({"url": "http://lb", "modelVersion": "v", "imageDigest": "d"}, uid, answer)
     return capsys.readouterr().out
 
 
 def test_a_model_that_knows_user_20_is_asked_for_that_one(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
     service.answers["/?uid=20"] = KNOWN
-    assert up.first_recommendations(service.url) == (20, KNOWN)
-    assert "best films that user 20 has not rated, from http://lb/?uid=20" in _shown(20, KNOWN, capsys)
+    assert up.first_recommendations(service.url) == ("20", KNOWN)
+    assert "best films that user 20 has not rated, from http://lb/?uid=20" in _shown("20", KNOWN, capsys)
 
 
-def test_a_model_without_user_20_is_asked_for_its_first_user(service: Service) -> None:
-    service.answers |= {"/?uid=20": COLD, "/users?n=1": {"users": [4711]}, "/?uid=4711": KNOWN}
-    assert up.first_recommendations(service.url) == (4711, KNOWN)
+@pytest.mark.parametrize(
+    ("uid", "target"),
+    [(4711, "/?uid=4711"), ("007", "/?uid=007"), ("a/b&n=1 é", "/?uid=a%2Fb%26n%3D1%20%C3%A9")],
+)
+def test_a_model_without_user_20_is_asked_for_its_first_user(
+    uid: int | str, target: str, service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.answers |= {"/?uid=20": COLD, "/users?n=1": {"users": [uid]}, target: KNOWN}
+    assert up.first_recommendations(service.url) == (str(uid), KNOWN)
+    assert f"best films that user {uid} has not rated, from http://lb{target}\n" in _shown(str(uid), KNOWN, capsys)
 
 
-@pytest.mark.parametrize("users", [None, {"users": []}, {"success": True}])
+@pytest.mark.parametrize("users", [None, {"users": []}, {"success": True}, {"users": ["who is refused"]}])
 def test_where_no_user_is_told_the_films_are_called_popular_with_the_reason(
     service: Service, users: dict[str, Any] | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     service.answers |= {"/?uid=20": COLD} | ({"/users?n=1": users} if users else {})
-    assert up.first_recommendations(service.url) == (20, COLD)
-    told = _shown(20, COLD, capsys)
+    assert up.first_recommendations(service.url) == ("20", COLD)
+    told = _shown("20", COLD, capsys)
     assert "Ten popular films for user 20 (user 20 is not in the data)" in told
     assert "has not rated" not in told
 
@@ -175,4 +182,4 @@ def test_a_training_without_a_model_is_told_with_what_to_do(
 
 
 def test_films_without_stars_are_printed_without_a_number(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "   1. A Film (1999)" in _shown(7, {"response": [["A Film (1999)", None]]}, capsys)
+    assert "   1. A Film (1999)" in _shown("7", {"response": [["A Film (1999)", None]]}, capsys)

@@ -39,11 +39,11 @@ def paths(monkeypatch: pytest.MonkeyPatch) -> Paths:
 
 
 def request(paths: Paths, monkeypatch: pytest.MonkeyPatch, balancers: dict[str, str], port: int) -> None:
-    """A request for `/films` on a port, with these load balancers, by ARN and name, in order of creation."""
+    """A request for `/films/a%2Fb` on a port, with these load balancers, by ARN and name, in order of creation."""
     lbs = {arn: {"LoadBalancerName": name} for arn, name in balancers.items()}
     monkeypatch.setattr(emulator.alb, "_lbs", lbs)
     monkeypatch.setattr(emulator.alb, "_tags", TAGS)
-    scope = {"type": "http", "server": ("127.0.0.1", port), "path": "/films", "raw_path": b"/films"}
+    scope = {"type": "http", "server": ("127.0.0.1", port), "path": "/films/a/b", "raw_path": b"/films/a%2Fb"}
 
     async def receive() -> dict[str, Any]:
         return {}
@@ -56,7 +56,7 @@ def test_the_endpoint_is_the_recommenders_in_any_order_of_creation(
     balancers: dict[str, str], paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request(paths, monkeypatch, balancers, ENDPOINT_PORT)
-    assert paths.forwarded == [("/_alb/recommender-lb/films", b"/_alb/recommender-lb/films")]
+    assert paths.forwarded == [("/_alb/recommender-lb/films/a/b", b"/_alb/recommender-lb/films/a%2Fb")]
 
 
 @pytest.mark.parametrize("balancers", [{}, OTHER])
@@ -69,4 +69,4 @@ def test_the_endpoint_of_no_recommender_is_unavailable(
 
 def test_another_port_is_the_aws_apis(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     request(paths, monkeypatch, RECOMMENDER, ENDPOINT_PORT + 1)
-    assert paths.forwarded == [("/films", b"/films")]
+    assert paths.forwarded == [("/films/a/b", b"/films/a%2Fb")]

@@ -1,8 +1,12 @@
 """A model whose ids are texts, end to end: `007` and `7` are two people, and every id that is told can be asked for."""
 
+import http.client
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -17,12 +21,15 @@ from model_service.serving.settings import Settings
 from tests.model_service.client import Client, serving
 from tests.model_service.conftest import Trained
 from tests.model_service.make import make_weights
+from tests.model_service.process import free_port, service
 
-ODD = Ids.of(["007", "7", "Ünïcode näme", "a/b", "x,y", "18446744073709551617", "080442957X"])
+IN_PATHS = ["a/b", "a", "a/similar", "similar", "/", "a//b/", "a?b=c", "a#b", "100%", "a%2Fb", "a;b=c", "a+b", "a&b"]
+IN_PATHS += [" two  blanks ", ".", "..", "a/../b", "Ünïcode näme", "電影", "<img src=x onerror=alert(1)>", "\\"]
+ODD = Ids.of(["007", "7", "x,y", "18446744073709551617", "080442957X", *IN_PATHS])
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """User and film of each row belong together: everyone rated the film with their own id, and no other."""
     count = len(ODD)
     weights = make_weights(
@@ -43,16 +50,28 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         metrics={},
         libraries={},
     )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def client(folder: Path) -> Iterator[Client]:
     with serving(Settings(artifact_dir=folder)) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[int]:
+    port = free_port()
+    with service(folder, port, WORKERS="1"):
+        yield port
 
 
 @pytest.mark.parametrize("id_", ODD)
 def test_everyone_is_told_all_films_but_their_own(client: Client, id_: str) -> None:
     for answer in (
-        client.get(f"/?uid={quote(id_, safe='')}&ids=text"),
-        client.post("/", json={"uid": id_, "ids": "text"}),
-        client.post("/recommendations", json={"uid": id_}),
+        client.get(f"/?uid={quote(id_, safe='')}&ids=text&n=100"),
+        client.post("/", json={"uid": id_, "ids": "text", "n": 100}),
+        client.post("/recommendations", json={"uid": id_, "n": 100}),
     ):
         assert "cold_start" not in answer.json(), answer.text
         assert {*answer.json()["ids"]} == {*ODD} - {id_}
@@ -65,14 +84,32 @@ def test_an_unknown_user_is_named(client: Client) -> None:
     assert client.get("/?uid=banana").json()["cold_start"]
 
 
-def test_films_and_people_without_a_slash_are_found_by_path(client: Client) -> None:
-    for id_ in {*ODD} - {"a/b"}:
-        path = quote(id_, safe="")
-        assert client.get(f"/items/{path}").json()["item"]["id"] == id_
-        person = client.get(f"/users/{path}").json()
-        assert (person["uid"], [film["id"] for film in person["rated"]]) == (id_, [id_])
-        assert client.get(f"/ui/users/{path}").json()["uid"] == id_
-        assert len(client.get(f"/items/{path}/similar").json()["ids"]) == len(ODD) - 1
+@pytest.mark.parametrize("id_", ODD)
+def test_films_and_people_are_found_by_the_path_with_their_encoded_id(id_: str, client: Client, server: int) -> None:
+    def ask(path: str) -> dict[str, Any]:
+        """The answer in this process, which is that of the server to the path as it is."""
+        with closing(http.client.HTTPConnection("127.0.0.1", server, timeout=10)) as connection:
+            connection.request("GET", path)
+            told: dict[str, Any] = json.load(connection.getresponse())
+        assert client.get(path.replace(".", "%2E")).json() == told  # httpx resolves dots
+        return told
+
+    path = quote(id_, safe="")
+    assert ask(f"/items/{path}")["item"]["id"] == id_
+    similar = ask(f"/items/{path}/similar?n=100")
+    assert (similar["item"]["id"], {*similar["ids"]}) == (id_, {*ODD} - {id_})
+    person = ask(f"/users/{path}")
+    assert (person["uid"], [film["id"] for film in person["rated"]]) == (id_, [id_])
+    assert ask(f"/ui/users/{path}")["uid"] == id_
+
+
+def test_a_slash_that_is_not_encoded_ends_an_id(client: Client) -> None:
+    assert client.get("/items/a/similar").json()["item"]["id"] == "a"
+    for path in ("/items/a/b", "/users/a/b", "/ui/users/a/b", "/items/a/similar/similar"):
+        assert client.get(path).status_code == 404
+    assert "'a/c'" in client.get("/items/a%2Fc").json()["error"]
+    moved = client.get("/items/7/")
+    assert (moved.status_code, moved.headers["location"]) == (307, "http://service/items/7")
 
 
 def test_users_are_listed_page_by_page(client: Client) -> None:
@@ -84,10 +121,10 @@ def test_users_are_listed_page_by_page(client: Client) -> None:
 
 
 def test_a_list_in_a_body_is_not_split_at_commas(client: Client) -> None:
-    body = {"uid": "7", "exclude": ["x,y", 7], "ids": "data"}
+    body = {"uid": "7", "exclude": ["x,y", 7], "ids": "data", "n": 100}
     assert {*client.post("/", json=body).json()["ids"]} == {*ODD} - {"7", "x,y"}
-    assert "x,y" in client.get("/?uid=7&exclude=x,y&exclude=007&ids=data").json()["ids"]
-    assert "007" not in client.get("/?uid=7&exclude=x,y&exclude=007&ids=data").json()["ids"]
+    assert "x,y" in client.get("/?uid=7&exclude=x,y&exclude=007&ids=data&n=100").json()["ids"]
+    assert "007" not in client.get("/?uid=7&exclude=x,y&exclude=007&ids=data&n=100").json()["ids"]
 
 
 def test_a_title_of_two_films_is_asked_back_and_an_id_goes_before_a_title(client: Client) -> None:

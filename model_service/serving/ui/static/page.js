@@ -22,6 +22,12 @@ function film(one, place, number) {
   return item;
 }
 
+// The id as one segment of a path; browsers resolve these two, encoded or not, before they send.
+function segment(id) {
+  if (id === "." || id === "..") throw new Error(`a browser cannot ask for the id ${id} by its path; POST / can`);
+  return encodeURIComponent(id);
+}
+
 function stars(value, [low, high]) {
   const decimals = high - low < 2 ? 2 : high - low > 20 ? 0 : 1;
   const text = value.toFixed(decimals).replace(/^-(0(\.0*)?)$/, "$1");
@@ -56,7 +62,7 @@ function similarFilms(one) {
   details.addEventListener("toggle", async () => {
     if (!details.open || details.querySelector("ol, p")) return;
     try {
-      const found = await request(`/items/${encodeURIComponent(one.id)}/similar?n=5&ids=text`);
+      const found = await request(`/items/${segment(one.id)}/similar?n=5&ids=text`);
       const list = element("ol");
       list.append(...found.response.map(([title]) => element("li", "", title)));
       details.append(list);
@@ -117,7 +123,7 @@ async function showUser(uid) {
   answer.classList.add("busy");
   status_.textContent = `Asking for user ${uid} …`;
   try {
-    const user = await request(`/ui/users/${encodeURIComponent(uid)}?ids=text`);
+    const user = await request(`/ui/users/${segment(uid)}?ids=text`);
     if (mine === lastRequest) render(user);
   } catch (problem) {
     if (mine === lastRequest) {
@@ -135,14 +141,16 @@ function go(uid, push) {
   return showUser(uid);
 }
 
+// Blanks around a typed id are a slip, unless somebody in the data has them.
+const typedUid = () => (examples.includes(uidInput.value) ? uidInput.value : uidInput.value.trim());
 const requestedUid = () => new URLSearchParams(location.search).get("uid");
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  go(uidInput.value.trim(), true);
+  go(typedUid(), true);
 });
 byId("another").addEventListener("click", () => {
-  const others = examples.filter((uid) => uid !== uidInput.value.trim());
+  const others = examples.filter((uid) => uid !== typedUid());
   if (others.length) go(others[Math.floor(Math.random() * others.length)], true);
 });
 window.addEventListener("popstate", () => go(requestedUid() ?? examples[0] ?? "", false));
@@ -153,6 +161,7 @@ window.addEventListener("popstate", () => go(requestedUid() ?? examples[0] ?? ""
     examples = overview.examples;
     byId("about").textContent =
       `${overview.films.toLocaleString("en")} films, ${overview.users.toLocaleString("en")} people: what to see next, and why.`;
+    uidInput.title = `An id as in the data, such as ${examples[0]}`;
     byId("examples").append(...examples.map((uid) => Object.assign(element("option"), { value: uid })));
     await go(requestedUid() ?? examples[0], false);
   } catch (problem) {
