@@ -41,6 +41,8 @@ def _read_at_once(file: DataFile, dialect: Dialect, plan: Plan) -> Table | None:
     separator = dialect.separator
     if separator == " " and not _single_blanks(dialect):
         return None
+    if separator != "::" and not (len(separator) == 1 and separator.isascii()):  # pyarrow knows single bytes only
+        return None
     names = [str(position) for position in range(dialect.columns)]
     text = pa.dictionary(pa.int32(), pa.string())
     types: dict[str, Any] = {str(plan.user): text, str(plan.item): text}

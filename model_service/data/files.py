@@ -1,9 +1,11 @@
 """The files of a data set: a folder, a single file, or an archive."""
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -80,8 +82,14 @@ def list_files(path: Path) -> list[DataFile]:
 
     Raises DataError when there is nothing, or nothing that can be unpacked.
     """
-    if not path.exists():
-        raise DataError(f"{path} does not exist; give --data a folder or a file of ratings")
+    try:
+        kind = path.stat().st_mode
+    except OSError as error:
+        missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
+        why = "does not exist" if missing else f"cannot be opened: {error.strerror}"
+        raise DataError(f"{path} {why}; give --data a folder or a file of ratings") from None
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise DataError(f"{path} is neither a file nor a folder, and would be read twice; write it to a file")
     if path.is_dir():
         inside = sorted(
             file for file in path.rglob("*") if file.is_file() and not _hidden(file.relative_to(path).parts)

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from model_service.data.dialect import NAMES_OF_SEPARATORS, NUMBER, Dialect, eight_bit, split
+from model_service.data.dialect import NAMES_OF_SEPARATORS, NUMBER, Dialect, eight_bit, encoding_name, split
 from model_service.data.files import DataFile
 from model_service.data.problems import Problems, quoted
+from model_service.data.ratings import DataError
 from model_service.data.table import BLANKS, CONTROL, WORDS, Codes, Plan, Table
 
 _SKIP: Final = "--bad-lines skip leaves such lines out"
@@ -26,6 +27,11 @@ def read_lines(file: DataFile, dialect: Dialect, plan: Plan, problems: Problems,
     """The rows of `file`. Lines that cannot be read are added to `problems`; with `skip` they are counted by reason."""
     try:
         return _Reader(file, dialect, plan, problems, skip=skip).read(dialect.encoding)
+    except UnicodeError as error:  # of encodings with more bytes than one for each character
+        raise DataError(
+            f"{file.name} is damaged or no {encoding_name(dialect.encoding)} ({error.__class__.__name__}: "
+            f"{getattr(error, 'reason', error)}); fetch it again, or --encoding names another one"
+        ) from None
     except _OtherEncodingError:
         encoding = eight_bit(file.read())
         table = _Reader(file, dialect, plan, problems, skip=skip).read(encoding)

@@ -170,7 +170,7 @@ def _check_compulsory(
 
 def _check_places(
     file: str,
-    sample: Mapping[str, Sequence[str]],
+    sample: dict[str, list[str]],
     roles: dict[str, int | None],
     by: dict[str, str],
     warnings: list[str],
@@ -187,8 +187,8 @@ def _check_places(
     values = [field for field in sample.get("value", ()) if field]
     if by.get("value") == "place" and by.get("time") is None and _are_times(values):
         roles["time"], by["time"] = roles["value"], "place"
-        roles["value"] = None
-        by.pop("value")
+        sample["time"] = sample.pop("value")
+        del roles["value"], by["value"]
     times = [field for field in sample.get("time", ()) if field]
     if by.get("time") == "place" and times and are_numbers(times) and not _are_times(times):
         if any(float(field) for field in times):
