@@ -75,7 +75,7 @@ class _Reader:
             users=users.column(user_codes),
             items=items.column(item_codes),
             values=None if plan.value is None else np.array(values, np.float32),
-            times=None if plan.time is None else _whole(np.array(times)),
+            times=None if plan.time is None else whole(np.array(times)),
             lines=np.array(lines, np.int64),
             skipped=self._skipped,
             blank_lines=blank,
@@ -175,5 +175,7 @@ class _Reader:
             self._problems.add(clause, f"{self._file.name}, line {number}: {shown}", fix=fix)
 
 
-def _whole(times: NDArray[np.float64]) -> NDArray[Any]:
-    return times if (times % 1).any() else times.astype(np.int64)
+def whole(times: NDArray[np.float64]) -> NDArray[Any]:
+    """The times as whole numbers, if they are."""
+    rounded = times.astype(np.int64)
+    return rounded if (rounded == times).all() else times

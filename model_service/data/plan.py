@@ -11,7 +11,7 @@ from model_service.data.options import EMPTY, ReadOptions
 from model_service.data.problems import Problems, quoted
 from model_service.data.roles import COMPULSORY, NAMES, repeated, roles_by_hand, roles_by_name
 from model_service.data.table import WORDS, Plan
-from model_service.data.times import are_numbers, date_parser, is_date, is_time
+from model_service.data.times import are_compact_dates, are_numbers, date_parser, is_date, is_time
 
 _PLACES: Final = {"user": 0, "item": 1, "value": 2, "time": 3}
 _BY_HAND: Final = "--user, --item, --value and --time name the columns, by name or number"
@@ -104,8 +104,9 @@ def make_columns(
             f"{file}: {_column(names, place)} looks like a time; --time {names[place]} reads it" for place in looks
         ]
     times = [field for field in sample.get("time", []) if field]
-    date = None if roles.get("time") is None or are_numbers(times) else date_parser(times)
-    if roles.get("time") is not None and times and date is None and not are_numbers(times):
+    numbers = are_numbers(times) and not are_compact_dates(times)
+    date = None if roles.get("time") is None or numbers else date_parser(times)
+    if roles.get("time") is not None and times and date is None and not numbers:
         odd = next(field for field in times if not NUMBER.fullmatch(field))
         if not any(map(is_date, times)):
             warnings.append(
@@ -190,7 +191,8 @@ def _check_places(
         sample["time"] = sample.pop("value")
         del roles["value"], by["value"]
     times = [field for field in sample.get("time", ()) if field]
-    if by.get("time") == "place" and times and are_numbers(times) and not _are_times(times):
+    numbers = are_numbers(times) and not are_compact_dates(times)
+    if by.get("time") == "place" and numbers and not _are_times(times):
         if any(float(field) for field in times):
             warnings.append(f"{file}: column 4 is no time ({quoted(times[0])}), and is not read; --time 4 reads it")
         roles["time"] = None

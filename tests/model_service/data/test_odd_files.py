@@ -58,3 +58,34 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert "is neither a file nor a folder" in refusal(tmp_path / "pipe")
     assert "cannot be opened" in refusal(tmp_path / ("x" * 300))
+
+
+def test_times_in_several_units_are_refused_with_their_lines(tmp_path: Path) -> None:
+    rows = "".join(f"{n % 7},{n},3,{10**9 + n if n == 4 else 10**12 + n}\n" for n in range(20))
+    said = refusal(one(tmp_path, "userId,movieId,rating,timestamp\n" + rows))
+    assert "the times are in several units\n  ratings.csv, line 6: 1000000004, others in milliseconds" in said
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "200504{:02}",
+        "{:02}.04.2005 00:00",
+        "2005-04-{:02} 00:00:00 UTC",
+        "200504{:02}T000000",
+        "2005/04/{:02} 00:00",
+        "04/{:02}/2005 12:00:00 AM",
+    ],
+)
+def test_dates_are_read_as_they_are_exported(tmp_path: Path, date: str) -> None:
+    rows = "".join(f"{n % 7},{n},{1 + n % 5},{date.format(n)}\n" for n in range(1, 21))
+    ratings, report = read_ratings(one(tmp_path, "userId,movieId,rating,timestamp\n" + rows))
+    assert ratings.times is not None
+    assert (report.unit, ratings.times[0]) == ("dates", 1112313600)
+
+
+@pytest.mark.parametrize("late", ["0x3b9aca01", "nan", "inf", "1e300"])
+@pytest.mark.parametrize("first", ["1000000000", "1000000000.5"])
+def test_what_is_no_time_is_refused_beyond_the_first_lines_too(tmp_path: Path, first: str, late: str) -> None:
+    rows = "".join(f"{n % 7},{n},{1 + n % 5},{first}\n" for n in range(500)) + f"1,500,3,{late}\n"
+    assert f'line 502: "{late}"' in refusal(one(tmp_path, "userId,movieId,rating,timestamp\n" + rows))
