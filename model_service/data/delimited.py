@@ -107,6 +107,8 @@ def _table(found: Any, dialect: Dialect, plan: Plan) -> Table | None:
         users, items = pool.map(_ids, (found.column(str(plan.user)), found.column(str(plan.item))))
     if users is None or items is None:
         return None
+    if dialect.names and users.ids.row(dialect.names[plan.user]) is not None:  # perhaps the header again
+        return None
     values = times = None
     if plan.value is not None:
         column = found.column(str(plan.value))

@@ -22,7 +22,7 @@ _COMPRESSED: Final[tuple[tuple[bytes, str, Callable[[BinaryIO], BinaryIO]], ...]
     (b"BZh", ".bz2", lambda raw: cast(BinaryIO, bz2.open(raw))),  # noqa: SIM115 closed by _Owning
     (b"\xfd7zXZ", ".xz", lambda raw: cast(BinaryIO, lzma.open(raw))),  # noqa: SIM115 closed by _Owning
 )
-_ZIP: Final = b"PK\x03\x04"
+_ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")  # the other one is an empty archive
 
 
 @dataclass(frozen=True)

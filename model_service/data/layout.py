@@ -90,6 +90,10 @@ def find_layout(files: Sequence[DataFile], options: ReadOptions, where: str) -> 
         named = ", ".join(candidates[key][0].file.name for key in winners)
         raise DataError(f"several files of {where} may hold the ratings: {named}. To fix it: give --data one of them")
     ratings = candidates[winners[0]]
+    names = [one.file.name for one in ratings]
+    twice = next((name for name in names if names.count(name) > 1), None) if len({*names}) < len(names) else None
+    if twice is not None:
+        raise DataError(f"{twice} is in {where} twice, packed and unpacked. To fix it: give --data one of them")
     _check_parts(ratings, [one for key, found in candidates.items() if key != winners[0] for one in found])
     items = [file for file in items if file not in [one.file for one in ratings]]
     used = {*(one.file.name for one in ratings), *(file.name for file in items)}

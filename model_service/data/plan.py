@@ -64,9 +64,17 @@ def make_columns(
     if names and longer != len(names):
         clause = f"{file}: the header has {len(names)} names, and the lines have {longer} fields"
         example = ", ".join(next(row for row in rows if len(row) == longer)[:8])
-        problems.add(
-            clause, quoted(example), fix="add the name that lacks (R and pandas leave that of row numbers out)"
-        )
+        fix = "add the name that lacks (R and pandas leave that of row numbers out)"
+        if longer < len(names):
+            fix = "take the name of the field that lacks out of the header"
+        elif not any(row[len(names) :] != ("",) for row in rows):
+            fix = "take the separator at the end of the lines out, or add one to the header"
+        problems.add(clause, quoted(example), fix=fix)
+        return None
+    if names is None and options.header is None and len(rows[0]) > 2 and [*rows[0]] == [*map(str, range(columns))]:
+        clause = f"{file}: the first line may be a header that pandas wrote, or a rating"
+        fix = "--header yes --user 0 --item 1, as pandas named them; or --header no if it is a rating"
+        problems.add(clause, quoted(", ".join(rows[0])), fix=fix)
         return None
     given = {role: getattr(options, role) for role in NAMES}
     by_hand = roles_by_hand(given, names, columns, problems, file)

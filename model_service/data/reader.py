@@ -98,7 +98,7 @@ def read_ratings(path: Path | str, options: ReadOptions | None = None) -> tuple[
 
 def _columns(files: Sequence[RatingFile], options: ReadOptions, problems: Problems) -> Columns | None:
     """The columns that are read; those of the first file are those of all."""
-    first = files[0]
+    first = next((one for one in files if one.dialect is None or one.dialect.rows), files[0])
     if first.format == "netflix":
         return _NETFLIX
     if first.dialect is not None:

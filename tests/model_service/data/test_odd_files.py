@@ -1,6 +1,8 @@
 """Files that are odd in a way that people have: read right, or refused in words; never a traceback."""
 
+import gzip
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -89,3 +91,73 @@ def test_dates_are_read_as_they_are_exported(tmp_path: Path, date: str) -> None:
 def test_what_is_no_time_is_refused_beyond_the_first_lines_too(tmp_path: Path, first: str, late: str) -> None:
     rows = "".join(f"{n % 7},{n},{1 + n % 5},{first}\n" for n in range(500)) + f"1,500,3,{late}\n"
     assert f'line 502: "{late}"' in refusal(one(tmp_path, "userId,movieId,rating,timestamp\n" + rows))
+
+
+def test_a_header_that_stands_in_the_file_again_is_no_row(tmp_path: Path) -> None:
+    path = one(tmp_path, "userId,movieId\n1,10\n2,11\nuserId,movieId\n3,10\n")
+    assert 'the header stands in the file again\n  ratings.csv, line 4: "userId,movieId"' in refusal(path)
+    assert len(read(path, ReadOptions(skip_bad_lines=True))) == 3
+
+
+def test_a_header_of_numbers_is_asked_about(tmp_path: Path) -> None:
+    path = one(tmp_path, "0,1,2\n1,10,3\n1,11,4\n2,10,5\n")
+    assert "may be a header that pandas wrote" in refusal(path)
+    assert len(read(path, ReadOptions(header=False))) == 4
+    assert read(path, ReadOptions(header=True, user="0", item="1", value="2")) == read(one(tmp_path, TABLE, "b.csv"))
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "fix"),
+    [
+        ("userId,movieId,rating,tag", "1,10,3", "take the name of the field that lacks out"),
+        ("userId,movieId,rating", "1,10,3,", "take the separator at the end of the lines out"),
+        ("userId,movieId,rating", "7,1,10,3", "add the name that lacks"),
+    ],
+)
+def test_a_header_of_another_length_says_which_side_is_to_be_mended(
+    tmp_path: Path, header: str, line: str, fix: str
+) -> None:
+    assert fix in refusal(one(tmp_path, f"{header}\n{line}\n{line}\n"))
+
+
+def test_a_line_of_another_encoding_does_not_change_the_others(tmp_path: Path) -> None:
+    table = "userId,movieId,rating\n" + "".join(f"é{n},ñ{n},3\n" for n in range(9))
+    path = one(tmp_path, table.encode() + "é9,ñ9,3\n".encode("cp1252"))
+    assert "the line is no UTF-8\n  ratings.csv, line 11" in refusal(path)
+    assert read(path, ReadOptions(skip_bad_lines=True))[0][:2] == ("é0", "ñ0")
+    items = ("movieId,title\n" + "".join(f"{n},Amélie\n" for n in range(10, 19))).encode() + b"19,Am\xe9lie\n"
+    folder = written(tmp_path / "folder", {"ratings.csv": TABLE, "movies.csv": items})
+    assert "the line is no UTF-8\n  movies.csv, line 11" in refusal(folder)
+
+
+@pytest.mark.parametrize("encoding", ["euc_jp", "gb18030", "cp1251"])
+def test_a_text_that_is_not_western_is_not_read_as_if_it_were(tmp_path: Path, encoding: str) -> None:
+    word = "фильм" if encoding == "cp1251" else "映画"
+    path = one(tmp_path, f"userId,movieId,rating\n1,{word},3\n2,{word},4\n".encode(encoding))
+    assert "--encoding names how it is written" in refusal(path)
+    assert read(path, ReadOptions(encoding=encoding)) == [("1", word, 3.0), ("2", word, 4.0)]
+
+
+def test_blanks_before_a_quote_are_no_part_of_the_field(tmp_path: Path) -> None:
+    path = one(tmp_path, 'userId, movieId, rating\n1, "10", 3\n1, "11" , 4\n2, "10", 5\n')
+    assert read(path) == read(one(tmp_path, TABLE, "b.csv"))
+
+
+def test_an_archive_in_an_archive_says_so(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "ml.zip", "w") as archive:
+        archive.writestr("ratings.csv.gz", gzip.compress(TABLE.encode()))
+    assert "ratings.csv.gz is packed within a packed file" in refusal(tmp_path / "ml.zip")
+    with zipfile.ZipFile(tmp_path / "none.zip", "w"):
+        pass
+    assert "none.zip is empty" in refusal(tmp_path / "none.zip")
+
+
+def test_a_file_and_its_packed_copy_are_not_added_up(tmp_path: Path) -> None:
+    folder = written(tmp_path, {"plays.csv": TABLE, "plays.csv.gz": gzip.compress(TABLE.encode())})
+    assert "plays.csv is in" in refusal(folder)
+    assert "twice" in refusal(folder)
+
+
+def test_a_part_without_rows_may_be_the_first(tmp_path: Path) -> None:
+    folder = written(tmp_path, {"part-0.csv": TABLE.split("\n")[0] + "\n", "part-1.csv": TABLE})
+    assert len(read(folder)) == 3
