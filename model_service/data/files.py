@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, cast
 
 from model_service.data.ratings import DataError
 
-_MAX_FILES: Final = 10_000
+_MAX_FILES: Final = 20_000  # the Netflix Prize has 17,770 films, a file each
 _COMPRESSED: Final[tuple[tuple[bytes, str, Callable[[BinaryIO], BinaryIO]], ...]] = (
     (b"\x1f\x8b", ".gz", lambda raw: cast(BinaryIO, gzip.open(raw))),  # noqa: SIM115 closed by _Owning
     (b"BZh", ".bz2", lambda raw: cast(BinaryIO, bz2.open(raw))),  # noqa: SIM115 closed by _Owning
