@@ -14,7 +14,7 @@ from tqdm import tqdm
 from model_service.data.dialect import Dialect
 from model_service.data.files import DataFile
 from model_service.data.id_column import IdColumn
-from model_service.data.line_by_line import read_lines
+from model_service.data.line_by_line import read_lines, whole
 from model_service.data.problems import Problems
 from model_service.data.table import BLANKS, CONTROL, WORDS, Plan, Table
 
@@ -41,6 +41,8 @@ def _read_at_once(file: DataFile, dialect: Dialect, plan: Plan) -> Table | None:
 
     separator = dialect.separator
     if separator == " " and not _single_blanks(dialect):
+        return None
+    if separator != "::" and not (len(separator) == 1 and separator.isascii()):  # pyarrow knows single bytes only
         return None
     names = [str(position) for position in range(dialect.columns)]
     text = pa.dictionary(pa.int32(), pa.string())
@@ -106,6 +108,8 @@ def _table(found: Any, dialect: Dialect, plan: Plan) -> Table | None:
         users, items = pool.map(_ids, (found.column(str(plan.user)), found.column(str(plan.item))))
     if users is None or items is None:
         return None
+    if dialect.names and users.ids.row(dialect.names[plan.user]) is not None:  # perhaps the header again
+        return None
     values = times = None
     if plan.value is not None:
         column = found.column(str(plan.value))
@@ -123,7 +127,10 @@ def _table(found: Any, dialect: Dialect, plan: Plan) -> Table | None:
         if column.null_count:
             return None
         if plan.date is None:
-            times = column.to_numpy()
+            found_times = column.to_numpy()
+            if not (np.abs(found_times) < 2.0**63).all():  # nor is that of what is no number
+                return None
+            times = whole(found_times)
         elif hasattr(column.type, "unit"):
             times = column.to_numpy().astype("datetime64[s]").astype(np.int64)
         else:
@@ -176,7 +183,7 @@ def _time_type(dialect: Dialect, plan: Plan) -> Any:
 
     fields = [row[plan.time] for row in dialect.rows if plan.time is not None and plan.time < len(row)]
     if plan.date is None:
-        return pa.float64() if any("." in field or "e" in field.lower() for field in fields) else pa.int64()
+        return pa.float64()  # as an integer pyarrow reads 0x10 as well
     if all(len(field) in (10, 19) and field[4] == "-" for field in fields):
         return pa.timestamp("s")
     return pa.dictionary(pa.int32(), pa.string())

@@ -24,6 +24,7 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_PACKED: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf", b"Rar!")
 NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _KNOWN: Final = frozenset(name for names in (*NAMES.values(), *ITEM_NAMES.values()) for name in (*names, "id"))
@@ -68,6 +69,8 @@ def detect_dialect(file: DataFile, options: ReadOptions) -> Dialect:
     """The dialect of `file`; raises DataError when it is empty, no text, or has a single column."""
     raw = file.head(SAMPLE_BYTES)
     encoding = options.encoding or detect_encoding(raw)
+    if options.encoding is None:
+        refuse_other_scripts(file, raw, encoding)
     lines = _sample_lines(raw, encoding, file)
     if not lines:
         raise DataError(f"{file.name} is empty: it has no line of ratings")
@@ -109,18 +112,33 @@ def detect_encoding(raw: bytes) -> str:
                 return name
     try:
         codecs.getincrementaldecoder("utf-8")().decode(raw)  # the sample may end within a character
+        return "utf-8"
     except UnicodeDecodeError:
-        return eight_bit(raw)
-    return "utf-8"
-
-
-def eight_bit(raw: bytes) -> str:
-    """cp1252, or Latin-1 where cp1252 has no such character."""
+        beyond = [char for char in raw.decode("utf-8", "surrogateescape") if not char.isascii()]
+        if 2 * sum(map(is_byte, beyond)) < len(beyond):  # UTF-8 with some lines of another encoding
+            return "utf-8"
     try:
         raw.decode("cp1252")
     except UnicodeDecodeError:
         return "latin-1"
     return "cp1252"
+
+
+def is_byte(char: str) -> bool:
+    """Whether a character stands for a byte that could not be decoded."""
+    return "\udc80" <= char <= "\udcff"
+
+
+def refuse_other_scripts(file: DataFile, raw: bytes, encoding: str) -> None:
+    """Raise DataError where `encoding` was guessed as a Western one, and most letters beyond ASCII stand in words."""
+    if encoding not in ("cp1252", "latin-1"):
+        return
+    runs = [len(run) for run in re.findall(rb"[\x80-\xff]+", raw)]
+    if 2 * sum(length for length in runs if length > 3) > sum(runs):
+        raise DataError(
+            f"{file.name} is not UTF-8, and its letters are not those of a Western language. To fix it: --encoding "
+            "names how it is written, such as cp1251, shift_jis or gb18030; or cp1252 if it is Western"
+        )
 
 
 def encoding_name(encoding: str) -> str:
@@ -137,8 +155,11 @@ def split(line: str, separator: str, quoted: bool) -> list[str] | None:
     fields: list[str] = []
     at = 0
     while True:
-        if line.startswith('"', at):
-            match = _QUOTED.match(line, at)
+        start = at
+        while separator != " " and line.startswith(" ", start):
+            start += 1
+        if line.startswith('"', start) and (start == at or _QUOTED.match(line, start)):
+            match = _QUOTED.match(line, start)
             if match is None:
                 return None
             fields.append(_ESCAPED.sub(r"\1", match[1]))
@@ -157,7 +178,7 @@ def split(line: str, separator: str, quoted: bool) -> list[str] | None:
         at += len(separator)
 
 
-_QUOTED: Final = re.compile(r'"((?:[^"\\]|""|\\.)*)"', re.DOTALL)
+_QUOTED: Final = re.compile(r'"((?:[^"\\]|""|\\.)*)" *', re.DOTALL)
 _ESCAPED: Final = re.compile(r'"(")|\\(?=["\\])')
 
 
@@ -167,6 +188,8 @@ def _sample_lines(raw: bytes, encoding: str, file: DataFile) -> list[str]:
         text = codecs.getincrementaldecoder(encoding)("replace").decode(raw)
     except (UnicodeError, LookupError) as error:
         raise DataError(f"{file.name} is no {encoding}: {error}") from None
+    if raw.startswith(_PACKED):
+        raise DataError(f"{file.name} is packed within a packed file, or as .zst, .7z or .rar; unpack it")
     if raw[257:262] == b"ustar":
         raise DataError(f"{file.name} is a tar archive; unpack it, and give --data the folder")
     if "\0" in text:
@@ -215,7 +238,7 @@ def _is_quoted(lines: Sequence[str], separator: str) -> bool:
         return False
     mark = re.escape(separator)
     return any(
-        re.search(rf'(^|{mark})"(?:[^"\\]|""|\\.)*"({mark}|$)', line, re.DOTALL) for line in lines if '"' in line
+        re.search(rf'(^|{mark}) *"(?:[^"\\]|""|\\.)*" *({mark}|$)', line, re.DOTALL) for line in lines if '"' in line
     )
 
 

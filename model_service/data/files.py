@@ -1,9 +1,11 @@
 """The files of a data set: a folder, a single file, or an archive."""
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -14,13 +16,13 @@ from typing import BinaryIO, Final, cast
 
 from model_service.data.ratings import DataError
 
-_MAX_FILES: Final = 10_000
+_MAX_FILES: Final = 20_000  # the Netflix Prize has 17,770 films, a file each
 _COMPRESSED: Final[tuple[tuple[bytes, str, Callable[[BinaryIO], BinaryIO]], ...]] = (
     (b"\x1f\x8b", ".gz", lambda raw: cast(BinaryIO, gzip.open(raw))),  # noqa: SIM115 closed by _Owning
     (b"BZh", ".bz2", lambda raw: cast(BinaryIO, bz2.open(raw))),  # noqa: SIM115 closed by _Owning
     (b"\xfd7zXZ", ".xz", lambda raw: cast(BinaryIO, lzma.open(raw))),  # noqa: SIM115 closed by _Owning
 )
-_ZIP: Final = b"PK\x03\x04"
+_ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")  # the other one is an empty archive
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,14 @@ def list_files(path: Path) -> list[DataFile]:
 
     Raises DataError when there is nothing, or nothing that can be unpacked.
     """
-    if not path.exists():
-        raise DataError(f"{path} does not exist; give --data a folder or a file of ratings")
+    try:
+        kind = path.stat().st_mode
+    except OSError as error:
+        missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
+        why = "does not exist" if missing else f"cannot be opened: {error.strerror}"
+        raise DataError(f"{path} {why}; give --data a folder or a file of ratings") from None
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise DataError(f"{path} is neither a file nor a folder, and would be read twice; write it to a file")
     if path.is_dir():
         inside = sorted(
             file for file in path.rglob("*") if file.is_file() and not _hidden(file.relative_to(path).parts)

@@ -1,6 +1,5 @@
 """Reads titles, genres and years of items from a text or Parquet file of any columns."""
 
-import csv
 import html
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -14,8 +13,9 @@ from model_service.data.dialect import (
     Dialect,
     detect_dialect,
     detect_encoding,
-    eight_bit,
     encoding_name,
+    is_byte,
+    refuse_other_scripts,
     split,
 )
 from model_service.data.files import DataFile
@@ -112,8 +112,13 @@ def read_items(file: DataFile, rated: Collection[str], options: ReadOptions, pro
 def clean_title(text: str) -> str:
     """A title for people: HTML entities decoded, blanks and control characters as single blanks."""
     for _ in range(2):  # some data sets encode twice
-        text = html.unescape(text)
+        text = _unescaped(text)
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def _unescaped(text: str) -> str:
+    """The text with HTML entities decoded; those without a semicolon, as in `R&notes`, are none."""
+    return re.sub(r"&(#\d+|#[xX][0-9a-fA-F]+|\w+);", lambda found: html.unescape(found[0]), text)
 
 
 def genres_of(text: str, *, words: bool = False) -> tuple[str, ...]:
@@ -125,7 +130,7 @@ def genres_of(text: str, *, words: bool = False) -> tuple[str, ...]:
         names = text.split()
     else:
         names = re.split(next((mark for mark in ("|", ";", ",") if mark in text), "|").replace("|", r"\|"), text)
-    plain = (html.unescape(name).strip() for name in names)
+    plain = (_unescaped(name).strip() for name in names)
     return tuple(dict.fromkeys(name for name in plain if name and not name.startswith("(")))
 
 
@@ -210,24 +215,28 @@ def _names(file: DataFile) -> Sequence[str] | None:
         return None
 
 
+def _decoded(file: DataFile, options: ReadOptions) -> tuple[str, str]:
+    """The encoding of a file and its text, with bytes that are none as `is_byte` tells."""
+    raw = file.read()
+    encoding = options.encoding or detect_encoding(raw)
+    if options.encoding is None:
+        refuse_other_scripts(file, raw, encoding)
+    try:
+        return encoding, raw.decode(encoding, "surrogateescape")
+    except UnicodeError as error:
+        raise DataError(f"{file.name} is no {encoding}: {error}; --encoding names another one") from None
+
+
 def _text_rows(
     file: DataFile, dialect: Dialect, options: ReadOptions, problems: Problems
 ) -> tuple[str, list[tuple[int, list[str]]], int]:
     """The encoding, the lines as fields with their number, the header first, and how many were left out."""
-    raw = file.read()
-    encoding = options.encoding or detect_encoding(raw)
-    if encoding == "utf-8":
-        try:
-            raw.decode("utf-8")
-        except UnicodeDecodeError:
-            encoding = eight_bit(raw)
-    try:
-        text = raw.decode(encoding)
-    except UnicodeError as error:
-        raise DataError(f"{file.name} is no {encoding}: {error}; --encoding names another one") from None
+    encoding, text = _decoded(file, options)
     rows: list[tuple[int, list[str]]] = []
     skipped = 0
     for number, fields, clause in _records(text, dialect):
+        if any(is_byte(char) for field in fields for char in field):
+            clause = f"the line is no {encoding_name(encoding)}"
         if clause is None and len(fields) != dialect.columns:
             clause = f"the line has another number of fields than the {dialect.columns} of the header"
         if clause is None:
@@ -263,7 +272,7 @@ def _records(text: str, dialect: Dialect) -> Iterator[tuple[int, list[str], str 
             at = end
             continue
         if lines[at].strip():  # the next lines are read on their own
-            fields = next(csv.reader([lines[at].rstrip("\r\n")], delimiter=dialect.separator), [])
+            fields = lines[at].rstrip("\r\n").split(dialect.separator)
             yield at + 1, fields, "a quote is left open, or not at the end of its field"
         at += 1
 
@@ -297,24 +306,20 @@ def _read_known(
     options: ReadOptions,
     problems: Problems,
 ) -> ItemTable:
-    raw = file.read()
-    encoding = options.encoding or detect_encoding(raw)
-    if encoding == "utf-8":
-        try:
-            raw.decode("utf-8")
-        except UnicodeDecodeError:
-            encoding = eight_bit(raw)
+    encoding, text = _decoded(file, options)
     rows, skipped = [], 0
-    for number, line in enumerate(re.split(r"\r\n|\n|\r", raw.decode(encoding, "replace")), 1):
+    for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1):
         fields = split_line(line)
         if not line.strip():
             continue
-        if len(fields) == columns and fields[0].strip():
+        if len(fields) == columns and fields[0].strip() and not any(map(is_byte, line)):
             rows.append((number, fields))
         elif options.skip_bad_lines:
             skipped += 1
         else:
             clause = f"the line has another number of fields than {columns}, separated by {separator}"
+            if any(map(is_byte, line)):
+                clause = f"the line is no {encoding_name(encoding)}"
             problems.add(clause, f"{file.name}, line {number}: {len(fields)} in {quoted(line)}", fix=_SKIP)
     described = f"{separator}, no header, {encoding_name(encoding)}"
     table = _collect(file, rows, item, named, described)

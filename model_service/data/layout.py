@@ -12,7 +12,7 @@ from model_service.data.items import is_item_file
 from model_service.data.netflix import is_netflix
 from model_service.data.options import ReadOptions
 from model_service.data.ratings import DataError
-from model_service.data.roles import roles_by_name
+from model_service.data.roles import NAMES, normalised, roles_by_name
 
 Format = Literal["text", "parquet", "netflix"]
 
@@ -73,6 +73,7 @@ def find_layout(files: Sequence[DataFile], options: ReadOptions, where: str) -> 
             if _RATINGS.match(file.base):
                 raise
             continue
+        _refuse_columns_in_folders(found)
         score = _score(found)
         if score > 0:
             key = _family(found)
@@ -91,6 +92,10 @@ def find_layout(files: Sequence[DataFile], options: ReadOptions, where: str) -> 
         named = ", ".join(candidates[key][0].file.name for key in winners)
         raise DataError(f"several files of {where} may hold the ratings: {named}. To fix it: give --data one of them")
     ratings = candidates[winners[0]]
+    names = [one.file.name for one in ratings]
+    twice = next((name for name in names if names.count(name) > 1), None) if len({*names}) < len(names) else None
+    if twice is not None:
+        raise DataError(f"{twice} is in {where} twice, packed and unpacked. To fix it: give --data one of them")
     _check_parts(ratings, [one for key, found in candidates.items() if key != winners[0] for one in found])
     items = [file for file in items if file not in [one.file for one in ratings]]
     used = {*(one.file.name for one in ratings), *(file.name for file in items)}
@@ -106,6 +111,18 @@ def _open(file: DataFile, options: ReadOptions) -> RatingFile:
         return RatingFile(file=file, format="netflix", dialect=None, names=None)
     dialect = detect_dialect(file, options)
     return RatingFile(file=file, format="text", dialect=dialect, names=dialect.names)
+
+
+def _refuse_columns_in_folders(found: RatingFile) -> None:
+    """Raise DataError when a folder such as `rating=5` holds a column that the file lacks."""
+    names = found.names or ()
+    for part in found.file.name.split("/")[:-1]:
+        key, equals, _ = part.partition("=")
+        if equals and any(normalised(key) in NAMES[role] for role in ("user", "item", "value")) and key not in names:
+            raise DataError(
+                f"{found.file.name}: the column {key!r} is in the names of folders only, which are not read. To fix "
+                "it: write one table, as pandas.read_parquet(folder).to_parquet(file) does"
+            )
 
 
 def _score(found: RatingFile) -> int:

@@ -9,9 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from model_service.data.dialect import NAMES_OF_SEPARATORS, NUMBER, Dialect, eight_bit, split
+from model_service.data.dialect import (
+    NAMES_OF_SEPARATORS,
+    NUMBER,
+    Dialect,
+    detect_encoding,
+    encoding_name,
+    is_byte,
+    refuse_other_scripts,
+    split,
+)
 from model_service.data.files import DataFile
 from model_service.data.problems import Problems, quoted
+from model_service.data.ratings import DataError
 from model_service.data.table import BLANKS, CONTROL, WORDS, Codes, Plan, Table
 
 _SKIP: Final = "--bad-lines skip leaves such lines out"
@@ -26,10 +36,17 @@ def read_lines(file: DataFile, dialect: Dialect, plan: Plan, problems: Problems,
     """The rows of `file`. Lines that cannot be read are added to `problems`; with `skip` they are counted by reason."""
     try:
         return _Reader(file, dialect, plan, problems, skip=skip).read(dialect.encoding)
+    except UnicodeError as error:  # of encodings with more bytes than one for each character
+        raise DataError(
+            f"{file.name} is damaged or no {encoding_name(dialect.encoding)} ({error.__class__.__name__}: "
+            f"{getattr(error, 'reason', error)}); fetch it again, or --encoding names another one"
+        ) from None
     except _OtherEncodingError:
-        encoding = eight_bit(file.read())
-        table = _Reader(file, dialect, plan, problems, skip=skip).read(encoding)
-        table.encoding = encoding
+        raw = file.read()
+        encoding = detect_encoding(raw)
+        refuse_other_scripts(file, raw, encoding)
+        table = _Reader(file, dialect, plan, problems, skip=skip).read(encoding, told=True)
+        table.encoding = None if encoding == "utf-8" else encoding
         return table
 
 
@@ -40,14 +57,14 @@ class _Reader:
         self._quotes = dialect.quoted or dialect.separator in ",;"
         self._skipped: dict[str, int] = {}
 
-    def read(self, encoding: str) -> Table:
+    def read(self, encoding: str, *, told: bool = False) -> Table:
         plan, users, items = self._plan, Codes(), Codes()
         user_codes, item_codes, lines = array("i"), array("i"), array("q")
         values = array("f")
         times: array[float] = array("d")
         blank = 0
         header = self._dialect.names is not None
-        for number, line in self._lines(encoding):
+        for number, line in self._lines(encoding, told=told):
             if not line.strip():
                 blank += 1
                 continue
@@ -69,13 +86,13 @@ class _Reader:
             users=users.column(user_codes),
             items=items.column(item_codes),
             values=None if plan.value is None else np.array(values, np.float32),
-            times=None if plan.time is None else _whole(np.array(times)),
+            times=None if plan.time is None else whole(np.array(times)),
             lines=np.array(lines, np.int64),
             skipped=self._skipped,
             blank_lines=blank,
         )
 
-    def _lines(self, encoding: str) -> Iterator[tuple[int, str]]:
+    def _lines(self, encoding: str, *, told: bool) -> Iterator[tuple[int, str]]:
         seen_beyond_ascii = False
         with (
             self._file.open() as raw,
@@ -84,8 +101,8 @@ class _Reader:
             bar = tqdm(text, desc=f"reading {self._file.name}", unit=" lines", unit_scale=True, delay=2)
             for number, line in enumerate(bar, 1):
                 if not line.isascii():
-                    if any("\ud800" <= char <= "\udfff" for char in line):
-                        if encoding == "utf-8" and not seen_beyond_ascii and self._dialect.encoding == "utf-8":
+                    if any(map(is_byte, line)):
+                        if encoding == "utf-8" and not seen_beyond_ascii and not told:
                             raise _OtherEncodingError
                         self._bad(
                             f"the line is no {encoding.upper()}",
@@ -100,6 +117,9 @@ class _Reader:
     def _row(self, number: int, line: str) -> tuple[str, str, float, float] | None:
         dialect, plan = self._dialect, self._plan
         fields = split(line, dialect.separator, self._quotes)
+        if fields and dialect.names and [field.strip() for field in fields] == [*dialect.names]:
+            self._bad("the header stands in the file again", number, quoted(line), _SKIP)
+            return None
         if fields is None:
             self._bad("a quote is left open, or not at the end of its field", number, quoted(line), _SKIP)
             return None
@@ -169,5 +189,7 @@ class _Reader:
             self._problems.add(clause, f"{self._file.name}, line {number}: {shown}", fix=fix)
 
 
-def _whole(times: NDArray[np.float64]) -> NDArray[Any]:
-    return times if (times % 1).any() else times.astype(np.int64)
+def whole(times: NDArray[np.float64]) -> NDArray[Any]:
+    """The times as whole numbers, if they are."""
+    rounded = times.astype(np.int64)
+    return rounded if (rounded == times).all() else times

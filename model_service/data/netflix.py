@@ -3,6 +3,7 @@
 Source: the README of the Netflix Prize data; Kaggle's copy joins the blocks in combined_data_1.txt to _4.txt.
 """
 
+import io
 import re
 from array import array
 from typing import Final
@@ -10,20 +11,23 @@ from typing import Final
 import numpy as np
 from tqdm import tqdm
 
+from model_service.data.dialect import SAMPLE_BYTES, detect_encoding
 from model_service.data.files import DataFile
 from model_service.data.problems import Problems, quoted
 from model_service.data.table import Codes, Table
 from model_service.data.times import date_parser
 
-_ITEM: Final = re.compile(r"(\d+):")
-_RATING: Final = re.compile(r"([^,:]+),([+-]?\d+(?:\.\d+)?),(\d{4}-\d\d-\d\d)")
+_ITEM: Final = re.compile(r"(\d+)\s*:", re.ASCII)
+_RATING: Final = re.compile(r"([^,:]+?)\s*,\s*([+-]?\d+(?:\.\d+)?)\s*,\s*(\d{4}-\d\d-\d\d)", re.ASCII)
 _FIX: Final = "--bad-lines skip leaves such lines out"
 
 
 def is_netflix(sample: bytes) -> bool:
-    """Whether a file starts with a block: `1:`, then `user,value,date`."""
-    lines = sample.decode("ascii", "replace").split("\n")[:3]
-    return len(lines) > 1 and bool(_ITEM.fullmatch(lines[0].strip()) and _RATING.fullmatch(lines[1].strip()))
+    """Whether a file starts with a block: `1:`, then `user,value,date`; blocks before it may be empty."""
+    text = sample.decode(detect_encoding(sample), "replace")
+    lines = [line for line in map(str.strip, re.split(r"\r\n|\n|\r", text)) if line]
+    first = next((line for line in lines if not _ITEM.fullmatch(line)), "")
+    return bool(_RATING.fullmatch(first)) and first != lines[0]
 
 
 def read_netflix(file: DataFile, problems: Problems, *, skip: bool) -> Table:
@@ -43,11 +47,12 @@ def read_netflix(file: DataFile, problems: Problems, *, skip: bool) -> Table:
         else:
             problems.add(clause, f"{file.name}, line {number}: {quoted(line)}", fix=_FIX)
 
-    with file.open() as raw:
-        for number, encoded in enumerate(
-            tqdm(raw, desc=f"reading {file.name}", unit=" lines", unit_scale=True, delay=2), 1
+    encoding = detect_encoding(file.head(SAMPLE_BYTES))
+    with file.open() as raw, io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline=None) as text:
+        for number, padded in enumerate(
+            tqdm(text, desc=f"reading {file.name}", unit=" lines", unit_scale=True, delay=2), 1
         ):
-            line = encoded.decode("utf-8", "replace").strip()
+            line = padded.strip()
             if not line:
                 blank += 1
             elif block := _ITEM.fullmatch(line):

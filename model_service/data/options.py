@@ -88,7 +88,7 @@ def as_arguments(options: ReadOptions) -> list[str]:
 
 def _separator(text: str) -> str:
     separator = SEPARATORS.get(text, text.replace("\\t", "\t"))
-    if not separator or len(separator) > 2 or separator.isalnum() or '"' in separator or "\n" in separator:
+    if not separator or len(separator) > 2 or separator.isalnum() or set(separator) & set('"\n\r'):
         raise argparse.ArgumentTypeError(f"{text!r} separates nothing; one of {', '.join(SEPARATORS)}, or a character")
     return separator
 

@@ -11,7 +11,7 @@ from model_service.data.options import EMPTY, ReadOptions
 from model_service.data.problems import Problems, quoted
 from model_service.data.roles import COMPULSORY, NAMES, repeated, roles_by_hand, roles_by_name
 from model_service.data.table import WORDS, Plan
-from model_service.data.times import are_numbers, date_parser, is_date, is_time
+from model_service.data.times import are_compact_dates, are_numbers, date_parser, is_date, is_time
 
 _PLACES: Final = {"user": 0, "item": 1, "value": 2, "time": 3}
 _BY_HAND: Final = "--user, --item, --value and --time name the columns, by name or number"
@@ -64,9 +64,17 @@ def make_columns(
     if names and longer != len(names):
         clause = f"{file}: the header has {len(names)} names, and the lines have {longer} fields"
         example = ", ".join(next(row for row in rows if len(row) == longer)[:8])
-        problems.add(
-            clause, quoted(example), fix="add the name that lacks (R and pandas leave that of row numbers out)"
-        )
+        fix = "add the name that lacks (R and pandas leave that of row numbers out)"
+        if longer < len(names):
+            fix = "take the name of the field that lacks out of the header"
+        elif not any(row[len(names) :] != ("",) for row in rows):
+            fix = "take the separator at the end of the lines out, or add one to the header"
+        problems.add(clause, quoted(example), fix=fix)
+        return None
+    if names is None and options.header is None and len(rows[0]) > 2 and [*rows[0]] == [*map(str, range(columns))]:
+        clause = f"{file}: the first line may be a header that pandas wrote, or a rating"
+        fix = "--header yes --user 0 --item 1, as pandas named them; or --header no if it is a rating"
+        problems.add(clause, quoted(", ".join(rows[0])), fix=fix)
         return None
     given = {role: getattr(options, role) for role in NAMES}
     by_hand = roles_by_hand(given, names, columns, problems, file)
@@ -104,8 +112,9 @@ def make_columns(
             f"{file}: {_column(names, place)} looks like a time; --time {names[place]} reads it" for place in looks
         ]
     times = [field for field in sample.get("time", []) if field]
-    date = None if roles.get("time") is None or are_numbers(times) else date_parser(times)
-    if roles.get("time") is not None and times and date is None and not are_numbers(times):
+    numbers = are_numbers(times) and not are_compact_dates(times)
+    date = None if roles.get("time") is None or numbers else date_parser(times)
+    if roles.get("time") is not None and times and date is None and not numbers:
         odd = next(field for field in times if not NUMBER.fullmatch(field))
         if not any(map(is_date, times)):
             warnings.append(
@@ -166,7 +175,7 @@ def _check_compulsory(
 
 def _check_places(
     file: str,
-    sample: Mapping[str, Sequence[str]],
+    sample: dict[str, list[str]],
     roles: dict[str, int | None],
     by: dict[str, str],
     warnings: list[str],
@@ -183,10 +192,11 @@ def _check_places(
     values = [field for field in sample.get("value", ()) if field]
     if by.get("value") == "place" and by.get("time") is None and _are_times(values):
         roles["time"], by["time"] = roles["value"], "place"
-        roles["value"] = None
-        by.pop("value")
+        sample["time"] = sample.pop("value")
+        del roles["value"], by["value"]
     times = [field for field in sample.get("time", ()) if field]
-    if by.get("time") == "place" and times and are_numbers(times) and not _are_times(times):
+    numbers = are_numbers(times) and not are_compact_dates(times)
+    if by.get("time") == "place" and numbers and not _are_times(times):
         if any(float(field) for field in times):
             warnings.append(f"{file}: column 4 is no time ({quoted(times[0])}), and is not read; --time 4 reads it")
         roles["time"] = None

@@ -24,7 +24,7 @@ from model_service.data.problems import Problems
 from model_service.data.ratings import DataError, Ratings
 from model_service.data.read_report import ReadReport, Rows
 from model_service.data.table import Plan, Table
-from model_service.data.times import to_seconds
+from model_service.data.times import in_seconds, to_seconds
 from model_service.data.values import Meaning, interpret
 
 _NETFLIX: Final = Columns(
@@ -33,6 +33,7 @@ _NETFLIX: Final = Columns(
     names=None,
     ignored=(),
 )
+_UNITS: Final = "the times are in several units"
 _MIN_ROWS_TO_JUDGE: Final = 20  # of columns without a name; of fewer a user may have rated each item
 
 
@@ -107,7 +108,7 @@ def read_ratings(path: Path | str, options: ReadOptions | None = None) -> tuple[
 
 def _columns(files: Sequence[RatingFile], options: ReadOptions, problems: Problems) -> Columns | None:
     """The columns that are read; those of the first file are those of all."""
-    first = files[0]
+    first = next((one for one in files if one.dialect is None or one.dialect.rows), files[0])
     if first.format == "netflix":
         return _NETFLIX
     if first.dialect is not None:
@@ -176,6 +177,11 @@ def _interpreted(
     times, unit = None, ""
     if table.times is not None:
         times, unit = (table.times.astype(np.int64), "dates") if columns.plan.date else to_seconds(table.times)
+        other = np.flatnonzero(in_seconds(table.times)) if unit not in ("dates", "seconds") else ()
+        for row in other[:10]:
+            example = f"{_place(row, layout, tables)}: {table.times[row]:.0f}, others in {unit}"
+            problems.add(_UNITS, example, fix="write all times in one unit; or --time none")
+        problems.add(_UNITS, fix="", count=max(len(other) - 10, 0))
         if (times == times[0]).all():
             times = None
     return replace(table, values=values), meaning, times, unit

@@ -11,13 +11,17 @@ from model_service.data.dialect import NUMBER
 
 UNITS: Final = ((1e17, "nanoseconds", 10**9), (1e14, "microseconds", 10**6), (1e11, "milliseconds", 1000))
 """Numbers of this size are of this unit: in seconds they would lie after the year 5000."""
+_FIRST, _LAST = 3e8, 4.1e9  # seconds
 _FORMATS: Final = (
     "%Y-%m-%d %H:%M:%S",
     "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d %H:%M",
     "%Y/%m/%d",
+    "%Y%m%dT%H%M%S",
     "%Y%m%d",
     "%d.%m.%Y",
     "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%Y %H:%M",
     "%m %d, %Y",
     "%d %b %Y",
     "%b %d, %Y",
@@ -31,6 +35,8 @@ _AMBIGUOUS: Final = (
     "%m/%d/%Y %H:%M:%S",
     "%d/%m/%Y %H:%M",
     "%m/%d/%Y %H:%M",
+    "%m/%d/%Y %I:%M:%S %p",
+    "%m/%d/%Y %I:%M %p",
 )
 
 
@@ -42,6 +48,11 @@ def to_seconds(numbers: NDArray[np.number]) -> tuple[NDArray[np.int64], str]:
             seconds = numbers // per_second
             return seconds.astype(np.int64), unit
     return numbers.astype(np.int64), "seconds"
+
+
+def in_seconds(numbers: NDArray[np.number]) -> NDArray[np.bool_]:
+    """(N,) which of `numbers` (N,) are times of the years 1980 to 2100 in seconds."""
+    return (numbers >= _FIRST) & (numbers <= _LAST)
 
 
 def date_parser(sample: Sequence[str]) -> Callable[[str], int] | None:
@@ -70,7 +81,7 @@ def is_time(value: float) -> bool:
         if value >= least:
             value /= per_second
             break
-    return 3e8 <= value <= 4.1e9
+    return _FIRST <= value <= _LAST
 
 
 def are_numbers(sample: Sequence[str]) -> bool:
@@ -78,10 +89,16 @@ def are_numbers(sample: Sequence[str]) -> bool:
     return bool(sample) and all(NUMBER.fullmatch(field) for field in sample)
 
 
+def are_compact_dates(sample: Sequence[str]) -> bool:
+    """Whether every field is a date such as 20050402, which as a number of seconds would lie in 1970."""
+    compact = all(len(field) == 8 and field[:2] in ("19", "20") for field in sample)
+    return compact and bool(sample) and _reads(_strptime("%Y%m%d"), sample)
+
+
 def _iso(field: str) -> int:
     if not field[:4].isdigit() or field[4:5] != "-":
         raise ValueError(field)
-    return _seconds(datetime.fromisoformat(field))
+    return _seconds(datetime.fromisoformat(field.removesuffix(" UTC")))
 
 
 def _strptime(form: str) -> Callable[[str], int]:

@@ -25,6 +25,7 @@ _USUAL: Final[tuple[Scale, ...]] = (
     (0.0, 100.0),
 )
 _TELLING: Final = 1000  # ratings; the lowest and the highest of fewer may not be the ends of the scale
+_NINES: Final = (99.0, 999.0, 9999.0)  # as Jester's 99: written for a rating that is not there
 _TOPS: Final = (5.0, 10.0)  # of usual scales; a few values above are errors
 _MAX_ERRORS, _MAX_ERROR_SHARE, _MIN_TOP_SHARE, _MIN_RATINGS = 20, 0.01, 0.05, 20
 _SKEWED: Final = 0.25  # of the range; the median of counts lies below, that of ratings above
@@ -109,17 +110,19 @@ def interpret(values: NDArray[np.float32] | None, name: str, options: ReadOption
     if values is None:
         return Meaning(kind="clicks", why="no value column: each line counts as one")
     frequencies = Frequencies.of(values)
-    missing = _missing(frequencies, options)
+    counted = options.values == "counts" or (options.values is None and normalised(name) in COUNT_NAMES)
+    missing = _missing(frequencies, options, counted=counted)
     rated = frequencies.without(missing)
     if not len(rated):
         return Meaning(kind="clicks", missing=missing, why="no line has a rating: each counts as one")
-    kind, why = _kind(rated, name, options)
+    kind, why = _kind(rated, name, options, counted=counted)
     if words:
         kind, why = "stars", "words, as 1 and 0"
     scale: Scale | None = None
     low, high = 0.0, float(np.finfo(np.float32).max)
     if kind == "stars":
         low, high = scale = options.scale or ((0.0, 1.0) if words else _scale(rated))
+        low, high = float(np.float32(low)), float(np.float32(high))  # as the values are
     beyond = rated.above(high) + int(rated.counts[rated.values < low].sum())
     rows: tuple[int, ...] = ()
     if beyond:
@@ -138,27 +141,32 @@ def interpret(values: NDArray[np.float32] | None, name: str, options: ReadOption
     )
 
 
-def _missing(found: Frequencies, options: ReadOptions) -> tuple[float, ...]:
-    """The numbers that mean "not rated": as in the options, else -1 or 99 where they stand apart from all others."""
+def _missing(found: Frequencies, options: ReadOptions, *, counted: bool) -> tuple[float, ...]:
+    """The numbers that mean "not rated": as in the options, else -1 or nines that stand apart from all ratings."""
     if options.missing is not None:
         return tuple(number for text in options.missing if (number := _number(text)) is not None)
-    if options.scale is not None or len(found.values) < 3:
+    if counted or options.scale is not None or len(found.values) < 3:
         return ()
-    if found.low == -1 and found.values[1] >= 0 and found.high > 1:
-        return (-1.0,)
-    return (99.0,) if found.high == 99 and found.values[-2] <= _TOPS[-1] else ()
+    below = (-1.0,) if found.low == -1 and found.values[1] >= 0 and found.high > 1 else ()
+    found = found.without(below)
+    ends = [end for end in (found.low, found.high) if abs(end) in _NINES]
+    others = found.without(ends)
+    apart = len(others.values) > 1 and -_TOPS[-1] <= others.low and others.high <= _TOPS[-1]
+    return (*below, *ends) if apart else below
 
 
-def _kind(rated: Frequencies, name: str, options: ReadOptions) -> tuple[Kind, str]:
+def _kind(rated: Frequencies, name: str, options: ReadOptions, *, counted: bool) -> tuple[Kind, str]:
     if options.values is not None:
         return options.values, "as --values says"
     if options.scale is not None:
         return "stars", "as --scale says"
     low, high = rated.low, rated.high
-    if low == high:
-        return ("clicks", "every value is 1") if low == 1 else ("stars", f"every value is {low:g}")
-    if normalised(name) in COUNT_NAMES:
+    if low == high == 1:
+        return "clicks", "every value is 1"
+    if counted:
         return "counts", f'the column is called "{name}"'
+    if low == high:
+        return "stars", f"every value is {low:g}"
     if low < 0 or high <= _TOPS[-1] or _top_with_errors(rated) is not None:
         return "stars", f"values from {low:g} to {high:g}"
     if high <= 100 and rated.median >= low + _SKEWED * (high - low):

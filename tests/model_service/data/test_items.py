@@ -159,3 +159,7 @@ def test_genres_as_json_in_a_quoted_field_are_read(tmp_path: Path) -> None:
 def test_a_title_in_plain_text_with_a_single_quotation_mark_is_read(tmp_path: Path) -> None:
     found = catalogue(tmp_path, 'item\ttitle\n10\t5" disk\n20\tHeat\n', "items.tsv")
     assert (found["10"].title, found["20"].title) == ('5" disk', "Heat")
+
+
+def test_an_entity_ends_with_a_semicolon() -> None:
+    assert clean_title("R&notes &amp; Fun&times &eacute;&#39;") == "R&notes & Fun&times é'"

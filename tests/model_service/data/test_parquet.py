@@ -127,3 +127,64 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
 def test_a_file_without_rows_is_refused(tmp_path: Path) -> None:
     empty = pa.array([], pa.int64())
     assert "x.parquet" in refusal(table(tmp_path / "x.parquet", user=empty, item=empty, rating=empty))
+
+
+def _odd(folder: Path, **columns: object) -> Path:
+    count = 30
+    table = {"user_id": [n % 6 for n in range(count)], "item_id": [*range(count)], "rating": [3] * 29 + [4]}
+    path = folder / "odd.parquet"
+    parquet.write_table(pa.table({**table, **columns}), path)
+    return path
+
+
+@pytest.mark.parametrize("large", [1e20, float("inf"), 2.0**53])
+def test_an_id_that_a_decimal_number_cannot_hold_is_refused(tmp_path: Path, large: float) -> None:
+    said = refusal(_odd(tmp_path, user_id=pa.array([float(n % 6) for n in range(29)] + [large])))
+    assert "too large for an id that is held as a decimal number\n  odd.parquet, row 30" in said
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"user_id": pa.nulls(30)}, "null in every row"),
+        ({"rating": [3.0] * 29 + [1e300]}, "odd.parquet, row 30"),
+        ({"rating": ["3"] * 29 + ["1_0"]}, "odd.parquet, row 30"),
+    ],
+)
+def test_what_no_column_holds_is_refused(tmp_path: Path, columns: dict[str, object], said: str) -> None:
+    assert said in refusal(_odd(tmp_path, **columns))
+
+
+def test_a_time_that_is_no_number_is_refused_beyond_the_first_rows_too(tmp_path: Path) -> None:
+    count = 500
+    times = pa.array([1e9 + n for n in range(count - 1)] + [float("nan")], from_pandas=False)
+    table = pa.table({"user_id": [n % 6 for n in range(count)], "item_id": [*range(count)], "timestamp": times})
+    parquet.write_table(table, tmp_path / "r.parquet")
+    assert 'the time ("timestamp") is no time\n  r.parquet, row 500' in refusal(tmp_path / "r.parquet")
+
+
+def test_compact_dates_are_dates(tmp_path: Path) -> None:
+    ratings, _ = read_ratings(_odd(tmp_path, timestamp=[20050401 + n for n in range(30)]))
+    assert ratings.times is not None
+    assert ratings.times[0] == 1112313600
+
+
+def test_a_column_that_stands_in_the_names_of_folders_is_refused(tmp_path: Path) -> None:
+    for value in (1, 2):
+        (tmp_path / f"rating={value}").mkdir()
+        parquet.write_table(
+            pa.table({"user_id": [1, 2], "item_id": [3, 4]}), tmp_path / f"rating={value}" / "part.parquet"
+        )
+    assert "'rating' is in the names of folders only" in refusal(tmp_path)
+    (tmp_path / "dates" / "dt=2024-01-01").mkdir(parents=True)
+    parquet.write_table(
+        pa.table({"user_id": [1, 2], "item_id": [3, 4]}), tmp_path / "dates" / "dt=2024-01-01" / "p.parquet"
+    )
+    assert len(read(tmp_path / "dates")) == 2
+
+
+def test_a_damaged_page_is_refused(tmp_path: Path) -> None:
+    path = _odd(tmp_path)
+    content = path.read_bytes()
+    path.write_bytes(content[:4] + b"\xff" * 40 + content[44:])
+    assert "odd.parquet is damaged" in refusal(path)

@@ -141,3 +141,25 @@ def test_a_number_is_read_in_any_form(value: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", ["0x4", "4,5,", "1_0", "٤", "1e99", "--4", "4/5"])
 def test_a_number_in_no_usual_form_is_refused(value: str, tmp_path: Path) -> None:
     assert "ratings.csv, line 4" in refusal(one(tmp_path, table(["1", "2", value, "3"] + ["4"] * 20)))
+
+
+@pytest.mark.parametrize("nothing", [99, -99, 999, -999, 9999])
+def test_nines_apart_from_all_ratings_mean_not_rated(nothing: float) -> None:
+    found = meaning([1, 2, 3, 4, 5, nothing, nothing])
+    assert (found.kind, found.scale, found.missing) == ("stars", (1, 5), (nothing,))
+    assert meaning([-1, 1, 2, 3, 4, nothing] if nothing > 0 else [1, 2, nothing]).missing[-1] == nothing
+
+
+@pytest.mark.parametrize("options", [ReadOptions(values="counts"), None])
+def test_99_plays_are_99_plays(options: ReadOptions | None) -> None:
+    found = meaning([1, 2, 3, 99, 99], "rating" if options else "plays", options)
+    assert (found.kind, found.missing) == ("counts", ())
+
+
+def test_equal_counts_are_counts() -> None:
+    assert meaning([3, 3, 3], "plays").kind == "counts"
+    assert meaning([3, 3, 3]).kind == "stars"
+
+
+def test_the_ends_of_a_given_scale_are_on_it() -> None:
+    assert meaning([0.7, 4.4, 2], options=ReadOptions(scale=(0.7, 4.4))).outside == 0
