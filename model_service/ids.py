@@ -173,7 +173,7 @@ def _increase(text: NDArray[np.uint8], offsets: NDArray[np.int64]) -> bool:
 def _shared_beginning(text: NDArray[np.uint8], bounds: NDArray[np.int64]) -> int:
     """How many bytes all ids between `bounds` begin with; 0 also where only those of the first and last are so many."""
     first, last = (bytes(text[bounds[row] : bounds[row + 1]]) for row in (0, -2))
-    count = len(os.path.commonprefix((first, last)))
+    count = len(os.path.commonprefix((first, last)))  # noqa: RUF071 bytes, not folders
     if not count or (bounds[1:] - bounds[:-1] < count).any():
         return 0
     beginnings: NDArray[np.bytes_] = np.ndarray(len(text) - count + 1, f"S{count}", text.data, strides=(1,))

@@ -59,181 +59,203 @@ def make_columns(
 
     trusted: the file's name tells that user, item, value and time are in this order. None when `problems` were added.
     """
-    before = len(problems)
-    longer = Counter(len(row) for row in rows).most_common(1)[0][0]
-    if names and longer != len(names):
-        clause = f"{file}: the header has {len(names)} names, and the lines have {longer} fields"
-        example = ", ".join(next(row for row in rows if len(row) == longer)[:8])
-        fix = "add the name that lacks (R and pandas leave that of row numbers out)"
-        if longer < len(names):
-            fix = "take the name of the field that lacks out of the header"
-        elif not any(row[len(names) :] != ("",) for row in rows):
-            fix = "take the separator at the end of the lines out, or add one to the header"
-        problems.add(clause, quoted(example), fix=fix)
-        return None
-    if names is None and options.header is None and len(rows[0]) > 2 and [*rows[0]] == [*map(str, range(columns))]:
-        clause = f"{file}: the first line may be a header that pandas wrote, or a rating"
-        fix = "--header yes --user 0 --item 1, as pandas named them; or --header no if it is a rating"
-        problems.add(clause, quoted(", ".join(rows[0])), fix=fix)
-        return None
-    given = {role: getattr(options, role) for role in NAMES}
-    by_hand = roles_by_hand(given, names, columns, problems, file)
-    for role, place in by_hand.items():
-        if place is not None and [*by_hand.values()].count(place) > 1:
-            clause = f"{file}: the options name {_column(names, place)} more than once"
-            problems.add(clause, f"--{role} {given[role]}", fix="name another column for each of them")
-    by = dict.fromkeys(by_hand, "hand")
-    roles: dict[str, int | None] = dict(by_hand)
-    if names:
-        guessed: Mapping[str, int] = roles_by_name(names)
-        for role in repeated(names, {role: place for role, place in guessed.items() if role not in by_hand}):
-            clause = f"{file} has several columns with the name {quoted(names[guessed[role]])}"
-            problems.add(clause, fix=f"--{role} with the number of the column")
-    else:
-        guessed = _by_place(columns)
-    for role, place in guessed.items():
-        if role not in roles and place not in roles.values():
-            roles[role] = place
-            by[role] = "name" if names else "place"
-    _check_compulsory(file, names, columns, rows, roles, problems)
-    if len(problems) > before:
-        return None
-    warnings: list[str] = []
-    sample = {role: _fields(rows, place, decimal) for role, place in roles.items() if place is not None}
-    if not names and not trusted:
-        _check_places(file, sample, roles, by, warnings, problems)
-    _check_value(file, names, columns, rows, roles, sample, problems, options)
-    if len(problems) > before:
-        return None
-    if names and "time" not in roles:
-        looks = [place for place in range(columns) if place not in roles.values() and names[place]]
-        looks = [place for place in looks if _are_times([field for field in _fields(rows, place, ".") if field])]
-        warnings += [
-            f"{file}: {_column(names, place)} looks like a time; --time {names[place]} reads it" for place in looks
-        ]
-    times = [field for field in sample.get("time", []) if field]
-    numbers = are_numbers(times) and not are_compact_dates(times)
-    date = None if roles.get("time") is None or numbers else date_parser(times)
-    if roles.get("time") is not None and times and date is None and not numbers:
-        odd = next(field for field in times if not NUMBER.fullmatch(field))
-        if not any(map(is_date, times)):
-            warnings.append(
-                f"{file}: {_column(names, roles['time'])} holds no times ({quoted(odd)}): read without times"
-            )
+    sample = _Sample(file=file, names=names, columns=columns, rows=rows, decimal=decimal)
+    return _Planner(sample, options, problems).plan(trusted=trusted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sample:
+    """The first rows of a table, as fields."""
+
+    file: str
+    names: Sequence[str] | None
+    columns: int
+    rows: Sequence[Sequence[str]]
+    decimal: str
+
+    def fields(self, place: int | None, *, filled: bool = True) -> list[str]:
+        """The fields of a column with a decimal point, none without a column; filled: those that are not empty."""
+        if place is None:
+            return []
+        fields = [row[place].strip() for row in self.rows if place < len(row)]
+        fields = [field.replace(",", ".") for field in fields] if self.decimal == "," else fields
+        return [field for field in fields if field] if filled else fields
+
+    def label(self, place: int | None) -> str:
+        """A column, for people."""
+        assert place is not None  # noqa: S101 asked of columns that are there
+        name = self.names[place] if self.names else ""
+        return f'column {place + 1} "{name}"' if name else f"column {place + 1}"
+
+
+class _Planner:
+    """Finds the column of each role, and adds what does not fit to `problems`."""
+
+    def __init__(self, sample: _Sample, options: ReadOptions, problems: Problems) -> None:
+        self._sample, self._options, self._problems = sample, options, problems
+        self._roles: dict[str, int | None] = {}
+        self._by: dict[str, str] = {}
+        self._warnings: list[str] = []
+
+    def plan(self, *, trusted: bool) -> Columns | None:
+        sample, before = self._sample, len(self._problems)
+        steps = [self._check_header, self._find_roles, self._check_compulsory]
+        steps += [] if sample.names or trusted else [self._check_places]
+        for step in (*steps, self._check_value, self._check_time):
+            step()
+            if len(self._problems) > before:
+                return None
+        values, times = sample.fields(self._roles.get("value")), sample.fields(self._roles.get("time"))
+        user, item = self._roles["user"], self._roles["item"]
+        assert user is not None and item is not None  # noqa: PT018, S101 compulsory
+        plan = Plan(
+            user=user,
+            item=item,
+            value=self._roles.get("value"),
+            time=self._roles.get("time"),
+            date=None if not times or _are_plain_numbers(times) else date_parser(times),
+            words=bool(values) and all(field.lower() in WORDS for field in values),
+            missing=self._options.missing or (),
+        )
+        unused = {*range(sample.columns)} - {plan.user, plan.item, plan.value, plan.time}
+        return Columns(
+            plan=plan,
+            by=self._by,
+            names=tuple(sample.names) if sample.names else None,
+            ignored=tuple(sample.label(place) for place in sorted(unused) if sample.fields(place)),
+            warnings=tuple(self._warnings),
+        )
+
+    def _check_header(self) -> None:
+        """The header has as many names as the lines have fields, and is not the numbers that pandas gives columns."""
+        sample, rows = self._sample, self._sample.rows
+        file, names = sample.file, sample.names
+        longer = Counter(len(row) for row in rows).most_common(1)[0][0]
+        if names and longer != len(names):
+            fix = "add the name that lacks (R and pandas leave that of row numbers out)"
+            if longer < len(names):
+                fix = "take the name of the field that lacks out of the header"
+            elif not any(row[len(names) :] != ("",) for row in rows):
+                fix = "take the separator at the end of the lines out, or add one to the header"
+            example = ", ".join(next(row for row in rows if len(row) == longer)[:8])
+            clause = f"{file}: the header has {len(names)} names, and the lines have {longer} fields"
+            self._problems.add(clause, quoted(example), fix=fix)
+        numbered = len(rows[0]) > 2 and [*rows[0]] == [*map(str, range(sample.columns))]
+        if names is None and self._options.header is None and numbered:
+            clause = f"{file}: the first line may be a header that pandas wrote, or a rating"
+            fix = "--header yes --user 0 --item 1, as pandas named them; or --header no if it is a rating"
+            self._problems.add(clause, quoted(", ".join(rows[0])), fix=fix)
+
+    def _find_roles(self) -> None:
+        """By hand, else by name, else by place."""
+        sample, names, problems = self._sample, self._sample.names, self._problems
+        given = {role: getattr(self._options, role) for role in NAMES}
+        by_hand = roles_by_hand(given, names, sample.columns, problems, sample.file)
+        for role, place in by_hand.items():
+            if place is not None and [*by_hand.values()].count(place) > 1:
+                clause = f"{sample.file}: the options name {sample.label(place)} more than once"
+                problems.add(clause, f"--{role} {given[role]}", fix="name another column for each of them")
+        self._roles, self._by = dict(by_hand), dict.fromkeys(by_hand, "hand")
+        guessed = roles_by_name(names) if names else _by_place(sample.columns)
+        if names:
+            for role in repeated(names, {role: place for role, place in guessed.items() if role not in by_hand}):
+                clause = f"{sample.file} has several columns with the name {quoted(names[guessed[role]])}"
+                problems.add(clause, fix=f"--{role} with the number of the column")
+        for role, place in guessed.items():
+            if role not in self._roles and place not in self._roles.values():
+                self._roles[role], self._by[role] = place, "name" if names else "place"
+
+    def _check_compulsory(self) -> None:
+        sample, names = self._sample, self._sample.names
+        lacking = [role for role in COMPULSORY if self._roles.get(role) is None]
+        if not lacking:
+            return
+        wide = _WIDE if sample.columns > len(_PLACES) or not names else ""
+        if names:
+            clause = f"{sample.file}: the header names no {' and no '.join(lacking)}: {', '.join(map(quoted, names))}"
+            unnamed = [place + 1 for place, name in enumerate(names) if not name]
+            if unnamed:
+                clause += f" (column {unnamed[0]} has no name, as an index that pandas wrote)"
+            self._problems.add(clause, fix=_BY_HAND + wide)
+        else:
+            without = f"{sample.columns} columns and no header, which does not tell the {' and the '.join(lacking)}"
+            example = ", ".join(sample.rows[0][:6]) if sample.rows else ""
+            self._problems.add(f"{sample.file} has {without}", quoted(example), fix=_BY_HAND + wide)
+
+    def _check_places(self) -> None:
+        """What stands in a column has to look like what its place says."""
+        sample, roles, by = self._sample, self._roles, self._by
+        for role in COMPULSORY:
+            odd = next((field for field in sample.fields(roles[role]) if _FRACTION.fullmatch(field)), None)
+            if by[role] == "place" and odd is not None:
+                clause = f"{sample.label(roles[role])}, read as the {role}, holds decimal numbers"
+                self._problems.add(f"{sample.file} has no header, and {clause}", quoted(odd), fix=_BY_HAND + _WIDE)
+        if by.get("value") == "place" and "time" not in by and _are_times(sample.fields(roles["value"])):
+            roles["time"], by["time"] = roles.pop("value"), by.pop("value")
+        times = sample.fields(roles.get("time"))
+        if by.get("time") == "place" and _are_plain_numbers(times) and not _are_times(times):
+            if any(float(field) for field in times):
+                what = f"column 4 is no time ({quoted(times[0])}), and is not read; --time 4 reads it"
+                self._warnings.append(f"{sample.file}: {what}")
             roles["time"] = None
             by.pop("time")
-        else:
-            clause = (
-                f"{file}: the times in {_column(names, roles['time'])} are written in several ways, or day and month"
-            )
-            problems.add(f"{clause} cannot be told apart", quoted(odd), fix="write dates as 2005-04-02; or --time none")
-            return None
-    values = [field for field in sample.get("value", []) if field]
-    words = bool(values) and all(field.lower() in WORDS for field in values)
-    plan = Plan(
-        user=_place(roles, "user"),
-        item=_place(roles, "item"),
-        value=roles.get("value"),
-        time=roles.get("time"),
-        date=date,
-        words=words,
-        missing=options.missing or (),
-    )
-    used = {plan.user, plan.item, plan.value, plan.time}
-    ignored = tuple(_column(names, place) for place in range(columns) if place not in used and _is_filled(rows, place))
-    return Columns(plan=plan, by=by, names=tuple(names) if names else None, ignored=ignored, warnings=tuple(warnings))
+
+    def _check_value(self) -> None:
+        sample, place = self._sample, self._roles.get("value")
+        missing = {"" if text == EMPTY else text for text in self._options.missing or ()}
+        values = [field for field in sample.fields(place, filled=False) if field not in missing]
+        readable = [field for field in values if NUMBER.fullmatch(field) or field.lower() in WORDS]
+        if values and not readable and any(field and field.lower() not in _NULLS for field in values):
+            clause = f"{sample.file}: {sample.label(place)}, read as the value, holds no numbers"
+            self._problems.add(clause, quoted(values[0]), fix="--value with another column, or --value none")
+        if _are_times(values) and self._options.value is None:
+            clause = f"{sample.file}: {sample.label(place)}, read as the value, holds times"
+            self._problems.add(clause, quoted(values[0]), fix=_BY_HAND)
+        if "value" not in self._roles:
+            self._check_unknown_numbers()
+
+    def _check_unknown_numbers(self) -> None:
+        """Without a value no other column may hold one."""
+        sample, names = self._sample, self._sample.names
+        for place in range(sample.columns):
+            fields = sample.fields(place)
+            free = place not in self._roles.values() and (not names or names[place])
+            if free and are_numbers(fields) and len({*fields}) > 1 and not _are_times(fields):
+                name = names[place] if names else place + 1
+                self._problems.add(
+                    f"{sample.file}: no column is known as the value, and {sample.label(place)} holds numbers",
+                    quoted(fields[0]),
+                    fix=f"--value {name} if it is the value, --value none if there is none",
+                )
+                return
+
+    def _check_time(self) -> None:
+        """Times are numbers or dates of one form; a column that looks like times and is not known as such is told."""
+        sample, names, place = self._sample, self._sample.names, self._roles.get("time")
+        if names and "time" not in self._roles:
+            free = [column for column in range(sample.columns) if column not in self._roles.values() and names[column]]
+            self._warnings += [
+                f"{sample.file}: {sample.label(column)} looks like a time; --time {names[column]} reads it"
+                for column in free
+                if _are_times(sample.fields(column))
+            ]
+        times = sample.fields(place)
+        if not times or _are_plain_numbers(times) or date_parser(times) is not None:
+            return
+        odd = quoted(next((field for field in times if not NUMBER.fullmatch(field)), times[0]))
+        if any(map(is_date, times)):
+            clause = f"{sample.file}: the times in {sample.label(place)} are written in several ways, or day and month"
+            fix = "write dates as 2005-04-02; or --time none"
+            self._problems.add(f"{clause} cannot be told apart", odd, fix=fix)
+            return
+        self._warnings.append(f"{sample.file}: {sample.label(place)} holds no times ({odd}): read without times")
+        self._roles["time"] = None
+        self._by.pop("time")
 
 
 def _by_place(columns: int) -> Mapping[str, int]:
     """User, item, value and time in this order, in a table of two to four columns."""
     return {} if columns > len(_PLACES) else {role: place for role, place in _PLACES.items() if place < columns}
-
-
-def _check_compulsory(
-    file: str,
-    names: Sequence[str] | None,
-    columns: int,
-    rows: Sequence[Sequence[str]],
-    roles: Mapping[str, int | None],
-    problems: Problems,
-) -> None:
-    lacking = [role for role in COMPULSORY if roles.get(role) is None]
-    if not lacking:
-        return
-    if names:
-        what = " and no ".join(lacking)
-        unnamed = [place + 1 for place, name in enumerate(names) if not name]
-        clause = f"{file}: the header names no {what}: {', '.join(map(quoted, names))}"
-        if unnamed:
-            clause += f" (column {unnamed[0]} has no name, as an index that pandas wrote)"
-        problems.add(clause, fix=_BY_HAND + (_WIDE if columns > len(_PLACES) else ""))
-    else:
-        clause = f"{file} has {columns} columns and no header, which does not tell the {' and the '.join(lacking)}"
-        example = ", ".join(rows[0][:6]) if rows else ""
-        problems.add(clause, quoted(example), fix=_BY_HAND + _WIDE)
-
-
-def _check_places(
-    file: str,
-    sample: dict[str, list[str]],
-    roles: dict[str, int | None],
-    by: dict[str, str],
-    warnings: list[str],
-    problems: Problems,
-) -> None:
-    """What stands in a column has to look like what its place says."""
-    for role in COMPULSORY:
-        odd = next((field for field in sample.get(role, ()) if _FRACTION.fullmatch(field)), None)
-        if by.get(role) == "place" and odd is not None:
-            clause = (
-                f"{file} has no header, and column {_place(roles, role) + 1}, read as the {role}, holds decimal numbers"
-            )
-            problems.add(clause, quoted(odd), fix=_BY_HAND + _WIDE)
-    values = [field for field in sample.get("value", ()) if field]
-    if by.get("value") == "place" and by.get("time") is None and _are_times(values):
-        roles["time"], by["time"] = roles["value"], "place"
-        sample["time"] = sample.pop("value")
-        del roles["value"], by["value"]
-    times = [field for field in sample.get("time", ()) if field]
-    numbers = are_numbers(times) and not are_compact_dates(times)
-    if by.get("time") == "place" and numbers and not _are_times(times):
-        if any(float(field) for field in times):
-            warnings.append(f"{file}: column 4 is no time ({quoted(times[0])}), and is not read; --time 4 reads it")
-        roles["time"] = None
-        by.pop("time")
-
-
-def _check_value(
-    file: str,
-    names: Sequence[str] | None,
-    columns: int,
-    rows: Sequence[Sequence[str]],
-    roles: Mapping[str, int | None],
-    sample: Mapping[str, Sequence[str]],
-    problems: Problems,
-    options: ReadOptions,
-) -> None:
-    missing = {"" if text == EMPTY else text for text in options.missing or ()}
-    values = [field for field in sample.get("value", ()) if field not in missing]
-    readable = [field for field in values if NUMBER.fullmatch(field) or field.lower() in WORDS]
-    if values and not readable and any(field and field.lower() not in _NULLS for field in values):
-        clause = f"{file}: {_column(names, roles['value'])}, read as the value, holds no numbers"
-        problems.add(clause, quoted(values[0]), fix="--value with another column, or --value none")
-    if values and roles.get("value") is not None and _are_times(values) and options.value is None:
-        clause = f"{file}: {_column(names, roles['value'])}, read as the value, holds times"
-        problems.add(clause, quoted(values[0]), fix=_BY_HAND)
-    if "value" in roles:
-        return
-    for place in range(columns):
-        fields = [field for field in _fields(rows, place, ".") if field]
-        free = place not in roles.values() and (not names or names[place])
-        if free and are_numbers(fields) and len({*fields}) > 1 and not _are_times(fields):
-            problems.add(
-                f"{file}: no column is known as the value, and {_column(names, place)} holds numbers",
-                quoted(fields[0]),
-                fix=f"--value {names[place] if names else place + 1} if it is the value, --value none if there is none",
-            )
-            return
 
 
 def _are_times(fields: Sequence[str]) -> bool:
@@ -242,21 +264,6 @@ def _are_times(fields: Sequence[str]) -> bool:
     return bool(fields) and date_parser(fields) is not None
 
 
-def _fields(rows: Sequence[Sequence[str]], place: int, decimal: str) -> list[str]:
-    fields = [row[place].strip() for row in rows if place < len(row)]
-    return [field.replace(",", ".") for field in fields] if decimal == "," else fields
-
-
-def _is_filled(rows: Sequence[Sequence[str]], place: int) -> bool:
-    return any(row[place].strip() for row in rows if place < len(row))
-
-
-def _column(names: Sequence[str] | None, place: int | None) -> str:
-    assert place is not None  # noqa: S101 asked of columns that are there
-    return f'column {place + 1} "{names[place]}"' if names and names[place] else f"column {place + 1}"
-
-
-def _place(roles: Mapping[str, int | None], role: str) -> int:
-    place = roles[role]
-    assert place is not None  # noqa: S101 compulsory
-    return place
+def _are_plain_numbers(fields: Sequence[str]) -> bool:
+    """Whether fields are numbers, and not dates without separators."""
+    return are_numbers(fields) and not are_compact_dates(fields)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -55,10 +56,13 @@ def read(folder: Path, content: bytes, name: str = "ratings.csv", **options: obj
     return read_ratings(file, ReadOptions(**options))  # type: ignore[arg-type]
 
 
-def triples(ratings: Ratings) -> list[tuple[str, str, float]]:
-    """User, item and value of each rating, in order."""
+def triples(ratings: Ratings) -> list[tuple[str, str, float | None]]:
+    """User, item and value of each rating, in order; None: not rated."""
     rows = zip(ratings.user_rows.tolist(), ratings.item_rows.tolist(), ratings.values.tolist(), strict=True)
-    return [(ratings.user_ids[user], ratings.item_ids[item], value) for user, item, value in rows]
+    return [
+        (ratings.user_ids[user], ratings.item_ids[item], None if np.isnan(value) else value)
+        for user, item, value in rows
+    ]
 
 
 @FUZZ
