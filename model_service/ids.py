@@ -1,6 +1,5 @@
 """Ids of users and items: texts, exactly as in the data, stored as numbers where all of them are whole numbers."""
 
-import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -96,11 +95,11 @@ class Ids(Sequence[str]):
     def row(self, id_: str) -> int | None:
         """The position of `id_`; None when it is not among the ids."""
         if self.offsets is None:
-            number = whole_number(id_)
-            if number is None:
+            try:
+                row = bisect_left(self._numbers, int(id_))
+            except ValueError:
                 return None
-            row = bisect_left(self._numbers, number)
-            return row if row < len(self._numbers) and self._numbers[row] == number else None
+            return row if row < len(self._numbers) and str(self._numbers[row]) == id_ else None
         row, found = self._first_from(id_)
         return row if found else None
 
@@ -173,7 +172,8 @@ def _increase(text: NDArray[np.uint8], offsets: NDArray[np.int64]) -> bool:
 def _shared_beginning(text: NDArray[np.uint8], bounds: NDArray[np.int64]) -> int:
     """How many bytes all ids between `bounds` begin with; 0 also where only those of the first and last are so many."""
     first, last = (bytes(text[bounds[row] : bounds[row + 1]]) for row in (0, -2))
-    count = len(os.path.commonprefix((first, last)))  # noqa: RUF071 bytes, not folders
+    pairs = enumerate(zip(first, last, strict=False))
+    count = next((place for place, (one, other) in pairs if one != other), min(len(first), len(last)))
     if not count or (bounds[1:] - bounds[:-1] < count).any():
         return 0
     beginnings: NDArray[np.bytes_] = np.ndarray(len(text) - count + 1, f"S{count}", text.data, strides=(1,))
