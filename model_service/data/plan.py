@@ -17,6 +17,7 @@ _PLACES: Final = {"user": 0, "item": 1, "value": 2, "time": 3}
 _BY_HAND: Final = "--user, --item, --value and --time name the columns, by name or number"
 _WIDE: Final = "; a line for each user with a value for each item has to be turned into one line for each value"
 _FRACTION: Final = re.compile(r"[+-]?\d*\.\d*[1-9]\d*")
+_THOUSANDS: Final = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 _NULLS: Final = frozenset(("nan", "null", "none", "na", "n/a", "\\n", "-"))
 
 
@@ -103,6 +104,8 @@ def make_columns(
     if not names and not trusted:
         _check_places(file, sample, roles, by, warnings, problems)
     _check_value(file, names, columns, rows, roles, sample, problems, options)
+    if decimal == "," and roles.get("value") is not None:
+        _check_thousands(file, names, roles["value"], rows, problems)
     if len(problems) > before:
         return None
     if names and "time" not in roles:
@@ -238,6 +241,16 @@ def _check_value(
                 fix=f"--value {names[place] if names else place + 1} if it is the value, --value none if there is none",
             )
             return
+
+
+def _check_thousands(
+    file: str, names: Sequence[str] | None, place: int | None, rows: Sequence[Sequence[str]], problems: Problems
+) -> None:
+    """A comma before three digits in each value may stand for thousands or for decimals."""
+    with_comma = [field for field in _fields(rows, place or 0, ".") if "," in field]
+    if with_comma and all(map(_THOUSANDS.fullmatch, with_comma)):
+        clause = f"{file}: the comma in {_column(names, place)} may stand for thousands or for decimals"
+        problems.add(clause, quoted(with_comma[0]), fix="write the numbers without thousands, and with a decimal point")
 
 
 def _are_times(fields: Sequence[str]) -> bool:
