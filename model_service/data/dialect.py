@@ -69,9 +69,9 @@ def detect_dialect(file: DataFile, options: ReadOptions) -> Dialect:
     """The dialect of `file`; raises DataError when it is empty, no text, or has a single column."""
     raw = file.head(SAMPLE_BYTES)
     encoding = options.encoding or detect_encoding(raw)
+    lines = _sample_lines(raw, encoding, file)
     if options.encoding is None:
         refuse_other_scripts(file, raw, encoding)
-    lines = _sample_lines(raw, encoding, file)
     if not lines:
         raise DataError(f"{file.name} is empty: it has no line of ratings")
     if lines[0].lstrip().startswith(("{", "[{", "<")):

@@ -108,7 +108,7 @@ def _ids(file: DataFile, role: str, column: "ChunkedArray", name: str, problems:
     import pyarrow as pa
     from pyarrow import compute, types
 
-    if column.null_count == len(column):
+    if 0 < column.null_count == len(column):
         raise DataError(f'{file.name}: the {role} ("{name}") is null in every row')
     if column.null_count:
         _report_rows(file, f'the {role} ("{name}") is null', compute.is_null(column), problems)

@@ -17,6 +17,7 @@ _PLACES: Final = {"user": 0, "item": 1, "value": 2, "time": 3}
 _BY_HAND: Final = "--user, --item, --value and --time name the columns, by name or number"
 _WIDE: Final = "; a line for each user with a value for each item has to be turned into one line for each value"
 _FRACTION: Final = re.compile(r"[+-]?\d*\.\d*[1-9]\d*")
+_THOUSANDS: Final = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 _NULLS: Final = frozenset(("nan", "null", "none", "na", "n/a", "\\n", "-"))
 
 
@@ -101,7 +102,7 @@ class _Planner:
         sample, before = self._sample, len(self._problems)
         steps = [self._check_header, self._find_roles, self._check_compulsory]
         steps += [] if sample.names or trusted else [self._check_places]
-        for step in (*steps, self._check_value, self._check_time):
+        for step in (*steps, self._check_value, self._check_thousands, self._check_time):
             step()
             if len(self._problems) > before:
                 return None
@@ -213,6 +214,17 @@ class _Planner:
             self._problems.add(clause, quoted(values[0]), fix=_BY_HAND)
         if "value" not in self._roles:
             self._check_unknown_numbers()
+
+    def _check_thousands(self) -> None:
+        """A comma before three digits in each value may stand for thousands or for decimals."""
+        sample, place = self._sample, self._roles.get("value")
+        if sample.decimal != "," or place is None:
+            return
+        written = [row[place].strip() for row in sample.rows if place < len(row) and "," in row[place]]
+        if written and all(map(_THOUSANDS.fullmatch, written)):
+            clause = f"{sample.file}: the comma in {sample.label(place)} may stand for thousands or for decimals"
+            fix = "write the numbers without thousands, and with a decimal point"
+            self._problems.add(clause, quoted(written[0]), fix=fix)
 
     def _check_unknown_numbers(self) -> None:
         """Without a value no other column may hold one."""

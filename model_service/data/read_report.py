@@ -22,6 +22,7 @@ _DECILES: Final = 10
 _MAX_BARS: Final = 20  # of different values
 _BAR: Final = 40  # characters
 _SHOWN_FILES: Final = 8
+_EARLIEST: Final = 10**8  # 1973; ratings that are older were not made on computers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,6 +291,11 @@ def _warnings(
             found.append(
                 f"ids such as {ids[0]!r}: pandas writes whole numbers so where one is missing; kept as they are"
             )
+    if ratings.times is not None and ratings.times.max() < _EARLIEST:
+        found.append(
+            f"the times end on {_day(int(ratings.times.max()))}: are they days or years, not seconds since 1970? They "
+            "are used as an order; --time none ignores them"
+        )
     if titles is not None:
         missing = len(ratings.item_ids) - titled
         if not listed:
@@ -299,7 +305,8 @@ def _warnings(
                 "no titles; --items names another file"
             )
         elif missing:
-            found.append(f"{missing:,} rated items have no title in {titles.file}, and are called by their ids")
+            others = "; most of them: are its ids other ones? Compare the examples" if missing > titled else ""
+            found.append(f"{missing:,} rated items have no title in {titles.file}, and are called by their ids{others}")
         if titles.repeated:
             found.append(f"{titles.repeated:,} lines of {titles.file} repeat an id; the first one counts")
         if titles.skipped:

@@ -195,7 +195,7 @@ def both_ways(folder: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> 
             except DataError as refused:
                 found.append(str(refused))
             else:
-                found.append((triples(ratings), None if ratings.times is None else ratings.times.tolist()))
+                found.append((str(triples(ratings)), None if ratings.times is None else ratings.times.tolist()))
     return found
 
 
@@ -203,14 +203,24 @@ def both_ways(folder: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> 
 @given(
     rows=tables(),
     edits=st.lists(
-        st.tuples(st.integers(0, 2000), st.sampled_from(['"', ",", "\n", " ", "é", ".", "\r", "-", '""', "\\"])),
+        st.tuples(
+            st.integers(0, 2000), st.sampled_from(['"', ",", "\n", " ", "é", ".", "\r", "-", '""', "\\", "0x1", ' "'])
+        ),
         max_size=3,
     ),
+    separator=st.sampled_from([",", ";", "\t", "|", "::", " "]),
+    header=st.booleans(),
 )
 def test_the_fast_and_the_exact_way_agree(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[Row], edits: list[tuple[int, str]]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rows: list[Row],
+    edits: list[tuple[int, str]],
+    separator: str,
+    header: bool,
 ) -> None:
-    text = "\n".join([",".join(HEADERS[0]), *(",".join(quote(field, ",") for field in row) for row in rows)])
+    lines = [separator.join(quote(field, separator) for field in row) for row in rows]
+    text = "\n".join([separator.join(HEADERS[0]), *lines] if header else lines)
     for place, inserted in edits:
         place %= len(text) + 1
         text = text[:place] + inserted + text[place:]

@@ -161,3 +161,17 @@ def test_a_file_and_its_packed_copy_are_not_added_up(tmp_path: Path) -> None:
 def test_a_part_without_rows_may_be_the_first(tmp_path: Path) -> None:
     folder = written(tmp_path, {"part-0.csv": TABLE.split("\n")[0] + "\n", "part-1.csv": TABLE})
     assert len(read(folder)) == 3
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_thousands_are_not_read_as_decimals(tmp_path: Path, separator: str) -> None:
+    table = "userId,movieId,plays\n1,10,{}\n1,11,2~750\n2,10,300\n".replace(",", separator).replace("~", ",")
+    assert "may stand for thousands or for decimals" in refusal(one(tmp_path, table.format("1,200")))
+    assert read(one(tmp_path, table.format("1,25"), "b.csv"))[:2] == [("1", "10", 1.25), ("1", "11", 2.75)]
+
+
+def test_titles_of_other_ids_and_days_are_told(tmp_path: Path) -> None:
+    table = "userId,movieId,rating,timestamp\n" + "".join(f"{n % 3},{n},{1 + n % 5},{45000 + n}\n" for n in range(20))
+    _, report = read_ratings(written(tmp_path, {"ratings.csv": table, "movies.csv": "id,title\n3,A\n7,B\n"}))
+    assert [warning for warning in report.warnings if "are its ids other ones?" in warning]
+    assert [warning for warning in report.warnings if "are they days or years" in warning]

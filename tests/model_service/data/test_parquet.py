@@ -188,3 +188,10 @@ def test_a_damaged_page_is_refused(tmp_path: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(content[:4] + b"\xff" * 40 + content[44:])
     assert "odd.parquet is damaged" in refusal(path)
+
+
+def test_a_part_without_rows_is_read(tmp_path: Path) -> None:
+    table = pa.table({"user_id": [1, 2], "item_id": [3, 4]})
+    parquet.write_table(table, tmp_path / "part-0.parquet")
+    parquet.write_table(table[:0], tmp_path / "part-1.parquet")
+    assert len(read(tmp_path)) == 2
