@@ -24,7 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_plain_model_and_the_service_recommend_the_same(folder: Path) -> None:
     plain, ours = NumpyBaseline(folder), Recommender(load_artifact(folder))
     for uid in range(1, _SIZE.users + 1):
-        assert disagreement(ours.recommend(uid, 10).ranked, plain.answer(uid)["response"]) is None
+        assert disagreement(ours.recommend(str(uid), 10).ranked, plain.answer(uid)["response"]) is None
 
 
 def test_an_artifact_is_made_once(folder: Path) -> None:
