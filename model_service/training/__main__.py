@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from model_service.data.options import add_options, read_options
+from model_service.data.options import add_options, as_arguments, read_options
 from model_service.data.ratings import DataError, Ratings
 from model_service.data.reader import read_ratings
 from model_service.data.synthetic import generate_ratings
@@ -79,11 +79,16 @@ def _train(options: argparse.Namespace) -> int:
 
 def _read(options: argparse.Namespace, seed: int) -> tuple[Ratings, Mapping[str, Any] | None]:
     """The ratings, generated ones without --data, and the report of reading them."""
+    reading = read_options(options)
     if options.data is None:
+        if given := as_arguments(reading):
+            raise DataError(
+                f"{given[0].partition('=')[0]} tells how to read files, and there are none: give --data PATH"
+            )
         ratings = generate_ratings(seed=seed)
         print(_describe(ratings), flush=True)
         return ratings, None
-    ratings, report = read_ratings(options.data, read_options(options))
+    ratings, report = read_ratings(options.data, reading)
     print(report.text(), flush=True)
     return ratings, report.to_dict()
 

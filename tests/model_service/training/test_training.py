@@ -225,6 +225,12 @@ def test_unusable_data_ends_with_status_2(tmp_path: Path, capsys: pytest.Capture
     assert not (tmp_path / "out").exists()
 
 
+def test_options_of_reading_without_data_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--scale", "1..5", "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == "error: --scale tells how to read files, and there are none: give --data PATH\n"
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_that_is_no_artifact_is_never_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     assert main(["--out", str(tmp_path)]) == 2
