@@ -39,6 +39,7 @@ class ReadOptions:
 
 def add_options(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
     """Add `--data` and the options of reading to a command line; required: whether `--data` is."""
+    parser._negative_number_matcher = re.compile(r"-\d")  # so that -10..10 and -1,99 are values, and no options
     group = parser.add_argument_group("the data")
     add = group.add_argument
     omitted = "" if required else "; synthetic ones if omitted"

@@ -1,10 +1,12 @@
 """`python -m model_service.data`."""
 
+import argparse
 from pathlib import Path
 
 import pytest
 
 from model_service.data.__main__ import main
+from model_service.data.options import add_options, as_arguments, read_options
 from tests.model_service.data.written import one
 
 TEXT = "user,item,rating\n1,10,4\n2,20,3\n"
@@ -63,3 +65,11 @@ def test_help_names_each_option(capsys: pytest.CaptureFixture[str]) -> None:
     names = "data user item value time items separator header encoding values scale missing duplicates bad-lines plot"
     for name in names.split():
         assert f"--{name}" in text
+
+
+def test_values_that_start_with_a_minus_are_no_options() -> None:
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    options = read_options(parser.parse_args(["--scale", "-10..10", "--missing", "-1,99,empty"]))
+    assert (options.scale, options.missing) == ((-10.0, 10.0), ("-1", "99", "empty"))
+    assert as_arguments(options) == ["--scale=-10..10", "--missing=-1,99,empty"]
