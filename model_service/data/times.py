@@ -42,12 +42,12 @@ _AMBIGUOUS: Final = (
 
 def to_seconds(numbers: NDArray[np.number]) -> tuple[NDArray[np.int64], str]:
     """(N,) whole seconds, and the unit of `numbers` (N,), told by their size."""
-    size = float(np.abs(numbers).max()) if len(numbers) else 0.0
+    size = max(float(numbers.max()), -float(numbers.min())) if len(numbers) else 0.0
     for least, unit, per_second in UNITS:
         if size >= least:
             seconds = numbers // per_second
             return seconds.astype(np.int64), unit
-    return numbers.astype(np.int64), "seconds"
+    return numbers.astype(np.int64, copy=False), "seconds"
 
 
 def in_seconds(numbers: NDArray[np.number]) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from model_service.data.arrow import as_numpy
 from model_service.data.options import ReadOptions
 from model_service.data.roles import COUNT_NAMES, normalised
 
@@ -45,8 +46,9 @@ class Frequencies:
         """Those of `values` (N,), without NaN."""
         import pyarrow as pa
 
-        found = pa.array(values).value_counts()  # by hashing, in a tenth of the time of sorting
-        distinct, counts = found.field(0).to_numpy().astype(np.float64), found.field(1).to_numpy()
+        column = pa.Array.from_buffers(pa.float32(), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+        found = column.value_counts()  # by hashing, in a tenth of the time of sorting
+        distinct, counts = as_numpy(found.field(0)).astype(np.float64), as_numpy(found.field(1))
         order = np.argsort(distinct)[: np.count_nonzero(~np.isnan(distinct))]
         return cls(distinct[order], counts[order])
 

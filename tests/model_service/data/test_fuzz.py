@@ -1,13 +1,14 @@
 """Files of any content: never a traceback, never a changed id, never a row lost that is not reported."""
 
 import gzip
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from model_service.data.options import ReadOptions
@@ -15,8 +16,13 @@ from model_service.data.ratings import DataError, Ratings
 from model_service.data.read_report import ReadReport
 from model_service.data.reader import read_ratings
 
+# The same examples in each run, so that a change is what turns it red; `FUZZ_EXAMPLES=20000` tries that many new ones.
+EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
 FUZZ = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=int(EXAMPLES or 300),
+    derandomize=EXAMPLES is None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 HEADERS = (
     ("userId", "movieId", "rating", "timestamp"),
@@ -210,6 +216,15 @@ def both_ways(folder: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> 
     ),
     separator=st.sampled_from([",", ";", "\t", "|", "::", " "]),
     header=st.booleans(),
+)
+@example(  # quotes after a blank, in a column that is not read
+    rows=[("0", "0", "3.5", "1000000000"), ("0", "1", "3.5", "1000000000")],
+    edits=[(103, ' "'), (107, ' "')],
+    separator=",",
+    header=False,
+)
+@example(  # a time with a decimal comma
+    rows=[("0", "0", "1", "1000000000")], edits=[(39, ",")], separator=";", header=True
 )
 def test_the_fast_and_the_exact_way_agree(
     tmp_path: Path,
