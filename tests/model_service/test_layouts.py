@@ -209,7 +209,9 @@ def test_a_layout_trains_with_one_command_and_serves_an_item_by_its_own_id(layou
     assert main(["--data", str(write(folder)), "--out", str(out), *quick]) == 0
     item = form.format(i=3)
     with serving(Settings(artifact_dir=out)) as client:
-        found = client.get(f"/items/{quote(item)}?ids=text").json()["item"]
+        answer = client.get(f"/items/{quote(item)}?ids=text")
+        assert answer.status_code == 200, answer.text
+        found = answer.json()["item"]
         expected = item if layout in WITHOUT_TITLES else title(3)
         assert found["id"] == item
         assert found["title"].startswith(expected)
