@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import positive
 from benchmarks.contenders import CONTENDERS
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import commit, describe_machine
@@ -114,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="one round of a second, two sizes: under five minutes")
     parser.add_argument("--sizes", nargs="+", choices=list(SIZES), metavar="FILMS", help=f"of {', '.join(SIZES)}")
     parser.add_argument("--only", nargs="+", choices=keys, metavar="KEY", help=f"of {', '.join(keys)}")
-    parser.add_argument("--rounds", type=_positive, help="interleaved rounds; 3")
+    parser.add_argument("--rounds", type=positive, help="interleaved rounds; 3")
     parser.add_argument("--no-kernels", dest="kernels", action="store_false", help="omit scoring without HTTP")
     parser.add_argument("--fresh", action="store_true", help="start anew, also after an interruption")
     parser.add_argument(
@@ -122,12 +123,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, help="folder for the results")
     return parser
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: it has to be a whole number of at least 1")
-    return int(text)
 
 
 if __name__ == "__main__":

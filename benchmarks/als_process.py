@@ -17,8 +17,10 @@ from unittest.mock import patch
 import numpy as np
 from scipy import sparse
 
+from benchmarks.memory import resident_mb
+
 FILES = ("data", "indices", "indptr")  # of the users' rows, each an .npy file
-_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_CLEAR = Path("/proc/self/clear_refs")
 _CLEAR_PEAK = "5"
 _WARM_UP_ROWS = 100
 
@@ -89,7 +91,7 @@ def measure(train: Train, folder: Path, shape: tuple[int, int], job: Job) -> dic
     """
     generator = np.random.default_rng(0)
     train(sparse.random_array((_WARM_UP_ROWS,) * 2, density=0.1, format="csr", dtype=np.float32, rng=generator), job)
-    before = _resident_mb("VmRSS")
+    before = resident_mb("VmRSS")
     _CLEAR.write_text(_CLEAR_PEAK)
     data, indices, indptr = (np.load(folder / f"{name}.npy") for name in FILES)
     matrix = sparse.csr_array((data, indices, indptr), shape=shape)
@@ -97,12 +99,7 @@ def measure(train: Train, folder: Path, shape: tuple[int, int], job: Job) -> dic
     started = time.perf_counter()
     sweeps = train(matrix, job)
     seconds = time.perf_counter() - started
-    return {"sweeps": sweeps, "seconds": seconds, "before_mb": before, "peak_mb": _resident_mb("VmHWM")}
-
-
-def _resident_mb(name: str) -> float:
-    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(f"{name}:"))
-    return int(line.split()[1]) * 1024 / 1e6
+    return {"sweeps": sweeps, "seconds": seconds, "before_mb": before, "peak_mb": resident_mb("VmHWM")}
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.arguments import positive
 from benchmarks.artifacts import films, random_weights
 from benchmarks.batch_process import FILES
 from benchmarks.environments import ensure_environment, python_of
@@ -257,12 +258,6 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
-
-
 def _parser() -> argparse.ArgumentParser:
     available = len(os.sched_getaffinity(0))
     parser = argparse.ArgumentParser(
@@ -270,11 +265,11 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--users", type=_positive, default=1_000_000, help="of the model")
-    parser.add_argument("--films", type=_positive, default=FILMS, help="of the model")
-    parser.add_argument("--sample", type=_positive, default=20_000, help="users that both score in a round")
-    parser.add_argument("--rounds", type=_positive, default=7, help="of both")
-    parser.add_argument("--threads", type=_positive, default=available, help="of both")
+    parser.add_argument("--users", type=positive, default=1_000_000, help="of the model")
+    parser.add_argument("--films", type=positive, default=FILMS, help="of the model")
+    parser.add_argument("--sample", type=positive, default=20_000, help="users that both score in a round")
+    parser.add_argument("--rounds", type=positive, default=7, help="of both")
+    parser.add_argument("--threads", type=positive, default=available, help="of both")
     parser.add_argument("--no-full", action="store_true", help="leave out the run over all users")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
     return parser

@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.memory import resident_mb
+
 FILES = ("user_factors", "item_factors", "indptr", "indices")
 CHUNK = 1024
 """Users in a call of `implicit`, and in one of each thread of ours."""
 
 Score = Callable[[NDArray[np.int64], int], NDArray[np.int32]]  # users (B,), n -> (B, n) item rows
-_STATUS = Path("/proc/self/status")
 
 
 def implicit_scorer(folder: Path, threads: int) -> Score:
@@ -82,12 +83,9 @@ def main() -> None:
         started = time.perf_counter()
         rows = score(users, options.n)
         seconds = time.perf_counter() - started
-        print(json.dumps({"seconds": seconds, "sample": rows[:50].tolist(), "peak_mb": _peak_mb()}), flush=True)
-
-
-def _peak_mb() -> float:
-    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024 / 1e6
+        print(
+            json.dumps({"seconds": seconds, "sample": rows[:50].tolist(), "peak_mb": resident_mb("VmHWM")}), flush=True
+        )
 
 
 if __name__ == "__main__":

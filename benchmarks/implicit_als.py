@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.als_process import FILES, Job
+from benchmarks.arguments import positive
 from benchmarks.environments import ensure_environment, python_of
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import commit, hardware, pinned
@@ -175,14 +176,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
-
-
 def _ratings(text: str) -> int:
-    ratings = _positive(text)
+    ratings = positive(text)
     if not _MIN_RATINGS <= ratings <= _MAX_RATINGS:
         raise argparse.ArgumentTypeError(f"{ratings} is not from {_MIN_RATINGS} to {_MAX_RATINGS}")
     return ratings
@@ -199,10 +194,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--ratings", type=_ratings, nargs="+", default=[1_000_000, 25_000_000], help="the sizes")
-    parser.add_argument("--rounds", type=_positive, default=3, help="trainings of each at each size")
-    parser.add_argument("--sweeps", type=_positive, default=3, help="of a training")
-    parser.add_argument("--factors", type=_positive, default=64, help="length of the vectors")
-    parser.add_argument("--threads", type=_positive, default=available, help="of both")
+    parser.add_argument("--rounds", type=positive, default=3, help="trainings of each at each size")
+    parser.add_argument("--sweeps", type=positive, default=3, help="of a training")
+    parser.add_argument("--factors", type=positive, default=64, help="length of the vectors")
+    parser.add_argument("--threads", type=positive, default=available, help="of both")
     parser.add_argument("--seed", type=int, default=0, help="decides the invented ratings")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
     return parser

@@ -29,15 +29,15 @@ COMMAND = ".venv/bin/python -m benchmarks.reading --write"
 _ROUNDS = 5
 _TIMEOUT_SECONDS = 600
 _PROGRAM = """
-import json, pathlib, re, sys, time
+import json, sys, time
 from pyarrow import compute, csv
+from benchmarks.memory import resident_mb
 from model_service.data.reader import read_ratings
 
 started = time.perf_counter()
 rows = len({call})
 seconds = time.perf_counter() - started
-peak = re.search(r"VmHWM:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())
-print(json.dumps([seconds, 1024 * int(peak[1]), rows]))
+print(json.dumps([seconds, resident_mb("VmHWM"), rows]))
 """
 READERS: Mapping[str, str] = {"ours": "read_ratings(sys.argv[1])[0]", "pyarrow": "csv.read_csv(sys.argv[1])"}
 """What is timed, by name; what is imported before is the same for both."""
@@ -63,7 +63,7 @@ def write_ratings(file: Path, ratings: int, *, seed: int = 0) -> None:
 
 
 def measure(ratings: int, *, rounds: int) -> Mapping[str, Sequence[Run]]:
-    """Seconds, bytes of peak memory and rows of each reader in each round; raises BenchmarkError."""
+    """Seconds, MB of peak memory and rows of each reader in each round; raises BenchmarkError."""
     runs: dict[str, list[Run]] = {name: [] for name in READERS}
     with tempfile.TemporaryDirectory(prefix="ratings-") as folder:
         file = Path(folder) / "ratings.csv"
@@ -103,7 +103,7 @@ def page(results: Mapping[int, Mapping[str, Sequence[Run]]], load: float) -> str
         ours, plain = runs["ours"], runs["pyarrow"]
         ratios = [one[0] / other[0] for one, other in zip(ours, plain, strict=True)]
         figures = [median([run[0] for run in ours]), median([run[0] for run in plain])]
-        memory = [median([run[1] for run in runs[name]]) / 1e6 for name in ("ours", "pyarrow")]
+        memory = [median([run[1] for run in runs[name]]) for name in ("ours", "pyarrow")]
         lines.append(
             f"| {ratings:,} | {figures[0]:.2f} | {figures[1]:.2f} | {median(ratios):.2f} ({min(ratios):.2f} to "
             f"{max(ratios):.2f}) | {memory[0]:,.0f} | {memory[1]:,.0f} |"

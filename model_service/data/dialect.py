@@ -60,9 +60,10 @@ class Dialect:
         name = self.names[position] if self.names and position < len(self.names) else ""
         return f'"{name}"' if name else f"column {position + 1}"
 
-    def is_decimal(self, field: str) -> bool:
-        """Whether a field is a number."""
-        return NUMBER.fullmatch(field.strip().replace(",", ".") if self.decimal == "," else field.strip()) is not None
+    def number(self, field: str) -> float | None:
+        """The number that a field is; None for another text."""
+        text = field.replace(",", ".") if self.decimal == "," else field
+        return float(text) if NUMBER.fullmatch(text) else None
 
 
 def detect_dialect(file: DataFile, options: ReadOptions) -> Dialect:

@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from model_service.data.dialect import (
     NAMES_OF_SEPARATORS,
-    NUMBER,
     Dialect,
     detect_encoding,
     encoding_name,
@@ -169,21 +168,17 @@ class _Reader:
             return float("nan")
         if self._plan.words:
             return WORDS.get(field.lower())
-        value = self._number(field)
+        value = self._dialect.number(field)
         return value if value is not None and abs(value) <= _MAX_VALUE else None
 
     def _time(self, field: str) -> float | None:
         if self._plan.date is None:
-            time = self._number(field)
+            time = self._dialect.number(field)
             return time if time is not None and abs(time) < 2**63 else None
         try:
             return self._plan.date(field)
         except (ValueError, OverflowError):
             return None
-
-    def _number(self, field: str) -> float | None:
-        text = field.replace(",", ".") if self._dialect.decimal == "," else field
-        return float(text) if NUMBER.fullmatch(text) else None
 
     def _bad(self, clause: str, number: int, shown: str, fix: str) -> None:
         if self._skip:

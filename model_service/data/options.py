@@ -36,6 +36,11 @@ class ReadOptions:
     duplicates: Duplicates | None = None
     skip_bad_lines: bool = False
 
+    @property
+    def missing_texts(self) -> frozenset[str]:
+        """The fields that mean "seen, not rated"."""
+        return frozenset("" if text == EMPTY else text for text in self.missing or ())
+
 
 def add_options(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
     """Add `--data` and the options of reading to a command line; required: whether `--data` is."""

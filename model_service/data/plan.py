@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from model_service.data.dialect import NUMBER
-from model_service.data.options import EMPTY, ReadOptions
+from model_service.data.options import ReadOptions
 from model_service.data.problems import Problems, quoted
 from model_service.data.roles import COMPULSORY, NAMES, repeated, roles_by_hand, roles_by_name
 from model_service.data.table import WORDS, Plan
@@ -36,8 +36,7 @@ class Columns:
 
     def label(self, role: str) -> str:
         """The column of a role, for people."""
-        position: int = getattr(self.plan, role)
-        return f"column {position + 1}" + (f' "{self.names[position]}"' if self.names else "")
+        return _label(getattr(self.plan, role), self.names)
 
     def name(self, role: str) -> str:
         """The name of a role's column; empty without a header or a column."""
@@ -85,8 +84,7 @@ class _Sample:
     def label(self, place: int | None) -> str:
         """A column, for people."""
         assert place is not None  # noqa: S101 asked of columns that are there
-        name = self.names[place] if self.names else ""
-        return f'column {place + 1} "{name}"' if name else f"column {place + 1}"
+        return _label(place, self.names)
 
 
 class _Planner:
@@ -116,7 +114,7 @@ class _Planner:
             time=self._roles.get("time"),
             date=None if not times or _are_plain_numbers(times) else date_parser(times),
             words=bool(values) and all(field.lower() in WORDS for field in values),
-            missing=self._options.missing or (),
+            missing_texts=self._options.missing_texts,
         )
         unused = {*range(sample.columns)} - {plan.user, plan.item, plan.value, plan.time}
         return Columns(
@@ -203,7 +201,7 @@ class _Planner:
 
     def _check_value(self) -> None:
         sample, place = self._sample, self._roles.get("value")
-        missing = {"" if text == EMPTY else text for text in self._options.missing or ()}
+        missing = self._options.missing_texts
         values = [field for field in sample.fields(place, filled=False) if field not in missing]
         readable = [field for field in values if NUMBER.fullmatch(field) or field.lower() in WORDS]
         if values and not readable and any(field and field.lower() not in _NULLS for field in values):
@@ -263,6 +261,12 @@ class _Planner:
         self._warnings.append(f"{sample.file}: {sample.label(place)} holds no times ({odd}): read without times")
         self._roles["time"] = None
         self._by.pop("time")
+
+
+def _label(place: int, names: Sequence[str] | None) -> str:
+    """A column by its number from 1, and its name where there is one."""
+    name = names[place] if names else ""
+    return f'column {place + 1} "{name}"' if name else f"column {place + 1}"
 
 
 def _by_place(columns: int) -> Mapping[str, int]:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_service.data.id_column import IdColumn
-from model_service.data.options import EMPTY
 
 BLANKS: Final = " \t"
 CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ufeff]")
@@ -28,7 +27,8 @@ WORDS: Final = {
 class Plan:
     """The positions of the columns that are read, and how values and times are written.
 
-    date: parses a date; None: times are numbers. words: values are thumbs in words. missing: as in `ReadOptions`.
+    date: parses a date; None: times are numbers. words: values are thumbs in words. missing_texts:
+    as in `ReadOptions`.
     """
 
     user: int
@@ -37,12 +37,7 @@ class Plan:
     time: int | None = None
     date: Callable[[str], int] | None = None
     words: bool = False
-    missing: tuple[str, ...] = ()
-
-    @property
-    def missing_texts(self) -> frozenset[str]:
-        """The fields that mean "not rated"."""
-        return frozenset("" if text == EMPTY else text for text in self.missing)
+    missing_texts: frozenset[str] = frozenset()
 
 
 @dataclass(kw_only=True)

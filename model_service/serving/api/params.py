@@ -44,9 +44,16 @@ def _parse_int(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def _to_text(value: object) -> str:
+    """A text as it is, a whole number as its digits, so that JSON's 20, 20.0 and "20" are one; else an empty text."""
+    if isinstance(value, str):
+        return value
+    number = _parse_int(value)
+    return "" if number is None else str(number)
+
+
 def _parse_id(value: object) -> str:
-    """The id as a text: JSON's 20, 20.0 and "20" are one."""
-    text = value if isinstance(value, str) else str(_parse_int(value) if _parse_int(value) is not None else "")
+    text = _to_text(value)
     if not _ID.fullmatch(text):
         raise PydanticCustomError(
             "id",
@@ -86,7 +93,7 @@ def _parse_ids(value: object) -> tuple[str, ...]:
 
 
 def _parse_item(value: object) -> str:
-    text = value if isinstance(value, str) else str(_parse_int(value) if _parse_int(value) is not None else "")
+    text = _to_text(value)
     if not 1 <= len(text) <= MAX_REFERENCE:
         raise PydanticCustomError("item", "has to be the id or the title of a film")
     return text
