@@ -10,6 +10,7 @@ from model_service.catalogue import Item
 from model_service.data import parquet
 from model_service.data.dialect import (
     MAX_JOINED,
+    NAMES_OF_SEPARATORS,
     Dialect,
     detect_dialect,
     detect_encoding,
@@ -70,7 +71,20 @@ class ItemTable:
     skipped: int = 0
 
 
-Row = Callable[[Sequence[str]], Item | None]
+Row = Callable[[Sequence[str]], Item]
+Record = tuple[int, list[str], str | None]
+"""A line's number and fields, and what is wrong with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """A file without a header that is known by its name; last_whole: the last field may contain the separator."""
+
+    separator: str
+    columns: int
+    item: Row
+    named: Mapping[str, str]
+    last_whole: bool = False
 
 
 def is_item_file(file: DataFile) -> bool:
@@ -93,7 +107,7 @@ def read_items(file: DataFile, rated: Collection[str], options: ReadOptions, pro
     """
     known = _known(file)
     if known is not None:
-        return _read_known(file, *known, options, problems)
+        return _read_known(file, known, options, problems)
     if file.head(4) == parquet.MAGIC:
         names: Sequence[str] = parquet.column_names(file)
         rows = [[row[name] for name in names] for row in parquet.read_rows(file)]
@@ -168,7 +182,7 @@ def _read_named(
     genres, year = find(names, ITEM_NAMES["genres"]), find(names, ITEM_NAMES["year"])
     words = genres is not None and names[genres].endswith("_seq")
 
-    def item(row: Sequence[str]) -> Item | None:
+    def item(row: Sequence[str]) -> Item:
         shown = clean_title(row[title])
         dated = None if year is None else year_of(row[year])
         return Item(
@@ -195,7 +209,7 @@ def _collect(
     repeated = 0
     for _, row in rows:
         found = item(row)
-        if found is None or not found.id:
+        if not found.id:
             continue
         if found.id in items:
             repeated += 1
@@ -232,25 +246,36 @@ def _text_rows(
 ) -> tuple[str, list[tuple[int, list[str]]], int]:
     """The encoding, the lines as fields with their number, the header first, and how many were left out."""
     encoding, text = _decoded(file, options)
+    other_length = f"the line has another number of fields than the {dialect.columns} of the header"
+    records = (
+        (number, fields, clause or (None if len(fields) == dialect.columns else other_length))
+        for number, fields, clause in _records(text, dialect)
+    )
+    rows, skipped = _readable(file, records, dialect.separator, encoding, options, problems)
+    return encoding, rows, skipped
+
+
+def _readable(
+    file: DataFile, records: Iterator[Record], separator: str, encoding: str, options: ReadOptions, problems: Problems
+) -> tuple[list[tuple[int, list[str]]], int]:
+    """The lines that can be read, and how many were left out; the others are added to `problems`."""
     rows: list[tuple[int, list[str]]] = []
     skipped = 0
-    for number, fields, clause in _records(text, dialect):
-        if any(is_byte(char) for field in fields for char in field):
-            clause = f"the line is no {encoding_name(encoding)}"
-        if clause is None and len(fields) != dialect.columns:
-            clause = f"the line has another number of fields than the {dialect.columns} of the header"
+    for number, fields, what in records:
+        damaged = any(is_byte(char) for field in fields for char in field)
+        clause = f"the line is no {encoding_name(encoding)}" if damaged else what
         if clause is None:
             rows.append((number, fields))
         elif options.skip_bad_lines:
             skipped += 1
         else:
-            shown = quoted(dialect.separator.join(fields))
+            shown = quoted(separator.join(fields))
             problems.add(clause, f"{file.name}, line {number}: {len(fields)} in {shown}", fix=_SKIP)
-    return encoding, rows, skipped
+    return rows, skipped
 
 
-def _records(text: str, dialect: Dialect) -> Iterator[tuple[int, list[str], str | None]]:
-    """Line number and fields of each line that is not blank; a quoted field may go on over line ends."""
+def _records(text: str, dialect: Dialect) -> Iterator[Record]:
+    """The lines that are not blank; a quoted field may go on over line ends."""
     quoted_fields = dialect.quoted or '"' in text
     if not quoted_fields or (dialect.separator in ("\t", " ", "::", "|") and not dialect.quoted):
         for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1):
@@ -282,48 +307,33 @@ def _is_open(text: str) -> bool:
     return re.sub(r"\\.", "", text).count('"') % 2 == 1
 
 
-def _known(file: DataFile) -> tuple[str, Callable[[str], list[str]], int, Row, Mapping[str, str]] | None:
-    """Files without a header that are known by their name: separator, split, number of fields, item, columns."""
+def _known(file: DataFile) -> _Known | None:
     if file.base == "u.item":
-        columns = {"id": "column 1", "title": "column 2", "genres": "columns 6 to 24", "year": "column 3"}
-        return "pipes", lambda line: line.split("|"), 5 + len(_GENRES_100K), _item_100k, columns
+        named = {"id": "column 1", "title": "column 2", "genres": "columns 6 to 24", "year": "column 3"}
+        return _Known(separator="|", columns=5 + len(_GENRES_100K), item=_item_100k, named=named)
     if file.base == "movies.dat" and not file.head(4096).split(b"\n")[0].count(b"\t"):
-        columns = {"id": "column 1", "title": "column 2", "genres": "column 3"}
-        return "::", lambda line: line.split("::"), 3, _item_dat, columns
+        named = {"id": "column 1", "title": "column 2", "genres": "column 3"}
+        return _Known(separator="::", columns=3, item=_item_dat, named=named)
     if re.fullmatch(r"movie_titles\.(csv|txt)", file.base):
-        columns = {"id": "column 1", "year": "column 2", "title": "the rest of the line"}
-        return "commas", lambda line: line.split(",", 2), 3, _item_netflix, columns
+        named = {"id": "column 1", "year": "column 2", "title": "the rest of the line"}
+        return _Known(separator=",", columns=3, item=_item_netflix, named=named, last_whole=True)
     return None
 
 
-def _read_known(
-    file: DataFile,
-    separator: str,
-    split_line: Callable[[str], list[str]],
-    columns: int,
-    item: Row,
-    named: Mapping[str, str],
-    options: ReadOptions,
-    problems: Problems,
-) -> ItemTable:
+def _read_known(file: DataFile, known: _Known, options: ReadOptions, problems: Problems) -> ItemTable:
     encoding, text = _decoded(file, options)
-    rows, skipped = [], 0
-    for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1):
-        fields = split_line(line)
-        if not line.strip():
-            continue
-        if len(fields) == columns and fields[0].strip() and not any(map(is_byte, line)):
-            rows.append((number, fields))
-        elif options.skip_bad_lines:
-            skipped += 1
-        else:
-            clause = f"the line has another number of fields than {columns}, separated by {separator}"
-            if any(map(is_byte, line)):
-                clause = f"the line is no {encoding_name(encoding)}"
-            problems.add(clause, f"{file.name}, line {number}: {len(fields)} in {quoted(line)}", fix=_SKIP)
+    separator = NAMES_OF_SEPARATORS[known.separator]
+    other_length = f"the line has another number of fields than {known.columns}, separated by {separator}"
+
+    def records() -> Iterator[Record]:
+        for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1):
+            if line.strip():
+                fields = line.split(known.separator, known.columns - 1 if known.last_whole else -1)
+                yield number, fields, None if len(fields) == known.columns and fields[0].strip() else other_length
+
+    rows, skipped = _readable(file, records(), known.separator, encoding, options, problems)
     described = f"{separator}, no header, {encoding_name(encoding)}"
-    table = _collect(file, rows, item, named, described)
-    return replace(table, skipped=skipped)
+    return replace(_collect(file, rows, known.item, known.named, described), skipped=skipped)
 
 
 def _item_100k(fields: Sequence[str]) -> Item:
