@@ -1,12 +1,13 @@
 """The service itself: liveness, readiness, the model, metrics, and the OpenAPI page."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from functools import cache
 from importlib.resources import files
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Response
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, StreamingResponse
 
 from model_service.serving.api.params import ApiRoute, Model, Service
 from model_service.serving.api.schemas import IndexResponse, ModelResponse, ReadyResponse, Success, error_responses
@@ -19,6 +20,7 @@ _DOCS_FILES: Final = {
     "swagger-ui.css": "text/css; charset=utf-8",
     "favicon-32x32.png": "image/png",
 }
+_PART_BYTES: Final = 16 * 1024
 _DOCS_HEADERS: Final = {"cache-control": "public, max-age=3600", "x-content-type-options": "nosniff"}
 
 router = APIRouter(route_class=ApiRoute)
@@ -84,9 +86,20 @@ async def docs() -> HTMLResponse:
 
 
 def _serve_file(name: str, media_type: str) -> Callable[[], Response]:
+    """Sends the file in parts, each when the client has read the one before: it has a megabyte."""
+
+    @cache
+    def read() -> bytes:
+        return (files("fastapi_swagger.resources") / name).read_bytes()
+
+    async def parts(content: bytes) -> AsyncIterator[bytes]:
+        for start in range(0, len(content), _PART_BYTES):
+            yield content[start : start + _PART_BYTES]
+
     def serve() -> Response:
-        content = (files("fastapi_swagger.resources") / name).read_bytes()
-        return Response(content, headers=_DOCS_HEADERS, media_type=media_type)
+        content = read()
+        headers = {**_DOCS_HEADERS, "content-length": str(len(content))}
+        return StreamingResponse(parts(content), headers=headers, media_type=media_type)
 
     return serve
 

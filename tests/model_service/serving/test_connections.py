@@ -137,31 +137,6 @@ def test_a_head_that_does_not_come_ends_its_connection_and_an_idle_one_stays(
         assert read_answer(idle)[0] == 200
 
 
-def test_connections_beyond_the_bound_are_told_and_the_others_served(trained: Trained) -> None:
-    code = (
-        "from model_service.serving import protocol; import sys\n"
-        "protocol.MAX_CONNECTIONS = 3\n"
-        "from model_service.serving.__main__ import main; sys.exit(main())\n"
-    )
-    own = free_port()
-    request = b"GET /?uid=20 HTTP/1.1\r\nHost: x\r\n\r\n"
-    with service(trained.folder, own, program=code, WORKERS="1"):
-        time.sleep(0.2)
-        allowed = [connect(own) for _ in range(3)]
-        for connection in allowed:
-            connection.sendall(request)
-            assert read_answer(connection)[0] == 200
-        with connect(own) as refused:
-            refused.sendall(request)
-            status, headers, body = read_answer(refused)
-            assert (status, headers["retry-after"], headers["connection"]) == (503, "1", "close")
-            assert "too many connections" in json.loads(body)["error"]
-        allowed[0].sendall(request)
-        assert read_answer(allowed[0])[0] == 200
-        for connection in allowed:
-            connection.close()
-
-
 def test_keep_alive_outlasts_the_load_balancers_idle_timeout() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "infra").rglob("*.py"))
     (seconds,) = re.findall(r"^IDLE_TIMEOUT_SECONDS\b.*= (\d+)", sources, re.MULTILINE)
