@@ -10,6 +10,7 @@ from typing import Final, Protocol
 MAX_CONNECTIONS: Final = 2000
 PROBE_CONNECTIONS: Final = 64
 MAX_BUFFERED_BYTES: Final = 24 * 2**20
+MIN_QUIET_SECONDS: Final = 1.0
 _CANDIDATES: Final = 64
 
 
@@ -39,7 +40,7 @@ class ConnectionTable:
     """Bounds the number of connections and the bytes that they hold.
 
     Beyond MAX_CONNECTIONS a new connection takes the place of the one whose client has been quiet for longest. Where
-    every other one awaits a response, PROBE_CONNECTIONS more are accepted for health checks. When all connections
+    none has been for MIN_QUIET_SECONDS, PROBE_CONNECTIONS more are accepted for health checks. When all connections
     together hold more than MAX_BUFFERED_BYTES, those that hold most are closed.
     """
 
@@ -54,12 +55,12 @@ class ConnectionTable:
         """The bytes that all connections hold."""
         return self._buffered
 
-    def admit(self) -> Admission:
-        """What the connection that was added last may be used for."""
+    def admit(self, now: float) -> Admission:
+        """What the connection that was added last may be used for; `now` is `time.monotonic()`."""
         surplus = len(self._connections) - MAX_CONNECTIONS
         if surplus <= 0:
             return Admission.REQUESTS
-        quietest = self._take_quietest()
+        quietest = self._take_quietest(now - MIN_QUIET_SECONDS)
         if quietest is not None:
             quietest.shed()
             return Admission.REQUESTS
@@ -75,13 +76,13 @@ class ConnectionTable:
                 break
             greatest.shed()
 
-    def _take_quietest(self) -> Connection | None:
-        """The connection that is quiet for longest; the next ones are found in the same pass over all."""
+    def _take_quietest(self, latest: float) -> Connection | None:
+        """The connection that is quiet for longest, since `latest` or before; one pass over all finds several."""
         for _ in range(2):
             while self._quietest:
                 since, connection = self._quietest.popleft()
                 if connection in self._connections and connection.quiet_since == since:
                     return connection
-            quiet = ((since, id(one), one) for one in self._connections if (since := one.quiet_since) < float("inf"))
+            quiet = ((since, id(one), one) for one in self._connections if (since := one.quiet_since) <= latest)
             self._quietest.extend((since, one) for since, _, one in heapq.nsmallest(_CANDIDATES, quiet))
         return None

@@ -181,7 +181,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.flow = RestFirstFlow(transport, self._parse_rest)
         transport.set_write_buffer_limits(high=_UNSENT_BYTES)
-        self._admission = self._table.admit()
+        self._admission = self._table.admit(self._last_used)
         if self._admission is Admission.NOTHING:
             self._refuse_connection(b"%016x" % id(self))
 
@@ -383,7 +383,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._write(status, cycle.started, cycle.request_id, (status_line, self._date, close, b"\r\n", *parts))
         if not cycle.keep_alive:
             self.transport.close()
-        elif self._rest or self._eof:
+        elif self.flow.read_paused or self._rest or self._eof:
             self._parse_rest()
 
     def _write(self, status: int, started: float, request_id: bytes, parts: Sequence[bytes]) -> None:
