@@ -396,10 +396,10 @@ class HttpProtocol(HttpToolsProtocol):
         return self.server_state.default_headers[0][1]
 
     def on_message_begin(self) -> None:
-        if self._pending:
+        if self.cycle is not None and not self.cycle.response_complete:
             raise ValueError("a message begins within a piece")
         self._head_started, self._in_message = time.monotonic(), True
-        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = b"", [], False
 
     def on_headers_complete(self) -> None:
         if self._admission is not Admission.REQUESTS and self.url not in PROBE_TARGETS:
@@ -422,6 +422,10 @@ class HttpProtocol(HttpToolsProtocol):
         if names.count(b"host") != 1 and (b"host" in names or self.parser.get_http_version() == "1.1"):
             self._refuse(400, "an HTTP/1.1 request has to have one Host header")
             return
+        url, headers, expect = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()  # makes the ASGI scope, which the fast path does without
+        self.url, self.expect_100_continue = url, expect
+        self.headers.extend(headers)
         super().on_headers_complete()
         if self._admission is not Admission.REQUESTS:
             self.cycle.keep_alive = False
@@ -446,12 +450,13 @@ class HttpProtocol(HttpToolsProtocol):
             self._fast_path = False
         else:
             self._body_left = self._framing_bytes = 0
+            self.scope = cast(Any, None)
             if self._pending:
                 self.cycle.more_body = False
                 self.cycle.message_event.set()
             else:
                 self.cycle = cast(Any, None)
-        self.headers = self.scope = cast(Any, None)  # an idle connection holds nothing of its last request
+        self.headers = cast(Any, None)  # an idle connection holds nothing of its last request
 
     def on_response_complete(self) -> None:
         """Called by uvicorn's cycle when the response is written."""
