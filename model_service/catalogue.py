@@ -257,7 +257,19 @@ def _search_form(character: str) -> str:
     return {"P": "", "Z": " ", "C": " "}.get(kind, _LETTERS.get(character, character))
 
 
-_LETTERS: Final = dict(zip("æðøþđħıłœŧ", ["ae", "d", "o", "th", "d", "h", "i", "l", "oe", "t"], strict=True))  # Unicode decomposes none
+# Letters that Unicode does not decompose.
+_LETTERS: Final = {
+    "æ": "ae",
+    "ð": "d",
+    "ø": "o",
+    "þ": "th",
+    "đ": "d",
+    "ħ": "h",
+    "\u0131": "i",
+    "ł": "l",
+    "œ": "oe",
+    "ŧ": "t",
+}
 _SEARCH_FORM: Final = _SearchForm()
 
 

@@ -82,7 +82,7 @@ async function loadMine() {
       ? `${verb} ${missing} more for recommendations that suit you better.`
       : `${verb} ${ENOUGH_RATINGS} ${words.many} or more and see what is recommended.`;
     status_.textContent = rated
-      ? `${words.count(recommended.length)} for your ${words.count(rated)}`
+      ? `${words.count(recommended.length)} for your ${rated} ${overview.scale ? "rating" : "choice"}${rated === 1 ? "" : "s"}`
       : `${words.count(recommended.length)} that many like`;
   };
 }
@@ -94,7 +94,7 @@ async function loadItem({ rate, uid, item }) {
   return () => {
     const heading = showItem(one, changed);
     status_.textContent = "";
-    document.title = `${one.item.title.slice(0, 100)} – ${document.title}`;
+    document.title = `${one.item.title.slice(0, 100)} - ${document.title}`;
     return heading;
   };
 }
@@ -121,7 +121,7 @@ async function show({ focus = true } = {}) {
   const left = single.hidden ? null : single.dataset.item;
   document.querySelector("main").setAttribute("aria-busy", "true");
   uidInput.value = where.uid ?? "";
-  document.title = `${where.rate ? "Your ratings" : `User ${where.uid}`} – ${document.querySelector("h1").textContent}`;
+  document.title = `${where.rate ? "Your ratings" : `User ${where.uid}`} - ${document.querySelector("h1").textContent}`;
   if (where.rate) showMine(overview.scale, changed);
   try {
     const kept = where.item === null && address === shown;
@@ -221,6 +221,7 @@ async function start() {
       + `what to ${words.one === "film" ? "see" : "choose"} next, and why.`;
     byId("search-label").textContent = `Find ${/^[aeiou]/.test(words.one) ? "an" : "a"} ${words.one}`;
     byId("to-rate").textContent = overview.scale ? `Rate ${words.many} yourself` : `Choose ${words.many} yourself`;
+    byId("mine-heading").textContent = overview.scale ? "Your ratings" : "Your choices";
     byId("version").textContent = overview.model_version;
     uidInput.title = `An id as in the data, such as ${overview.examples[0]}`;
     byId("examples").replaceChildren(...overview.examples.map((uid) => Object.assign(element("option"), { value: uid })));

@@ -79,8 +79,10 @@ export function searchBox(onPick) {
     timer = setTimeout(suggest, PAUSE_MS);
   });
   input.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") close();
-    else if (event.key === "Enter") {
+    if (event.key === "Escape" && found.length) {
+      event.preventDefault(); // else the browser empties the input as well
+      close();
+    } else if (event.key === "Enter") {
       event.preventDefault();
       if (found.length) pick(Math.max(active, 0));
     } else if (found.length && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
