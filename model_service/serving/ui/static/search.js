@@ -1,4 +1,4 @@
-// The search box: a combobox, https://www.w3.org/WAI/ARIA/apg/patterns/combobox/, that suggests items while one types.
+// The search box: an editable combobox with list autocomplete, as the ARIA Authoring Practices Guide has it.
 
 import { request } from "./api.js";
 import { byId, element, isolated, words } from "./dom.js";
