@@ -232,7 +232,7 @@ class _TitleIndex:
 
     def _rows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """The rows of the titles that contain these increasing offsets of the text."""
-        return np.searchsorted(self._starts, places, side="right") - 1
+        return np.asarray(np.searchsorted(self._starts, places, side="right") - 1, np.int64)
 
     def _mask(self, rows: NDArray[np.int64]) -> Mask:
         mask = np.zeros(len(self._starts), np.bool_)

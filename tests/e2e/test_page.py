@@ -260,7 +260,7 @@ def test_words_in_any_order_find_a_title_and_no_match_is_told(films: str, browse
 
 
 def test_an_answer_that_comes_late_is_not_shown(films: str, browser: Browser) -> None:
-    with open_page(browser, f"{films}/ui?uid=20", DESKTOP, tolerated="not loaded") as page:
+    with open_page(browser, f"{films}/ui?uid=20", DESKTOP) as page:
         held: list[Route] = []
         page.route("**/items?q=orchard*", lambda route: held.append(route))
         search = page.get_by_role("combobox", name="Find a film")

@@ -26,7 +26,7 @@ export function because(reasons) {
   const line = element("p", "because", "because of ");
   reasons.forEach((reason, index) => {
     if (index) line.append(" and ");
-    line.append(itemAnchor(reason), ` (${Math.round(100 * reason.share)} %)`);
+    line.append(itemAnchor(reason), ` (${Math.round(100 * reason.share)}\u00a0%)`);
   });
   return line;
 }

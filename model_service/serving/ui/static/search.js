@@ -20,6 +20,7 @@ export function searchBox(onPick) {
     active = -1;
     list.replaceChildren();
     list.hidden = true;
+    said.textContent = "";
     input.setAttribute("aria-expanded", "false");
     input.removeAttribute("aria-activedescendant");
   }
@@ -35,7 +36,6 @@ export function searchBox(onPick) {
     const picked = found[index];
     close();
     input.value = "";
-    said.textContent = "";
     onPick(picked);
   }
 
@@ -52,16 +52,14 @@ export function searchBox(onPick) {
     }));
     list.hidden = !items.length;
     input.setAttribute("aria-expanded", String(!list.hidden));
-    said.textContent = items.length ? `${words.count(items.length)} found` : `No ${words.one} has “${text}” in its title.`;
+    said.textContent = !items.length ? `No ${words.one} has “${text}” in its title.`
+      : items.length < SUGGESTIONS ? `${words.count(items.length)} found` : `The ${SUGGESTIONS} best matches`;
   }
 
   async function suggest() {
     const text = input.value.trim();
     running?.abort();
-    if (!text) {
-      said.textContent = "";
-      return close();
-    }
+    if (!text) return close();
     const mine = running = new AbortController();
     try {
       const query = new URLSearchParams({ q: text.slice(0, 100), n: SUGGESTIONS, ids: "text" });
