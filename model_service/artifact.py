@@ -149,6 +149,8 @@ def _check_data(data: Mapping[str, Any], weights: Weights) -> None:
     for name, count in found.items():
         if data[name] != count:
             raise ValueError(f"{METADATA_FILE} tells of {data[name]} {name}, {WEIGHTS_FILE} has {count}")
+    if weights.item_counts.sum(dtype=np.int64) != len(weights.seen_indices):
+        raise ValueError(f"item_counts of {WEIGHTS_FILE} does not add up to the ratings in seen_indices")
     scale = data["scale"]
     if scale is None and weights.has_stars:
         raise ValueError(f"{WEIGHTS_FILE} predicts stars, and {METADATA_FILE} has no scale of ratings")

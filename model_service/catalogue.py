@@ -106,8 +106,8 @@ class MappedItems(Sequence[Item]):
             if found != wanted:
                 row = next(row for row, (id_, other) in enumerate(zip(found, wanted, strict=True)) if id_ != other)
                 raise ValueError(
-                    f"film {first + row} has the id {json.loads(found[row])!a} in {self._name}, "
-                    f"{json.loads(wanted[row])!a} in the weights"
+                    f"film {first + row} has the id {json.loads(found[row])!r:.60} in {self._name}, "
+                    f"{json.loads(wanted[row])!r:.60} in the weights"
                 )
 
     def _line(self, row: int) -> bytes:
