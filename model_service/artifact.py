@@ -139,7 +139,8 @@ def load_artifact(folder: Path | str) -> Artifact:
             raise ValueError(f"{ITEMS_FILE} has {len(items)} films, {WEIGHTS_FILE} {len(weights.items)}")
         items.verify(weights.items)
     except (OSError, ValueError) as error:
-        raise ArtifactError(f"the artifact in {folder} is unusable: {error}; {FIX_CHANGED}") from None
+        where = "" if WEIGHTS_FILE in str(error) or ITEMS_FILE in str(error) else f"{WEIGHTS_FILE}: "
+        raise ArtifactError(f"the artifact in {folder} is unusable: {where}{error}; {FIX_CHANGED}") from None
     return Artifact(weights=weights, items=items, metadata=metadata)
 
 

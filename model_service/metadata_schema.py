@@ -14,7 +14,7 @@ _MAX_SHOWN: Final = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Field:
+class Field:
     """What a field has to be, in words and as a test; an optional one may be absent."""
 
     expected: str
@@ -22,7 +22,7 @@ class _Field:
     optional: bool = True
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
     return type(value) in (int, float) and abs(value) <= MAX_NUMBER  # type: ignore[operator]
 
 
@@ -32,7 +32,7 @@ def _is_whole(value: object) -> bool:
 
 def _is_scale(value: Any) -> bool:
     return value is None or (
-        type(value) is list and len(value) == 2 and all(map(_is_number, value)) and value[0] < value[1]
+        type(value) is list and len(value) == 2 and all(map(is_number, value)) and value[0] < value[1]
     )
 
 
@@ -48,51 +48,51 @@ def _is_texts(value: Any) -> bool:
     return type(value) is dict and all(type(text) is str for text in value.values())
 
 
-_OBJECT: Final = _Field(expected="an object", allows=lambda value: type(value) is dict, optional=False)
-_TEXT: Final = _Field(expected="a text", allows=lambda value: type(value) is str)
-_TRUTH: Final = _Field(expected="true or false", allows=lambda value: type(value) is bool)
-_WHOLE: Final = _Field(expected="a whole number of at least 0", allows=_is_whole)
-_COUNT: Final = _Field(expected="a whole number of at least 1", allows=lambda v: _is_whole(v) and v > 0, optional=False)
-_NUMBER: Final = _Field(expected=f"a number of at most {MAX_NUMBER:g}", allows=_is_number)
-_NOT_NEGATIVE: Final = _Field(
-    expected=f"a number from 0 to {MAX_NUMBER:g}", allows=lambda value: _is_number(value) and value >= 0
+_OBJECT: Final = Field(expected="an object", allows=lambda value: type(value) is dict, optional=False)
+TEXT: Final = Field(expected="a text", allows=lambda value: type(value) is str)
+_TRUTH: Final = Field(expected="true or false", allows=lambda value: type(value) is bool)
+WHOLE: Final = Field(expected="a whole number of at least 0", allows=_is_whole)
+COUNT: Final = Field(expected="a whole number of at least 1", allows=lambda v: _is_whole(v) and v > 0, optional=False)
+_NUMBER: Final = Field(expected=f"a number of at most {MAX_NUMBER:g}", allows=is_number)
+_NOT_NEGATIVE: Final = Field(
+    expected=f"a number from 0 to {MAX_NUMBER:g}", allows=lambda value: is_number(value) and value >= 0
 )
-_NUMBER_OR_NULL: Final = _Field(
-    expected=f"a number of at most {MAX_NUMBER:g}, or null", allows=lambda value: value is None or _is_number(value)
+_NUMBER_OR_NULL: Final = Field(
+    expected=f"a number of at most {MAX_NUMBER:g}, or null", allows=lambda value: value is None or is_number(value)
 )
 _ABSENT: Final = object()
-_SCHEMA: Final[Mapping[tuple[str, ...], _Field]] = {
-    ("files",): _Field(expected=f"the SHA-256 of {WEIGHTS_FILE} and of {ITEMS_FILE}", allows=_is_files, optional=False),
-    ("libraries",): _Field(expected="an object of texts", allows=_is_texts, optional=False),
+_SCHEMA: Final[Mapping[tuple[str, ...], Field]] = {
+    ("files",): Field(expected=f"the SHA-256 of {WEIGHTS_FILE} and of {ITEMS_FILE}", allows=_is_files, optional=False),
+    ("libraries",): Field(expected="an object of texts", allows=_is_texts, optional=False),
     ("metrics",): _OBJECT,
     ("data",): _OBJECT,
-    ("data", "users"): _COUNT,
-    ("data", "items"): _COUNT,
-    ("data", "ratings"): _Field(expected=_WHOLE.expected, allows=_is_whole, optional=False),
-    ("data", "unrated"): _WHOLE,
-    ("data", "seen_not_rated"): _WHOLE,
-    ("data", "scale"): _Field(
+    ("data", "users"): COUNT,
+    ("data", "items"): COUNT,
+    ("data", "ratings"): Field(expected=WHOLE.expected, allows=_is_whole, optional=False),
+    ("data", "unrated"): WHOLE,
+    ("data", "seen_not_rated"): WHOLE,
+    ("data", "scale"): Field(
         expected=f"two numbers of at most {MAX_NUMBER:g}, the lower one first, or null for counts",
         allows=_is_scale,
         optional=False,
     ),
-    ("data", "source"): _TEXT,
-    ("data", "fingerprint"): _TEXT,
+    ("data", "source"): TEXT,
+    ("data", "fingerprint"): TEXT,
     ("data", "times"): _TRUTH,
     ("hyperparameters",): _OBJECT,
     ("hyperparameters", "c_vector"): _NOT_NEGATIVE,
     ("hyperparameters", "c_bias"): _NOT_NEGATIVE,
     ("hyperparameters", "shrinkage"): _NOT_NEGATIVE,
-    ("hyperparameters", "ranking"): _Field(expected=_OBJECT.expected, allows=_OBJECT.allows),
-    ("hyperparameters", "ranking", "ranker"): _TEXT,
+    ("hyperparameters", "ranking"): Field(expected=_OBJECT.expected, allows=_OBJECT.allows),
+    ("hyperparameters", "ranking", "ranker"): TEXT,
     ("hyperparameters", "ranking", "fold_in_ridge"): _NOT_NEGATIVE,
     ("hyperparameters", "ranking", "fold_in_shift"): _NOT_NEGATIVE,
     ("hyperparameters", "ranking", "lowest_rating"): _NUMBER_OR_NULL,
     ("hyperparameters", "ranking", "highest_rating"): _NUMBER_OR_NULL,
-    ("hyperparameters", "ranking", "log_mean"): _Field(
-        expected="a number above 0, at most 100", allows=lambda value: _is_number(value) and 1e-15 <= value <= 100
+    ("hyperparameters", "ranking", "log_mean"): Field(
+        expected="a number above 0, at most 100", allows=lambda value: is_number(value) and 1e-15 <= value <= 100
     ),
-    ("hyperparameters", "ranking", "typical_value"): _Field(
+    ("hyperparameters", "ranking", "typical_value"): Field(
         expected="a number within float32", allows=lambda value: type(value) in (int, float) and abs(value) < 3.5e38
     ),
 }
