@@ -102,12 +102,13 @@ class MappedItems(Sequence[Item]):
                 text.decode()
             except UnicodeDecodeError:
                 raise ValueError(f"{self._name} is not UTF-8") from None
-            wanted = [encode_basestring(id_).encode() for id_ in islice(expected, len(ends))]
-            if found != wanted:
-                row = next(row for row, (id_, other) in enumerate(zip(found, wanted, strict=True)) if id_ != other)
+            wanted = "\n".join(map(encode_basestring, islice(expected, len(ends)))).encode()
+            if b"\n".join(found) != wanted:
+                pairs = zip(found, wanted.split(b"\n"), strict=True)
+                row, (id_, other) = next((row, pair) for row, pair in enumerate(pairs, first) if pair[0] != pair[1])
                 raise ValueError(
-                    f"film {first + row} has the id {json.loads(found[row])!r:.60} in {self._name}, "
-                    f"{json.loads(wanted[row])!r:.60} in the weights"
+                    f"film {row} has the id {json.loads(id_)!r:.60} in {self._name}, "
+                    f"{json.loads(other)!r:.60} in the weights"
                 )
 
     def _line(self, row: int) -> bytes:
