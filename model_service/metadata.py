@@ -10,8 +10,9 @@ import os
 import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from model_service.metadata_schema import FORMAT, ITEMS_FILE, WEIGHTS_FILE, problems, shown
 from model_service.strict_json import parse_object
@@ -127,7 +128,7 @@ def sha256_file(path: Path) -> str:
         raise _unreadable(path, error) from None
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> BufferedReader:
     """A file opened for reading; raises OSError, also for a link and for what is no file, without waiting for it.
 
     A link is refused because an image would carry it without what it leads to.

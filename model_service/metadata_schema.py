@@ -22,8 +22,9 @@ class Field:
     optional: bool = True
 
 
-def is_number(value: object) -> bool:
-    return type(value) in (int, float) and abs(value) <= MAX_NUMBER  # type: ignore[operator]
+def is_number(value: Any) -> bool:
+    """Whether `value` is a number, not true or false, that settings may have."""
+    return type(value) in (int, float) and abs(value) <= MAX_NUMBER
 
 
 def _is_whole(value: object) -> bool:
