@@ -54,14 +54,15 @@ def map_tensors(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _offsets(name: str, entry: object) -> tuple[int, int]:
-    offsets = entry.get("data_offsets") if isinstance(entry, dict) else None
+    offsets: Any = entry.get("data_offsets") if isinstance(entry, dict) else None
     if not _are_whole(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise ValueError(f"{name!a} has no data_offsets: two whole numbers, begin and end")
     return offsets[0], offsets[1]
 
 
 def _view(body: NDArray[np.uint8], name: str, entry: dict[str, Any]) -> NDArray[Any]:
-    kind, shape = entry.get("dtype"), entry.get("shape")
+    kind: Any = entry.get("dtype")
+    shape: Any = entry.get("shape")
     dtype = _DTYPES.get(kind) if isinstance(kind, str) else None
     if dtype is None:
         raise ValueError(f"{name!a} has type {kind!a:.40}; known are {', '.join(_DTYPES)}")
