@@ -24,10 +24,6 @@ def arn(service: str, resource: str, *, region: str = "eu-central-1", account: s
     return f"arn:aws:{service}:{region}:{account}:{resource}"
 
 
-def ec2(kind: str, **context: str) -> tuple[str, Mapping[str, str | Sequence[str]]]:
-    return arn("ec2", f"{kind}/{kind}-1"), context
-
-
 ROLE: Final = arn("iam", "role/recommender-dev-task-1a2b3c4", region="")
 POLICY: Final = arn("iam", "policy/recommender-dev-pusher-1a2b3c4", region="")
 PROFILE: Final = arn("iam", "instance-profile/recommender-dev-instance-1a2b3c4", region="")
@@ -65,6 +61,7 @@ OF_AN_ACTION: Final[Mapping[str, Sequence[str]]] = {
     "ecs:DeleteCapacityProvider": [PROVIDER],
     "ecs:UpdateCapacityProvider": [PROVIDER],
     "ecs:DeleteService": [SERVICE],
+    "ecs:UntagResource": [CLUSTER, SERVICE, DEFINITION, PROVIDER],
     "ecs:TagResource": [CLUSTER, SERVICE, DEFINITION, PROVIDER],
     "elasticloadbalancing:SetWebACL": [arn("elasticloadbalancing", "loadbalancer/app/recommender-dev-1a2b3c4/01")],
     "s3:DeleteObject": [f"{BUCKET}/AWSLogs/a"],
@@ -174,7 +171,6 @@ def _ec2(name: str) -> _Asked:
     if name == "CreateTags":
         for created in (*_KINDS, "AuthorizeSecurityGroupIngress"):
             yield arn("ec2", f"{_KINDS.get(created, 'security-group-rule')}/a"), {**NEW, "ec2:CreateAction": created}
-        yield arn("ec2", "security-group-rule/sgr-1"), NEW  # the provider tags a rule after it has made it
         yield arn("ec2", "security-group/sg-1"), {**OWN, "aws:RequestTag/team": "search", "aws:TagKeys": ["team"]}
         yield arn("ec2", "security-group/sg-1"), {**OWN, **NEW}
     elif name == "DeleteTags":
@@ -190,7 +186,7 @@ def _ec2(name: str) -> _Asked:
             yield arn("ec2", f"{part}/1"), {"ec2:LaunchTemplate": template}
     elif "SecurityGroup" in name and name != "DeleteSecurityGroup":
         yield arn("ec2", "security-group/sg-1"), OWN
-        yield arn("ec2", "security-group-rule/sgr-1"), {}
+        yield arn("ec2", "security-group-rule/sgr-1"), NEW if name.startswith("Authorize") else {}
     elif kind:
         yield arn("ec2", f"{kind}/*"), NEW
         for other in _CREATED[name]:

@@ -51,6 +51,27 @@ def test_it_allows_what_the_provider_asks_for(action: str) -> None:
     assert [one for one in requests(action) if not allows(DEPLOYER, one)] == []
 
 
+CALLS: Mapping[str, Mapping[str, Sequence[str]]] = json.loads(
+    Path(__file__).with_name("provider_calls.json").read_text(encoding="utf-8")
+)
+"""The calls of Terraform's AWS provider 5.100, which pulumi-aws runs, and the keys of the tags in them: recorded between
+it and an emulated AWS while Pulumi created a stack with `monitoring`, `maxCount` and `createPushPolicy`, refreshed it,
+added the tag `team` to all of it, and deleted it. `sts:GetCallerIdentity` takes no permission."""
+
+
+@pytest.mark.parametrize("phase", CALLS)
+def test_it_allows_every_call_that_the_provider_was_seen_to_make(phase: str) -> None:
+    refused = [one for action in CALLS[phase] for one in requests(action) if not allows(DEPLOYER, one)]
+    assert refused == []
+
+
+def test_the_provider_tags_what_it_creates_in_the_same_call() -> None:
+    created = {name: keys for name, keys in CALLS["up"].items() if keys}
+    assert {"ec2:CreateSecurityGroup", "ec2:AuthorizeSecurityGroupIngress", "iam:CreateRole"} <= set(created)
+    assert [name for name, keys in created.items() if "project" not in keys] == []
+    assert "ec2:CreateTags" not in CALLS["up"]
+
+
 OTHER_ROLE = arn("iam", "role/administrator", region="")
 OLD_ROLE = arn("iam", "role/recommender-made-by-hand", region="")
 OTHER_LIMIT = arn("iam", "policy/recommender-anything", region="")
@@ -151,8 +172,8 @@ ATTACKS: Mapping[str, Sequence[Request]] = {
         ask("ec2:CreateTags", resource, **NEW, **context) for resource in (VPC, GROUP) for context in ({}, FOREIGN)
     ]
     + [ask("acm:AddTagsToCertificate", arn("acm", "certificate/9"), **NEW)],
-    "tag another project's security group rule": [
-        ask("ec2:CreateTags", arn("ec2", "security-group-rule/sgr-9"), **NEW, **FOREIGN)
+    "tag another's security group rule": [
+        ask("ec2:CreateTags", arn("ec2", "security-group-rule/sgr-9"), **NEW, **context) for context in ({}, FOREIGN)
     ],
     "give a thing of the project to another": [
         ask("ec2:CreateTags", VPC, **OWN, **{"aws:RequestTag/project": "payroll"})
