@@ -89,9 +89,7 @@ RIGHTS: Final[Mapping[str, frozenset[str]]] = {
         "ecs", "CreateService UpdateService DeleteService DescribeServices ListTasks DescribeTasks TagResource"
     )
     | {"elasticloadbalancing:DescribeTargetHealth", "logs:GetLogEvents"},
-    "aws:ecs/taskDefinition:TaskDefinition": _of(
-        "ecs", "RegisterTaskDefinition DescribeTaskDefinition TagResource"
-    )
+    "aws:ecs/taskDefinition:TaskDefinition": _of("ecs", "RegisterTaskDefinition DescribeTaskDefinition TagResource")
     | {"iam:PassRole"},
     "aws:iam/instanceProfile:InstanceProfile": _of(
         "iam",
