@@ -1,7 +1,7 @@
 """Evaluates IAM policy documents against a request, as AWS does within one account.
 
-Source: IAM User Guide (docs.aws.amazon.com): "Policy evaluation logic", "IAM JSON policy elements: Condition operators",
-"Condition context keys with multiple values", "IAM JSON policy elements: Variables and tags".
+Source: IAM User Guide (docs.aws.amazon.com): "Policy evaluation logic", "IAM JSON policy elements: Condition
+operators", "Condition context keys with multiple values", "IAM JSON policy elements: Variables and tags".
 """
 
 from __future__ import annotations

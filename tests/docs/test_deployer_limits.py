@@ -53,9 +53,9 @@ def test_it_allows_what_the_provider_asks_for(action: str) -> None:
 CALLS: Mapping[str, Mapping[str, Sequence[str]]] = json.loads(
     Path(__file__).with_name("provider_calls.json").read_text(encoding="utf-8")
 )
-"""The calls of Terraform's AWS provider 5.100, which pulumi-aws runs, and the keys of the tags in them: recorded between
-it and an emulated AWS while Pulumi created a stack with `monitoring`, `maxCount` and `createPushPolicy`, refreshed it,
-added the tag `team` to all of it, and deleted it. `sts:GetCallerIdentity` takes no permission."""
+"""The calls of Terraform's AWS provider 5.100, which pulumi-aws runs, and the keys of the tags in them: recorded
+between it and an emulated AWS while Pulumi created a stack with `monitoring`, `maxCount`, `createPushPolicy`, refreshed
+it, added the tag `team` to all of it, and deleted it. `sts:GetCallerIdentity` takes no permission."""
 
 
 @pytest.mark.parametrize("phase", CALLS)
@@ -130,8 +130,15 @@ ATTACKS: Mapping[str, Sequence[Request]] = {
     "pass a role to nobody in particular": [ask("iam:PassRole", ROLE)],
     "run code by another service": [
         ask(name)
-        for name in ("lambda:CreateFunction", "cloudformation:CreateStack", "codebuild:CreateProject")
-        + ("glue:CreateDevEndpoint", "ssm:SendCommand", "ssm:StartSession", "sagemaker:CreateNotebookInstance")
+        for name in (
+            "cloudformation:CreateStack",
+            "codebuild:CreateProject",
+            "glue:CreateDevEndpoint",
+            "lambda:CreateFunction",
+            "sagemaker:CreateNotebookInstance",
+            "ssm:SendCommand",
+            "ssm:StartSession",
+        )
     ],
     "run a task or look into one": [
         ask("ecs:RunTask", DEFINITION, **{"ecs:cluster": CLUSTER}),
