@@ -195,7 +195,7 @@ def test_without_the_cli_it_says_which_file_to_edit(copy: Path) -> None:
     done = ask(copy, "dev", "--config", "memoryMib=9999")
     assert done.returncode == 1
     assert REFUSED in done.stderr
-    assert "edit Pulumi.dev.yaml" in done.stderr
+    assert "add to Pulumi.dev.yaml, under config: recommender:memoryMib: 2048" in done.stderr
 
 
 REGION = "config:\n  aws:region: eu-central-1\n"
