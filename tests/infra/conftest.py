@@ -11,6 +11,13 @@ from tests.infra.recorder import ROOT
 FILMS = 40
 
 
+@pytest.fixture(autouse=True)
+def cli(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Pulumi CLI is on the PATH, whether or not this machine has one: a message tells its commands."""
+    which = shutil.which
+    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/pulumi" if name == "pulumi" else which(name))
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder, made the current one, with the service's Dockerfile, some code and an artifact that verifies."""
