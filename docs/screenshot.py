@@ -14,7 +14,7 @@ PICTURE: Final = Path(__file__).parent / "images" / "ui.png"
 def main(url: str) -> None:
     """Writes PICTURE from the page of the service at `url`."""
     with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1120, "height": 760}, device_scale_factor=1.5, color_scheme="light")
+        page = browser.new_page(viewport={"width": 1120, "height": 760}, color_scheme="light")
         page.goto(f"{url}/ui?uid=20")
         expect(page.locator("#recommended > li")).to_have_count(10)
         page.screenshot(path=PICTURE)
