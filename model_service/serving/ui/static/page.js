@@ -62,7 +62,7 @@ function similarFilms(one) {
   details.addEventListener("toggle", async () => {
     if (!details.open || details.querySelector("ol, p")) return;
     try {
-      const found = await request(`/items/${segment(one.id)}/similar?n=5&ids=text`);
+      const found = await request(`items/${segment(one.id)}/similar?n=5&ids=text`);
       const list = element("ol");
       list.append(...found.response.map(([title]) => element("li", "", title)));
       details.append(list);
@@ -123,7 +123,7 @@ async function showUser(uid) {
   answer.classList.add("busy");
   status_.textContent = `Asking for user ${uid} …`;
   try {
-    const user = await request(`/ui/users/${segment(uid)}?ids=text`);
+    const user = await request(`ui/users/${segment(uid)}?ids=text`);
     if (mine === lastRequest) render(user);
   } catch (problem) {
     if (mine === lastRequest) {
@@ -137,7 +137,7 @@ async function showUser(uid) {
 
 function go(uid, push) {
   uidInput.value = uid;
-  if (push) history.pushState({}, "", `/ui?uid=${encodeURIComponent(uid)}`);
+  if (push) history.pushState({}, "", `ui?uid=${encodeURIComponent(uid)}`);
   return showUser(uid);
 }
 
@@ -157,7 +157,7 @@ window.addEventListener("popstate", () => go(requestedUid() ?? examples[0] ?? ""
 
 (async () => {
   try {
-    const overview = await request("/ui/users?ids=text");
+    const overview = await request("ui/users?ids=text");
     examples = overview.examples;
     byId("about").textContent =
       `${overview.films.toLocaleString("en")} films, ${overview.users.toLocaleString("en")} people: what to see next, and why.`;
