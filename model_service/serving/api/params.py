@@ -40,7 +40,7 @@ _OWN_ERRORS: Final = frozenset(("whole_number", "id", "text", "ids", "item", "ch
 def _parse_int(value: object) -> int | None:
     """`value` as an integer; None when it is none. JSON's 20.0 is one, true and "2_0" are not.
 
-    A number with a fraction or an exponent is one below 2^53: from there on, what was sent may have been another number.
+    A number with a fraction or an exponent is one below 2^53; from there on it may stand for another.
     """
     if isinstance(value, str):
         return int(value) if _WHOLE_NUMBER.fullmatch(value) else None
