@@ -128,7 +128,7 @@ def test_somebody_unknown_and_a_word_for_a_number_are_told_apart(project: Projec
         expect(page.locator("#rated-help")).to_contain_text("not in the data")
         page.get_by_label("User").fill("twenty")
         page.get_by_role("button", name="Show").click()
-        expect(page.locator("#notice")).to_contain_text("uid has to be a whole number")
+        expect(page.locator("#notice")).to_contain_text("has to be a whole number")
         expect(page.locator("#answer")).to_be_hidden()
 
 
