@@ -57,7 +57,8 @@ async def _handle_http_error(request: Request, error: Exception) -> Response:
     if error.status_code == 404 and (location := _other_slash(request)):
         return Response(status_code=307, headers={"location": location})
     headers = {"allow": _allowed_methods(request)} if error.status_code == 405 else error.headers
-    message = f"{request.method} {request.scope['path'][:100]}: {error.detail}; /docs tells what there is"
+    path, docs = request.scope["path"][:100], f"{request.scope['root_path']}/docs"
+    message = f"{request.method} {path}: {error.detail}; {docs} tells what there is"
     return _error_response(error, message, headers)
 
 

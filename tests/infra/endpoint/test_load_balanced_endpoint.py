@@ -71,9 +71,7 @@ def test_with_a_prefix_only_what_is_below_it_reaches_a_task(change: dict[str, An
     inputs = recorded.one(RULE).inputs
     assert inputs["listenerArn"] == f"arn:of:films{listener}"
     assert inputs["conditions"] == [{"pathPattern": {"values": ["/films/v1", "/films/v1/*"]}}]
-    assert [(one["type"], one["targetGroupArn"]) for one in inputs["actions"]] == [
-        ("forward", "arn:of:films-tg")
-    ]
+    assert [(one["type"], one["targetGroupArn"]) for one in inputs["actions"]] == [("forward", "arn:of:films-tg")]
     (default,) = recorded.one(LISTENER, listener).inputs["defaultActions"]
     response = default["fixedResponse"]
     assert (default["type"], response["statusCode"], response["contentType"]) == (
