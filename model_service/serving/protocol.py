@@ -2,15 +2,15 @@
 
 A connection has one request at a time: what its client sends behind it stays unparsed until the response is written.
 
-The fast path serves `GET /?uid=…` and `GET /?uid=…&n=…` from the connection itself: from the response cache as soon as
-the head is parsed, otherwise through the micro-batcher. It creates no task and no ASGI scope. Every other request takes
-the ASGI path.
+The fast path serves `GET /?uid=…` and `GET /?uid=…&n=…`, below the path prefix where there is one, from the connection
+itself: from the response cache as soon as the head is parsed, otherwise through the micro-batcher. It creates no task
+and no ASGI scope. Every other request takes the ASGI path.
 """
 
 import asyncio
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Final, Self, cast
 
@@ -22,6 +22,7 @@ from uvicorn.server import ServerState
 
 from model_service.serving.cache import EncodedResponse
 from model_service.serving.connections import Admission, ConnectionTable
+from model_service.serving.cross_origin import Headers
 from model_service.serving.errors import FAILED_BODY, OVERLOADED_BODY, RETRY_AFTER_SECONDS, OverloadedError, error_body
 from model_service.serving.recommender import DEFAULT_N, RecommendRequest
 from model_service.serving.service import LoadedModel, RecommenderService
@@ -35,8 +36,6 @@ KEEP_ALIVE_SECONDS: Final = 75.0  # longer than the load balancer's idle timeout
 HEAD_SECONDS: Final = 10.0
 UNREAD_SECONDS: Final = 30.0
 PROBE_TARGETS: Final = frozenset((b"/health", b"/ready"))
-
-Headers = Iterable[tuple[bytes, bytes]]
 
 _RETRY: Final = f"retry-after: {RETRY_AFTER_SECONDS}\r\n".encode()
 _OK: Final = b"HTTP/1.1 200 OK\r\ndate: "
@@ -67,6 +66,11 @@ def parse_fast_path(target: bytes, *, numbers: bool = True) -> RecommendRequest 
     return RecommendRequest(uid.decode(), int(n) if n else DEFAULT_N)
 
 
+def strip_prefix(target: bytes, prefix: bytes) -> bytes:
+    """`target` as it is without the path prefix, "" where it is not below it."""
+    return target[len(prefix) :] if target.startswith(prefix + b"/") else b""
+
+
 def parse_single_get(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]] | None:
     """Target and headers of `data` that is exactly the head of one GET; None where that is not certain."""
     match = _SINGLE_GET.fullmatch(data)
@@ -95,13 +99,23 @@ class FastPathCycle:
     a disconnect sets `disconnected` and calls `message_event.set()`.
     """
 
-    __slots__ = ("_protocol", "disconnected", "keep_alive", "request", "request_id", "response_complete", "started")
+    __slots__ = (
+        "_protocol",
+        "cross_origin",
+        "disconnected",
+        "keep_alive",
+        "request",
+        "request_id",
+        "response_complete",
+        "started",
+    )
 
-    def __init__(self, protocol: "HttpProtocol", request: RecommendRequest, request_id: bytes, started: float) -> None:
+    def __init__(self, protocol: "HttpProtocol", request: RecommendRequest, headers: Headers, started: float) -> None:
         """started: `time.monotonic()` at the first byte of the request."""
         self._protocol = protocol
         self.request = request
-        self.request_id = request_id
+        self.request_id = request_id(headers)
+        self.cross_origin = protocol.cross_origin.lines(headers)
         self.started = started
         self.keep_alive = True
         self.response_complete = self.disconnected = False
@@ -167,6 +181,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state)
         self._service = service
         self._recorder = service.recorder
+        self._prefix = service.settings.root_path.encode()
+        self.cross_origin = service.cross_origin
         self._table = table
         self._admission = Admission.REQUESTS
         self._fast_path = False  # the message that is being parsed is not for ASGI: what follows its head is discarded
@@ -316,10 +332,12 @@ class HttpProtocol(HttpToolsProtocol):
         if parsed is None:
             return False
         target, headers = parsed
+        if self._prefix:
+            target = strip_prefix(target, self._prefix)
         request = parse_fast_path(target, numbers=model.user_numbers)
         if request is None or model.cache.get(target) is not None or not self._bypasses_asgi(headers):
             return False
-        self._submit(model, FastPathCycle(self, request, request_id(headers), time.monotonic()))
+        self._submit(model, FastPathCycle(self, request, headers, time.monotonic()))
         return True
 
     def _serve_fast_path(self, started: float) -> bool:
@@ -327,8 +345,9 @@ class HttpProtocol(HttpToolsProtocol):
         model = self._service.model
         if model is None:
             return False
-        response = model.cache.get(self.url)
-        request = parse_fast_path(self.url, numbers=model.user_numbers) if response is None else None
+        target = strip_prefix(self.url, self._prefix) if self._prefix else self.url
+        response = model.cache.get(target)
+        request = parse_fast_path(target, numbers=model.user_numbers) if response is None else None
         if (
             (response is None and request is None)
             or self.parser.get_method() != b"GET"
@@ -337,12 +356,12 @@ class HttpProtocol(HttpToolsProtocol):
         ):
             return False
         self._fast_path = True
-        id_ = request_id(self.headers)
         if response is not None:
             self._recorder.record_cache_hit(response)
-            self._write(200, started, id_, (_OK, self._date, b"\r\n", response.head, id_, response.tail))
+            id_, lines = request_id(self.headers), self.cross_origin.lines(self.headers)
+            self._write(200, started, id_, (_OK, self._date, b"\r\n", lines, response.head, id_, response.tail))
         elif request is not None:
-            self._submit(model, FastPathCycle(self, request, id_, started))
+            self._submit(model, FastPathCycle(self, request, self.headers, started))
         return True
 
     def _bypasses_asgi(self, headers: Headers) -> bool:
@@ -380,7 +399,8 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         close = b"" if cycle.keep_alive else _CLOSE
-        self._write(status, cycle.started, cycle.request_id, (status_line, self._date, close, b"\r\n", *parts))
+        head = (status_line, self._date, close, b"\r\n", cycle.cross_origin)
+        self._write(status, cycle.started, cycle.request_id, (*head, *parts))
         if not cycle.keep_alive:
             self.transport.close()
         elif self.flow.read_paused or self._rest or self._eof:
@@ -531,6 +551,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._pending and getattr(self.cycle, "response_started", False):
             self._leave(self.transport.abort)
             return
+        headers += self.cross_origin.lines(self.headers or ())
         body, phrase = error_body(message), HTTPStatus(status).phrase
         head = (
             f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/json\r\nconnection: close\r\n"

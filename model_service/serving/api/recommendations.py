@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 
-from model_service.serving.api.params import ApiRoute, Model, Service
+from model_service.serving.api.params import ApiRoute, Model, Service, prefers_html
 from model_service.serving.api.schemas import (
     PredictBody,
     Prediction,
@@ -24,6 +24,7 @@ from model_service.serving.recommender import RecommendRequest
 from model_service.serving.service import LoadedModel
 
 _EXAMPLE: Final = '{"ratings": [{"id": 1, "stars": 5}, {"id": 2, "stars": 1}], "n": 10}'
+_BY_ACCEPT: Final = {"vary": "accept"}
 
 router = APIRouter(route_class=ApiRoute, responses=error_responses(400, 408, 413, 422, 503))
 
@@ -33,22 +34,26 @@ router = APIRouter(route_class=ApiRoute, responses=error_responses(400, 408, 413
     "/", response_model=RecommendResponse, summary="The n best items that a user has not rated, by a JSON body"
 )
 async def recommend(
+    request: Request,
     query: Annotated[RecommendQuery, Query()],
     service: Service,
     model: Model,
     body: Annotated[RecommendJson | None, Body(description="The query's names; the query takes precedence.")] = None,
 ) -> Response:
-    """Query parameters and a JSON body are accepted with both methods."""
+    """Query parameters and a JSON body are accepted with both methods. A browser without a uid is sent to the page."""
     if body is not None:
         query = body.model_copy(update={name: getattr(query, name) for name in query.model_fields_set})
     if query.uid is None:
-        raise RequestError(422, 'uid is missing: ask for /?uid=20 or send the JSON body {"uid": 20}')
+        if request.method == "GET" and prefers_html(request.headers.get("accept", "")):
+            return Response(status_code=307, headers={"location": "ui", **_BY_ACCEPT})
+        missing = 'uid is missing: ask for /?uid=20 or send the JSON body {"uid": 20}'
+        raise RequestError(422, missing, _BY_ACCEPT if request.method == "GET" else None)
     uid = model.check_user(query.uid)
     rows = (model.recommender.item_row(model.check_item(id_, "exclude", "/?exclude=3,14")) for id_ in query.exclude)
     exclude = tuple(row for row in rows if row is not None)
     genre = await service.check_genre(model, query.genre)
-    request = RecommendRequest(uid, query.n, genre, exclude, order=query.order, ids=query.ids)
-    response = await model.batcher.recommend(request)
+    asked = RecommendRequest(uid, query.n, genre, exclude, order=query.order, ids=query.ids)
+    response = await model.batcher.recommend(asked)
     return Response(response.body, media_type="application/json")
 
 

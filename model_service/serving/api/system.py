@@ -1,7 +1,10 @@
 """The service itself: liveness, readiness, the model, metrics, and the OpenAPI page."""
 
+import re
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from typing import Annotated, Final
 
@@ -11,6 +14,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, StreamingResponse
 
 from model_service.serving.api.params import ApiRoute, Model, Service
 from model_service.serving.api.schemas import IndexResponse, ModelResponse, ReadyResponse, Success, error_responses
+from model_service.serving.api.security import security_headers
 from model_service.serving.errors import RequestError
 from model_service.serving.telemetry import prometheus
 
@@ -21,7 +25,8 @@ _DOCS_FILES: Final = {
     "favicon-32x32.png": "image/png",
 }
 _PART_BYTES: Final = 16 * 1024
-_DOCS_HEADERS: Final = {"cache-control": "public, max-age=3600", "x-content-type-options": "nosniff"}
+_DOCS_FILE_HEADERS: Final = {"cache-control": "public, max-age=3600", "x-content-type-options": "nosniff"}
+_DOCS_SCRIPT: Final = re.compile("<script>(.*?)</script>", re.DOTALL)
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -76,13 +81,18 @@ async def metrics(
 @router.get("/docs", include_in_schema=False)
 async def docs() -> HTMLResponse:
     script, style, icon = (f"docs/{name}" for name in _DOCS_FILES)
-    return get_swagger_ui_html(
+    page = get_swagger_ui_html(
         openapi_url="openapi.json",
         title="Film recommender",
         swagger_js_url=script,
         swagger_css_url=style,
         swagger_favicon_url=icon,
     )
+    hashes = (sha256(found.encode()).digest() for found in _DOCS_SCRIPT.findall(bytes(page.body).decode()))
+    scripts = " ".join(f"'sha256-{b64encode(digest).decode()}'" for digest in hashes)
+    # Swagger UI sets styles and draws icons from data: itself.
+    page.headers.update(security_headers(scripts=scripts, styles="'unsafe-inline'", images="data:"))
+    return page
 
 
 def _serve_file(name: str, media_type: str) -> Callable[[], Response]:
@@ -98,7 +108,7 @@ def _serve_file(name: str, media_type: str) -> Callable[[], Response]:
 
     def serve() -> Response:
         content = read()
-        headers = {**_DOCS_HEADERS, "content-length": str(len(content))}
+        headers = {**_DOCS_FILE_HEADERS, "content-length": str(len(content))}
         return StreamingResponse(parts(content), headers=headers, media_type=media_type)
 
     return serve

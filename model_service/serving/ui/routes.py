@@ -14,6 +14,7 @@ from model_service.serving.api.items import ItemId
 from model_service.serving.api.params import ApiRoute, IdFormName, Model, OptionalId, Service
 from model_service.serving.api.recommendations import resolve_ratings
 from model_service.serving.api.schemas import MAX_RATINGS, Body, Rating
+from model_service.serving.api.security import security_headers
 from model_service.serving.api.users import UserId
 from model_service.serving.recommender import IdForm
 from model_service.serving.service import LoadedModel
@@ -25,14 +26,7 @@ _MEDIA_TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-# The page loads, runs and requests its own files only, and no other page may frame it.
-_SECURITY_HEADERS: Final = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-cache",
-}
+_HEADERS: Final = security_headers()
 
 router = APIRouter(route_class=ApiRoute, prefix="/ui", include_in_schema=False)
 
@@ -44,11 +38,9 @@ async def list_users(service: Service, model: Model, ids: IdFormName = "data") -
 
 @router.get("/users/{uid}")
 async def get_user(uid: UserId, service: Service, model: Model, ids: IdFormName = "data") -> Response:
-    return _json(
-        await service.executor.run(
-            lambda: explain_user(model.recommender, model.check_user(uid, example="/ui/users/20"), ids)
-        )
-    )
+    known = model.artifact.weights.users[0]
+    checked = model.check_user(uid, "the user's id", known)
+    return _json(await service.executor.run(lambda: explain_user(model.recommender, checked, ids)))
 
 
 class RatingsBody(Body):
@@ -92,7 +84,7 @@ def _explain_item(model: LoadedModel, item_id: str, person: Person, ids: IdForm)
 
 
 def _serve_file(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
-    headers = {**_SECURITY_HEADERS, "etag": f'"{hashlib.sha256(content).hexdigest()[:16]}"'}
+    headers = {**_HEADERS, "etag": f'"{hashlib.sha256(content).hexdigest()[:16]}"'}
 
     async def serve(request: Request) -> Response:
         if headers["etag"] in request.headers.get("if-none-match", ""):
@@ -103,10 +95,10 @@ def _serve_file(content: bytes, media_type: str) -> Callable[[Request], Awaitabl
 
 
 def _json(content: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(content), headers=_SECURITY_HEADERS, media_type="application/json")
+    return Response(orjson.dumps(content), headers=_HEADERS, media_type="application/json")
 
 
 for _file in (files("model_service.serving.ui") / "static").iterdir():
     _path = "" if _file.name == "page.html" else f"/{_file.name}"
     _media_type = _MEDIA_TYPES[PurePath(_file.name).suffix]
-    router.add_api_route(_path, _serve_file(_file.read_bytes(), _media_type), methods=["GET", "HEAD"])
+    router.add_api_route(_path, _serve_file(_file.read_bytes(), _media_type))

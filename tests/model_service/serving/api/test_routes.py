@@ -143,7 +143,7 @@ _REFUSED = [
     ("/recommendations", b'{"ratings": []}', 422, "ratings: "),
     ("/recommendations", b'{"ratings": [{"id": 1, "stars": "five"}]}', 422, "ratings.0.stars: input should be"),
     ("/recommendations", b'{"ratings": [{"id": 1, "stars": 6}]}', 422, "stars has to be from 1 to 5; it is '6.0'"),
-    ("/recommendations", b'{"ratings": [{"id": 1, "stars": NaN}]}', 422, "ratings.0.stars"),
+    ("/recommendations", b'{"ratings": [{"id": 1, "stars": NaN}]}', 400, "the body is no JSON, which has no NaN"),
     ("/recommendations", b'{"ratings": [{"stars": 3}]}', 422, "by id or by title"),
     ("/recommendations", b'{"ratings": [{"id": 1, "title": "x", "stars": 3}]}', 422, "one of them"),
     ("/recommendations", b'{"ratings": [{"title": "No such", "stars": 3}]}', 422, "no film has the title 'No such'"),
