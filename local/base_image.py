@@ -14,7 +14,7 @@ import docker
 from docker.errors import APIError, ImageNotFound
 
 from local.console import Step, echo
-from local.docker_engine import apt_install
+from local.docker_engine import apt_install, engine_environment
 from local.errors import LocalError
 
 PULLED = "python:3.12-slim-bookworm"
@@ -72,7 +72,11 @@ def _pull() -> bool:
     try:
         return (
             subprocess.run(
-                [cli, "pull", "-q", PULLED], capture_output=True, timeout=PULL_SECONDS, check=False
+                [cli, "pull", "-q", PULLED],
+                env={**os.environ, **engine_environment()},
+                capture_output=True,
+                timeout=PULL_SECONDS,
+                check=False,
             ).returncode
             == 0
         )

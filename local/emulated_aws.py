@@ -10,6 +10,7 @@ from typing import Any
 import docker
 
 from local.console import Step
+from local.docker_engine import engine_environment
 from local.errors import LocalError
 from local.processes import Daemon
 from local.settings import HOST, PROJECT_DIR, LocalSettings
@@ -53,6 +54,7 @@ def ensure_emulator(settings: LocalSettings, step: Step) -> None:
             "TMPDIR": str(scratch),
             "PYTHONPATH": str(PROJECT_DIR),
             "LOG_LEVEL": "WARNING",
+            **engine_environment(),
         },
     )
     deadline = time.monotonic() + START_SECONDS
