@@ -75,7 +75,11 @@ def connect() -> docker.DockerClient:
 
 def apt_install(*packages: str) -> None:
     """Install distribution packages as root, without a prompt; raises `LocalError` with the end of apt's output."""
-    _require_root()
+    if os.geteuid() != 0:
+        raise LocalError(
+            f"Only root can install {', '.join(packages)}. Run: sudo apt-get install --no-install-recommends "
+            f"{' '.join(packages)}, then `make up` again."
+        )
     if shutil.which("apt-get") is None:
         raise LocalError(
             f"This is neither Debian nor Ubuntu: install {', '.join(packages)} by hand, then `make up` again."

@@ -22,6 +22,7 @@ from local import base_image, docker_engine
 from local.console import Step
 from local.emulated_aws import daemon, ensure_emulator
 from local.errors import LocalError
+from local.processes import Daemon
 from local.settings import LocalSettings
 
 VERSION = {"Version": "99.1", "ApiVersion": "1.44", "MinAPIVersion": "1.24"}
@@ -174,6 +175,22 @@ def test_every_program_that_is_started_gets_the_same_engine(home: Path, monkeypa
     assert (home / "pulls").read_text() == f"pull at {host}\n"
 
 
+def test_a_stack_on_one_engine_is_not_continued_on_another(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = Daemon(name="emulator", state_dir=home / "state")
+    settings = LocalSettings(aws_port=4966, endpoint_port=8966, state_dir=home / "state")
+    process.start(["sleep", "60"], {"DOCKER_HOST": "unix:///other.sock"})
+    try:
+        with engine(home / "system.sock"):
+            with pytest.raises(LocalError, match=r"runs on the Docker engine unix:///other\.sock, and not on"):
+                ensure_emulator(settings, Step())
+            monkeypatch.setenv("DOCKER_HOST", "unix:///other.sock")
+            now = Step()
+            ensure_emulator(settings, now)
+            assert now.outcome == "runs already"
+    finally:
+        process.stop()
+
+
 @pytest.mark.parametrize(
     ("host", "said"),
     [
@@ -233,6 +250,12 @@ def test_an_engine_of_ones_own_is_used_where_the_systems_may_not_be(
     monkeypatch.setattr(docker, "from_env", denied)
     with engine(home / "system.sock"), engine(home / "run/docker.sock") as host:
         assert docker_engine.engine_environment() == {"DOCKER_HOST": host}
+
+
+def test_a_package_that_only_root_can_install_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(LocalError, match=r"Only root can install mmdebstrap.*sudo apt-get install .* mmdebstrap"):
+        docker_engine.apt_install("mmdebstrap")
 
 
 def test_a_user_who_is_not_root_gets_the_commands_to_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
