@@ -8,7 +8,7 @@ import json
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -358,6 +358,18 @@ def test_a_rule_takes_its_paths_and_the_default_action_answers_the_others(accoun
     assert {path: get(path) for path in ("/", "/filmsx", "/health")} == dict.fromkeys(
         ("/", "/filmsx", "/health"), (404, "not here")
     )
+
+
+def test_an_engine_that_does_not_reach_the_registry_is_explained(account: Account, tmp_path: Path) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text(
+        '#!/bin/sh\n[ "$1" = build ] || { echo "dial tcp 127.0.0.1:4566: connection refused"; exit 1; }\n'
+    )
+    docker.chmod(0o755)
+    aws = replace(account.aws, docker_cli=docker)
+    inputs, _ = _image(account)
+    with pytest.raises(RuntimeError, match=r"(?s)push failed.*does not reach the registry.*virtual machine.*rootless"):
+        HANDLERS["docker-build:index:Image"].create(aws, "image", inputs)
 
 
 def test_a_condition_that_is_not_evaluated_is_refused(account: Account) -> None:
