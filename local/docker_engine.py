@@ -33,8 +33,8 @@ HOW_TO_GET_ONE = (
     "or set DOCKER_HOST to an engine that runs, then `make up` again."
 )
 MAY_USE_IT = (
-    "Add yourself to its group with `sudo usermod -aG docker $USER` and log in again, or run an engine of your own "
-    "(https://docs.docker.com/engine/security/rootless/), then `make up` again."
+    "Add yourself to its group with `sudo usermod -aG docker $USER` and log in again, then `make up`; "
+    "or choose an engine that you may use: `docker context use NAME`, or DOCKER_HOST."
 )
 SYSTEM_SOCKET = Path("/var/run/docker.sock")
 ROOT_PODMAN_SOCKET = Path("/run/podman/podman.sock")
@@ -54,6 +54,7 @@ def ensure_docker(state_dir: Path, step: Step) -> docker.DockerClient:
         client = _start(state_dir)
         step.set_outcome("started")
     else:
+        _require_usable(client, engine_environment()["DOCKER_HOST"])
         step.set_outcome(f"there already, version {client.version()['Version']}")
     buildkit_cli()
     return client
@@ -140,8 +141,6 @@ def _connect() -> docker.DockerClient | None:
         raise LocalError(
             f"Permission denied: this user may not use the Docker engine at {environment['DOCKER_HOST']}. {MAY_USE_IT}"
         ) from None
-    if client is not None:
-        _require_buildkit(client, environment["DOCKER_HOST"])
     return client
 
 
@@ -223,14 +222,23 @@ def _causes(error: BaseException, kind: type[BaseException]) -> bool:
     return False
 
 
-def _require_buildkit(client: docker.DockerClient, host: str) -> None:
+def _require_usable(client: docker.DockerClient, host: str) -> None:
+    """Raises `LocalError` for an engine that cannot build the image, or whose containers this machine cannot reach."""
     components = {str(part.get("Name")) for part in client.version().get("Components") or []}
     if "Podman Engine" in components:
-        client.close()
-        raise LocalError(
-            f"The engine at {host} is Podman, which has no BuildKit: the image's Dockerfile needs it. "
-            "Choose a Docker engine: `docker context use NAME`, or DOCKER_HOST."
+        problem = "is Podman, which has no BuildKit: the image's Dockerfile needs it"
+    elif "name=rootless" in (client.info().get("SecurityOptions") or []):
+        problem = (
+            "is rootless: its network is its own, so it reaches no registry on this machine's loopback, "
+            "and the load balancer does not reach its containers"
         )
+    else:
+        return
+    client.close()
+    raise LocalError(
+        f"The engine at {host} {problem}. Choose a Docker engine of this machine's network: "
+        "`docker context use NAME`, or DOCKER_HOST."
+    )
 
 
 def _require_none_chosen() -> None:

@@ -29,16 +29,19 @@ VERSION = {"Version": "99.1", "ApiVersion": "1.44", "MinAPIVersion": "1.24"}
 
 
 class Engine(ThreadingUnixStreamServer):
-    """An engine that answers `/_ping` and `/version`."""
+    """An engine that answers `/_ping`, `/version` and `/info`."""
 
     daemon_threads = True
 
-    def __init__(self, socket: Path, components: list[str]) -> None:
-        version = {**VERSION, "Components": [{"Name": name} for name in components]}
+    def __init__(self, socket: Path, component: str, security: str) -> None:
+        answers = {
+            "version": {**VERSION, "Components": [{"Name": component}]},
+            "info": {"SecurityOptions": ["name=seccomp,profile=default", security]},
+        }
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                body = json.dumps(version).encode() if self.path.endswith("/version") else b"OK"
+                body = json.dumps(answers.get(self.path.rpartition("/")[2], "OK")).encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
@@ -56,9 +59,9 @@ class Engine(ThreadingUnixStreamServer):
 
 
 @contextlib.contextmanager
-def engine(socket: Path, *components: str) -> Iterator[str]:
+def engine(socket: Path, *, component: str = "Engine", security: str = "name=cgroupns") -> Iterator[str]:
     """An engine at a socket; yields its DOCKER_HOST."""
-    with Engine(socket, list(components) or ["Engine"]) as server:
+    with Engine(socket, component, security) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield f"unix://{socket}"
@@ -217,9 +220,19 @@ def test_a_context_that_does_not_exist_is_named(home: Path, monkeypatch: pytest.
         docker_engine.connect()
 
 
-def test_podman_is_refused_for_its_missing_buildkit(home: Path) -> None:
-    with engine(home / "run/podman/podman.sock", "Podman Engine"), pytest.raises(LocalError, match="no BuildKit"):
-        docker_engine.connect()
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ({"component": "Podman Engine"}, "is Podman, which has no BuildKit"),
+        ({"security": "name=rootless"}, "is rootless: .* reaches no registry on this machine's loopback"),
+    ],
+)
+def test_an_engine_that_cannot_run_the_stack_is_refused_at_once_and_why(
+    kind: dict[str, str], said: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker_engine, "apt_install", refuse_to_install)
+    with engine(home / "run/docker.sock", **kind), pytest.raises(LocalError, match=f"run/docker.sock {said}"):
+        docker_engine.ensure_docker(home, Step())
 
 
 @pytest.mark.parametrize("chosen", [False, True])
@@ -233,7 +246,9 @@ def test_a_user_who_may_not_use_the_engine_is_told_so_and_how_to(
     with engine(home / "system.sock") as host:
         if chosen:
             monkeypatch.setenv("DOCKER_HOST", host)
-        with pytest.raises(LocalError, match=r"Permission denied.*system\.sock.*usermod -aG docker \$USER.*rootless"):
+        with pytest.raises(
+            LocalError, match=r"Permission denied.*system\.sock.*usermod -aG docker \$USER.*docker context use"
+        ):
             docker_engine.ensure_docker(home, Step())
 
 
