@@ -5,7 +5,7 @@ deployment one second later. On AWS a target gets traffic only after it has pass
 that before it stops the old tasks, and a task that never passes is stopped and counted against the deployment
 circuit breaker. This module adds those three things to the running emulator, and sends a request again where no part of
 a response has come: to another target when the first took no connection, and for GET and HEAD also when it failed or
-became unhealthy before it answered. AWS documents no such retry.
+became unhealthy before its response, up to 1 MiB, was complete. AWS documents no such retry.
 
 Source: Target group health checks (Elastic Load Balancing), Amazon ECS service deployment circuit breaker.
 """
@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ministack.core.responses import request_scope
+from ministack.core.responses import StreamingResponse, request_scope
 from ministack.services import alb, ecs
 
 from local.emulator.health_checks import HealthChecks, Target, registered_targets
@@ -29,6 +29,8 @@ logger = logging.getLogger("target_health")
 CHECK_INTERVAL_SECONDS = 0.5  # the shortest on AWS is 5 s
 IDEMPOTENT = {"GET", "HEAD"}
 NOT_CONNECTED = tuple(f"[Errno {number}]".encode() for number in (errno.ECONNREFUSED, errno.EHOSTUNREACH))
+SMALL_BYTES = 1024**2
+"""Responses up to this are read whole before the client gets a part, so that the request can still be sent again."""
 DRAIN_SECONDS = 1.0  # stands in for the deregistration delay, which is up to minutes on AWS
 
 
@@ -97,8 +99,12 @@ class TargetHealth:
                 )
             )
             response = await self._answer(attempt, group_arn, target, wait=not others)
-            if response is not None and not isinstance(response[2], bytes):
-                return response  # the target's own, of which nothing was sent to the client yet
+            if response is not None and not isinstance(response[2], bytes):  # the target's own, nothing of it sent yet
+                if not others or not _is_small(response[1]):
+                    return response
+                response = await _read_whole(response)
+                if response is not None:
+                    return response
             self._checks.health(group_arn, target).set_aside = True
             if response is not None and not others and not _never_sent(response[2]):
                 return response
@@ -208,6 +214,27 @@ def _running_tasks(service: dict[str, Any]) -> list[dict[str, Any]]:
 def _past_grace(service: dict[str, Any], task: dict[str, Any]) -> bool:
     started = ecs._ts_to_epoch(task.get("startedAt")) or time.time()
     return bool(time.time() - float(started) > float(service.get("healthCheckGracePeriodSeconds") or 0))
+
+
+def _is_small(headers: dict[str, Any]) -> bool:
+    return str(headers.get("content-length", "")).isdecimal() and int(headers["content-length"]) <= SMALL_BYTES
+
+
+async def _read_whole(response: tuple[int, dict[str, Any], StreamingResponse]) -> Any:
+    """The same response with its body read from the target; None when the body ended early."""
+    status, headers, body = response
+    messages: list[dict[str, Any]] = []
+
+    async def keep(message: dict[str, Any]) -> None:
+        messages.append(message)
+
+    async def send_kept(send: Any, _receive: Any) -> None:
+        for message in messages:
+            await send(message)
+
+    await body.runner(keep, asyncio.Event().wait)
+    complete = bool(messages) and not messages[-1]["more_body"]
+    return (status, headers, StreamingResponse(send_kept)) if complete else None
 
 
 def _never_sent(body: bytes) -> bool:

@@ -58,10 +58,10 @@ def dead() -> Target:
 
 @pytest.fixture
 def accepting() -> Iterator[Callable[..., tuple[Target, list[int]]]]:
-    """Makes a target that takes requests without answering: it closes the connection, or keeps it open."""
+    """Makes a target that takes requests without a whole answer: it closes the connection, or keeps it open."""
     listeners: list[socket.socket] = []
 
-    def make(*, close: bool) -> tuple[Target, list[int]]:
+    def make(*, close: bool, answer: bytes = b"") -> tuple[Target, list[int]]:
         listener = socket.create_server(("127.0.0.1", 0))
         listeners.append(listener)
         got: list[int] = []
@@ -76,6 +76,7 @@ def accepting() -> Iterator[Callable[..., tuple[Target, list[int]]]]:
                         one.close()
                     return
                 got.append(len(connection.recv(65536)))
+                connection.sendall(answer)
                 if close:
                     connection.close()
                 else:
@@ -142,6 +143,15 @@ def test_a_get_whose_target_closed_the_connection_is_sent_to_another(
 ) -> None:
     closing, got = accepting(close=True)
     register(balancer, closing, live[0])
+    assert send(balancer, "GET") == 200
+    assert (len(got), live[1]) == (1, ["GET"])
+
+
+def test_a_get_whose_target_died_in_the_middle_of_the_body_is_sent_to_another(
+    live: tuple[Target, list[str]], accepting: Callable[..., tuple[Target, list[int]]], balancer: TargetHealth
+) -> None:
+    dying, got = accepting(close=True, answer=b"HTTP/1.1 500 Half\r\nContent-Length: 10\r\n\r\nhalf")
+    register(balancer, dying, live[0])
     assert send(balancer, "GET") == 200
     assert (len(got), live[1]) == (1, ["GET"])
 
