@@ -22,6 +22,9 @@ def test_a_started_process_runs_until_it_is_stopped(daemon: Daemon) -> None:
     daemon.start(SLEEP)
     process = daemon.running()
     assert process is not None
+    deadline = time.monotonic() + 30
+    while not process.cmdline() and time.monotonic() < deadline:
+        time.sleep(0.01)  # empty for a moment after the start
     assert process.cmdline() == SLEEP
     assert daemon.stop() is True
     assert daemon.running() is None
