@@ -149,7 +149,7 @@ def _chosen_environment() -> dict[str, str] | None:
     names = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
     if os.environ.get("DOCKER_HOST"):
         return _local_only({name: os.environ[name] for name in names if name in os.environ})
-    name = os.environ.get("DOCKER_CONTEXT") or get_current_context_name()
+    name = os.environ.get("DOCKER_CONTEXT") or get_current_context_name() or "default"
     if name == "default":
         return None
     try:
@@ -162,9 +162,9 @@ def _chosen_environment() -> dict[str, str] | None:
             "`docker context use NAME` chooses one."
         )
     environment = {"DOCKER_HOST": str(context.Host)}
-    if context.TLSConfig is not None:
-        environment["DOCKER_CERT_PATH"] = str(Path(context.TLSConfig.ca_cert).parent)
-        environment["DOCKER_TLS_VERIFY"] = "1" if context.TLSConfig.verify else ""
+    tls = context.TLSConfig
+    if tls is not None and tls.ca_cert:
+        environment |= {"DOCKER_CERT_PATH": str(Path(tls.ca_cert).parent), "DOCKER_TLS_VERIFY": "1" * bool(tls.verify)}
     return _local_only(environment)
 
 

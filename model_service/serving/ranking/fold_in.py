@@ -85,15 +85,15 @@ def fold_in_stars(
     system[count:] = np.diag(weights)
     target = np.concatenate((residuals, np.zeros(k + 1)))
     solution = _within_bounds(np.linalg.lstsq(system, target)[0])
-    return solution[:k], solution[k]
+    return solution[:k], np.float32(solution[k])
 
 
 def _solve(system: NDArray[np.float64], rhs: NDArray[np.float64]) -> NDArray[np.float64]:
     """The solution of a symmetric system; of least norm where it has no single one, as without regularisation."""
     try:
-        return np.linalg.solve(system, rhs)
+        return np.asarray(np.linalg.solve(system, rhs), np.float64)
     except np.linalg.LinAlgError:
-        return np.linalg.lstsq(system, rhs)[0]
+        return np.asarray(np.linalg.lstsq(system, rhs)[0], np.float64)
 
 
 def _within_bounds(vector: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -128,7 +128,7 @@ def describe_users(artifact: Artifact, recommender: Recommender, ids: IdForm = "
     }
 
 
-def _noun(data: dict[str, Any]) -> str:
+def _noun(data: Mapping[str, Any]) -> str:
     columns = (data.get("input") or {}).get("columns") or {}
     for text in (str(columns.get("item", "")), str(data.get("source", ""))):
         for noun, pattern in _NOUNS.items():
