@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import docker
 import requests
@@ -36,6 +38,8 @@ MAY_USE_IT = (
     "Add yourself to its group with `sudo usermod -aG docker $USER` and log in again, then `make up`; "
     "or choose an engine that you may use: `docker context use NAME`, or DOCKER_HOST."
 )
+LOOPBACK = (None, "localhost", "127.0.0.1", "::1")
+"""Hosts of an engine's address that are this machine; a socket has none."""
 SYSTEM_SOCKET = Path("/var/run/docker.sock")
 ROOT_PODMAN_SOCKET = Path("/run/podman/podman.sock")
 
@@ -55,7 +59,7 @@ def ensure_docker(state_dir: Path, step: Step) -> docker.DockerClient:
         step.set_outcome("started")
     else:
         _require_usable(client, engine_environment()["DOCKER_HOST"])
-        step.set_outcome(f"there already, version {client.version()['Version']}")
+        step.set_outcome(f"there already, version {client.version()['Version']}{_without_limits(client)}")
     buildkit_cli()
     return client
 
@@ -72,6 +76,16 @@ def connect() -> docker.DockerClient:
         _require_none_chosen()
         raise LocalError("No Docker engine answers. `make up` starts one.")
     return client
+
+
+def shares_host_network(client: docker.DockerClient) -> bool:
+    """Whether the engine runs in this machine's network: it reaches loopback, and its containers are reached.
+
+    Rootless engines, and those in a virtual machine or another container, do not. Each has a network of its own.
+    """
+    info = client.info()
+    rootless = "name=rootless" in (info.get("SecurityOptions") or [])
+    return not rootless and info.get("Name", socket.gethostname()) == socket.gethostname()
 
 
 def apt_install(*packages: str) -> None:
@@ -223,22 +237,27 @@ def _causes(error: BaseException, kind: type[BaseException]) -> bool:
 
 
 def _require_usable(client: docker.DockerClient, host: str) -> None:
-    """Raises `LocalError` for an engine that cannot build the image, or whose containers this machine cannot reach."""
+    """Raises `LocalError` for an engine that cannot build the image, or on another machine."""
     components = {str(part.get("Name")) for part in client.version().get("Components") or []}
     if "Podman Engine" in components:
         problem = "is Podman, which has no BuildKit: the image's Dockerfile needs it"
-    elif "name=rootless" in (client.info().get("SecurityOptions") or []):
-        problem = (
-            "is rootless: its network is its own, so it reaches no registry on this machine's loopback, "
-            "and the load balancer does not reach its containers"
-        )
+    elif urlsplit(host).hostname not in LOOPBACK and not shares_host_network(client):
+        problem = "is on another machine: the load balancer does not reach the ports that it publishes on its loopback"
     else:
         return
     client.close()
     raise LocalError(
-        f"The engine at {host} {problem}. Choose a Docker engine of this machine's network: "
+        f"The engine at {host} {problem}. Choose a Docker engine of this machine: "
         "`docker context use NAME`, or DOCKER_HOST."
     )
+
+
+def _without_limits(client: docker.DockerClient) -> str:
+    """What to tell of an engine that runs containers without memory or CPU limits, as rootless ones may; else empty."""
+    limits = {"memory": "MemoryLimit", "CPU": "CpuCfsQuota"}
+    info = client.info()
+    missing = [what for what, key in limits.items() if not info.get(key, True)]
+    return f"; it cannot limit {' and '.join(missing)}, so tasks run without" if missing else ""
 
 
 def _require_none_chosen() -> None:

@@ -9,8 +9,10 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app as aws
 from ministack.core.responses import request_scope
-from ministack.services import alb
+from ministack.services import alb, ecs
 
+from local.docker_engine import shares_host_network
+from local.emulator.detached_engine import DetachedEngine
 from local.emulator.request_guard import App, Receive, Scope, Send, guarded, send_json
 from local.emulator.target_health import TargetHealth
 from local.emulator.task_limits import TaskLimits
@@ -63,6 +65,9 @@ def _is_for_load_balancer(scope: Scope) -> bool:
 async def run(*, aws_port: int, endpoint_port: int) -> None:
     """Serve until SIGTERM or SIGINT."""
     TaskLimits().install()
+    engine = ecs._get_docker()
+    if engine is not None and not shares_host_network(engine):
+        DetachedEngine().install()
     TargetHealth(account_id=ACCOUNT_ID, region=REGION).install()
     config = Config()
     config.bind = [f"{HOST}:{aws_port}", f"{HOST}:{endpoint_port}"]

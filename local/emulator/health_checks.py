@@ -13,6 +13,8 @@ from typing import Any
 
 from ministack.services import alb
 
+from local.emulator.detached_engine import published_address
+
 Target = tuple[str, int]
 """Address and port."""
 
@@ -89,7 +91,7 @@ def registered_targets(group_arn: str) -> list[Target]:
 def probe(group: dict[str, Any], target: Target) -> str | None:
     """Send one health check; returns None when the target passes, else the reason in Elastic Load Balancing's form."""
     timeout = float(group.get("HealthCheckTimeoutSeconds") or 5)
-    connection = http.client.HTTPConnection(target[0], target[1], timeout=timeout)
+    connection = http.client.HTTPConnection(*published_address(target), timeout=timeout)
     try:
         connection.request("GET", group.get("HealthCheckPath") or "/", headers={"User-Agent": "ELB-HealthChecker/2.0"})
         status = connection.getresponse().status

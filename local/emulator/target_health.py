@@ -22,6 +22,7 @@ from typing import Any
 from ministack.core.responses import StreamingResponse, request_scope
 from ministack.services import alb, ecs
 
+from local.emulator.detached_engine import published_address
 from local.emulator.health_checks import HealthChecks, Target, registered_targets
 
 logger = logging.getLogger("target_health")
@@ -86,9 +87,10 @@ class TargetHealth:
         response = None
         for place, target in enumerate(usable):
             others = usable[place + 1 :] if method.upper() in IDEMPOTENT else []
+            address, port = published_address(target)
             attempt = asyncio.ensure_future(
                 alb._proxy_http_target(
-                    {"Id": target[0], "Port": target[1]},
+                    {"Id": address, "Port": port},
                     group,
                     method,
                     raw_path or path,

@@ -7,16 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from local.docker_engine import buildkit_environment
+from local.docker_engine import buildkit_environment, connect, shares_host_network
 from local.engine.aws import Aws, find
 from local.engine.handlers.base import Handler, Inputs, Outputs, handles
+from local.engine.registry_push import push_archive
 
 BUILD_SECONDS = 900
-UNREACHABLE = (
-    "\nThe Docker engine does not reach the registry on this machine's loopback. Engines in a virtual machine (Docker "
-    "Desktop, colima) do not, nor do rootless ones with a network of their own. Choose an engine in this machine's "
-    "network: `docker context use NAME`, or DOCKER_HOST."
-)
 
 _running: set[subprocess.Popen[str]] = set()
 
@@ -32,7 +28,7 @@ class Image(Handler):
             _build(aws, inputs, reference)
             if inputs.get("push", True):
                 aws.log(f"pushing {reference}")
-                _docker(aws, ["push", reference])
+                _push(aws, reference)
             digest = _pushed_digest(aws, reference)
         if digest is None:
             raise RuntimeError(f"the registry does not list {reference} after the push")
@@ -48,10 +44,28 @@ class Image(Handler):
 def _pushed_digest(aws: Aws, reference: str) -> str | None:
     """The digest that the registry lists for `host/repository:tag`, or None."""
     ecr = aws.client("ecr")
-    repository, _, tag = reference.removeprefix(f"{aws.registry_host}/").rpartition(":")
+    repository, tag = _repository_and_tag(aws, reference)
     images = [{"imageTag": tag}]
     found = find(lambda: ecr.describe_images(repositoryName=repository, imageIds=images)["imageDetails"])
     return str(found[0]["imageDigest"]) if found else None
+
+
+def _repository_and_tag(aws: Aws, reference: str) -> tuple[str, str]:
+    repository, _, tag = reference.removeprefix(f"{aws.registry_host}/").rpartition(":")
+    return repository, tag
+
+
+def _push(aws: Aws, reference: str) -> None:
+    """Push with the engine, or, where it does not reach this machine's loopback, from this process."""
+    with contextlib.closing(connect()) as engine:
+        reaches_registry = shares_host_network(engine)
+    if reaches_registry:
+        _docker(aws, ["push", reference])
+        return
+    with tempfile.TemporaryDirectory(prefix="image-") as folder:
+        archive = Path(folder) / "image.tar"
+        _docker(aws, ["image", "save", "--output", str(archive), reference])
+        push_archive(archive, f"http://{aws.registry_host}", *_repository_and_tag(aws, reference))
 
 
 def _build(aws: Aws, inputs: Inputs, reference: str) -> None:
@@ -105,8 +119,7 @@ def _docker(aws: Aws, arguments: list[str]) -> None:
     _running.discard(process)
     if process.returncode:
         end = "\n".join(lines[-20:])
-        unreachable = arguments[0] == "push" and "connection refused" in end
-        raise RuntimeError(f"docker {arguments[0]} failed:\n{end}{UNREACHABLE if unreachable else ''}")
+        raise RuntimeError(f"docker {arguments[0]} failed:\n{end}")
 
 
 def stop_builds() -> None:
