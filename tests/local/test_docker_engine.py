@@ -9,9 +9,11 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socket import gethostname
 from socketserver import ThreadingUnixStreamServer
 from typing import Any
 
@@ -26,6 +28,13 @@ from local.processes import Daemon
 from local.settings import LocalSettings
 
 VERSION = {"Version": "99.1", "ApiVersion": "1.44", "MinAPIVersion": "1.24"}
+INFO = {
+    "Name": gethostname(),
+    "SecurityOptions": ["name=seccomp,profile=default", "name=cgroupns"],
+    "MemoryLimit": True,
+    "CpuCfsQuota": True,
+}
+ROOTLESS = {"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"]}
 
 
 class Engine(ThreadingUnixStreamServer):
@@ -33,11 +42,8 @@ class Engine(ThreadingUnixStreamServer):
 
     daemon_threads = True
 
-    def __init__(self, socket: Path, component: str, security: str) -> None:
-        answers = {
-            "version": {**VERSION, "Components": [{"Name": component}]},
-            "info": {"SecurityOptions": ["name=seccomp,profile=default", security]},
-        }
+    def __init__(self, socket: Path, component: str, info: dict[str, Any]) -> None:
+        answers = {"version": {**VERSION, "Components": [{"Name": component}]}, "info": {**INFO, **info}}
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
@@ -59,9 +65,9 @@ class Engine(ThreadingUnixStreamServer):
 
 
 @contextlib.contextmanager
-def engine(socket: Path, *, component: str = "Engine", security: str = "name=cgroupns") -> Iterator[str]:
+def engine(socket: Path, *, component: str = "Engine", **info: Any) -> Iterator[str]:
     """An engine at a socket; yields its DOCKER_HOST."""
-    with Engine(socket, component, security) as server:
+    with Engine(socket, component, info) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield f"unix://{socket}"
@@ -220,19 +226,48 @@ def test_a_context_that_does_not_exist_is_named(home: Path, monkeypatch: pytest.
         docker_engine.connect()
 
 
+def test_podman_is_refused_at_once_and_why(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker_engine, "apt_install", refuse_to_install)
+    refused = pytest.raises(LocalError, match=r"run/docker.sock is Podman, which has no BuildKit")
+    with engine(home / "run/docker.sock", component="Podman Engine"), refused:
+        docker_engine.ensure_docker(home, Step())
+
+
+def test_an_engine_on_another_machine_is_refused_and_one_on_this_machine_not(home: Path) -> None:
+    with engine(home / "run/docker.sock", Name="elsewhere") as host, closing(docker.DockerClient(host)) as client:
+        for address in (host, "tcp://127.0.0.1:2375", "tcp://localhost:2375"):
+            docker_engine._require_usable(client, address)
+        with pytest.raises(LocalError, match=r"The engine at tcp://films\.example:2375 is on another machine"):
+            docker_engine._require_usable(client, "tcp://films.example:2375")
+
+
 @pytest.mark.parametrize(
-    ("kind", "said"),
+    ("info", "shares"),
+    [({}, True), ({"Name": "docker-desktop"}, False), ({"Name": "colima"}, False), (ROOTLESS, False)],
+)
+def test_an_engine_is_in_this_machines_network_unless_it_is_rootless_or_its_host_has_another_name(
+    info: dict[str, Any], shares: bool, home: Path
+) -> None:
+    with engine(home / "run/docker.sock", **info) as host, closing(docker.DockerClient(host)) as client:
+        assert docker_engine.shares_host_network(client) is shares
+
+
+@pytest.mark.parametrize(
+    ("info", "said"),
     [
-        ({"component": "Podman Engine"}, "is Podman, which has no BuildKit"),
-        ({"security": "name=rootless"}, "is rootless: .* reaches no registry on this machine's loopback"),
+        ({}, ""),
+        ({"CpuCfsQuota": False}, "; it cannot limit CPU, so tasks run without"),
+        ({"MemoryLimit": False, "CpuCfsQuota": False}, "; it cannot limit memory and CPU, so tasks run without"),
     ],
 )
-def test_an_engine_that_cannot_run_the_stack_is_refused_at_once_and_why(
-    kind: dict[str, str], said: str, home: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_rootless_engine_is_used_and_told_of_the_limits_that_it_cannot_enforce(
+    info: dict[str, bool], said: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(docker_engine, "apt_install", refuse_to_install)
-    with engine(home / "run/docker.sock", **kind), pytest.raises(LocalError, match=f"run/docker.sock {said}"):
-        docker_engine.ensure_docker(home, Step())
+    monkeypatch.setattr(docker_engine, "buildkit_cli", lambda: Path("docker"))
+    now = Step()
+    with engine(home / "run/docker.sock", **ROOTLESS, **info):
+        docker_engine.ensure_docker(home, now).close()
+    assert now.outcome == f"there already, version 99.1{said}"
 
 
 @pytest.mark.parametrize("chosen", [False, True])

@@ -4,12 +4,17 @@ Another type is a handler and a case here: `CASES` maps its token to a function 
 and what an update changes.
 """
 
+import gzip
+import hashlib
+import io
 import json
 import socket
 import sys
+import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,8 +23,9 @@ import requests
 from local import emulated_aws
 from local.console import Step
 from local.engine.aws import Aws, auto_name
-from local.engine.handlers import HANDLERS
+from local.engine.handlers import HANDLERS, image
 from local.engine.handlers.base import Inputs
+from local.engine.registry_push import push_archive
 from local.settings import REGION, LocalSettings
 
 STATEMENT = {"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"}
@@ -251,6 +257,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     docker.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCKER_HOST", f"unix://{folder}/nothing.sock")
+        patch.setattr(image, "connect", lambda: SimpleNamespace(info=dict, close=lambda: None))
         emulated_aws.ensure_emulator(settings, Step())
         made = Aws(
             endpoint_url=settings.aws_url,
@@ -360,16 +367,76 @@ def test_a_rule_takes_its_paths_and_the_default_action_answers_the_others(accoun
     )
 
 
-def test_an_engine_that_does_not_reach_the_registry_is_explained(account: Account, tmp_path: Path) -> None:
+LAYERS = [b"films" * 1000, b"users" * 1000]
+"""The content of an image's layers: the registry does not read it as archives."""
+
+
+def _archive(path: Path, *, oci: bool) -> None:
+    """An image's archive, in the layout of Docker before version 25, or in the OCI layout with a compressed layer."""
+    config = json.dumps({"rootfs": {"type": "layers", "diff_ids": [_sha256(layer) for layer in LAYERS]}}).encode()
+    layers = [gzip.compress(LAYERS[0], mtime=0), LAYERS[1]] if oci else [*LAYERS]
+    blobs = [config, *layers]
+    if oci:
+        names = [f"blobs/sha256/{_sha256(blob)}" for blob in blobs]
+    else:
+        names = [f"{_sha256(config)}.json", *(f"{number}/layer.tar" for number, _ in enumerate(layers))]
+    manifest = [{"Config": names[0], "RepoTags": ["films:one"], "Layers": [*names[1:]]}]
+    with tarfile.open(path, "w") as archive:
+        for name, content in [*zip(names, blobs, strict=True), ("manifest.json", json.dumps(manifest).encode())]:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("oci", [False, True])
+def test_an_image_of_an_engine_with_its_own_network_is_in_the_registry_with_its_layers(
+    oci: bool, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _archive(tmp_path / "image.tar", oci=oci)
     docker = tmp_path / "docker"
     docker.write_text(
-        '#!/bin/sh\n[ "$1" = build ] || { echo "dial tcp 127.0.0.1:4566: connection refused"; exit 1; }\n'
+        "#!/bin/sh\n"
+        'case "$1 $2" in\n'
+        f'"image save") cp {tmp_path}/image.tar "$4" ;;\n'
+        '"push"*) echo "dial tcp 127.0.0.1:4566: connection refused"; exit 1 ;;\n'
+        "esac\n"
     )
     docker.chmod(0o755)
-    aws = replace(account.aws, docker_cli=docker)
-    inputs, _ = _image(account)
-    with pytest.raises(RuntimeError, match=r"(?s)push failed.*does not reach the registry.*virtual machine.*rootless"):
-        HANDLERS["docker-build:index:Image"].create(aws, "image", inputs)
+    rootless = SimpleNamespace(info=lambda: {"SecurityOptions": ["name=rootless"]}, close=lambda: None)
+    monkeypatch.setattr(image, "connect", lambda: rootless)
+    inputs, changes = _image(account)
+    aws, handler = replace(account.aws, docker_cli=docker), HANDLERS["docker-build:index:Image"]
+    digests = {handler.create(aws, "image", {**inputs, **one})[1]["digest"] for one in ({}, changes)}
+    assert len(digests) == 1, "the same image under another tag has another digest"
+    repository = inputs["tags"][0].partition("/")[2].partition(":")[0]
+    url = f"{aws.endpoint_url}/v2/{repository}"
+    manifest = requests.get(f"{url}/manifests/one", timeout=30)
+    assert f"sha256:{_sha256(manifest.content)}" == digests.pop()
+    assert manifest.headers["Content-Type"] == manifest.json()["mediaType"]
+    for part in (manifest.json()["config"], *manifest.json()["layers"]):
+        blob = requests.get(f"{url}/blobs/{part['digest']}", timeout=30).content
+        assert (f"sha256:{_sha256(blob)}", len(blob)) == (part["digest"], part["size"])
+    layers = manifest.json()["layers"]
+    contents = [requests.get(f"{url}/blobs/{one['digest']}", timeout=30).content for one in layers]
+    assert [gzip.decompress(content) for content in contents] == LAYERS
+    assert {one["mediaType"] for one in layers} == {"application/vnd.docker.image.rootfs.diff.tar.gzip"}
+
+
+def test_a_push_that_the_registry_refuses_is_told_in_its_words(account: Account, tmp_path: Path) -> None:
+    _archive(tmp_path / "image.tar", oci=False)
+    with pytest.raises(requests.HTTPError, match=r"POST .*/blobs/uploads/: 404 .*NAME_UNKNOWN"):
+        push_archive(tmp_path / "image.tar", account.aws.endpoint_url, "nowhere", "one")
+
+
+def test_an_archive_that_docker_did_not_write_is_named(account: Account, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "other.tar", "w") as archive:
+        archive.addfile(tarfile.TarInfo("films"))
+    with pytest.raises(ValueError, match=r"other\.tar' has no file 'manifest\.json'"):
+        push_archive(tmp_path / "other.tar", account.aws.endpoint_url, account.repository(), "one")
 
 
 def test_a_condition_that_is_not_evaluated_is_refused(account: Account) -> None:
