@@ -27,4 +27,4 @@ fi
 # An environment whose making was interrupted has no pip.
 .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv ||
     fail "the virtual environment .venv could not be made; the message is above (disk full: df -h .)"
-exec .venv/bin/python local/install.py "$@"
+exec .venv/bin/python -m local.install "$@"

@@ -1,7 +1,7 @@
 """Installs groups of requirements into `.venv`: `.venv/bin/python -m local.install GROUP…`; needs Python and pip only.
 
-uv installs, with this machine's pip settings; pip does where uv cannot be had or does not know a setting. What is unpacked
-and downloaded lies in `.venv` until everything is installed: an interrupted run is continued by the next one.
+uv installs, with this machine's pip settings; pip does where uv cannot be had or does not know a setting. Downloads lie
+in `.venv` until everything is installed: an interrupted run is continued by the next one.
 """
 
 import argparse
@@ -146,7 +146,7 @@ class Installer:
         return self._run(_pip("install", "--no-compile", *arguments))
 
     def _run(self, command: list[str], *, quiet: bool = False, environment: Mapping[str, str] | None = None) -> None:
-        """Run it: on a terminal with its own progress bars, otherwise with a line of ours where it is silent for long."""
+        """Run it: with its own progress bars on a terminal, otherwise with a line of ours where it is silent."""
         on_terminal = sys.stderr.isatty() and not quiet
         process = subprocess.Popen(
             command,
@@ -231,7 +231,7 @@ def _offered(wanted: str, *options: str) -> bool:
 
 
 def remove_incomplete() -> None:
-    """Forget the packages that an interrupted run left without some of their files, so that they are installed again."""
+    """Forget the packages that an interrupted run left without some of their files, to install them again."""
     for info in Path(get_path("purelib")).glob("*.dist-info"):
         files = PathDistribution(info).files
         if not files or any(not _is_whole(Path(str(file.locate())), file.size) for file in files):
