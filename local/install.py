@@ -56,6 +56,7 @@ _OF_NO_EFFECT = {
         "verbose",
     ),
     *(
+        "config-file",
         "log",
         "root-user-action",
         "require-virtualenv",

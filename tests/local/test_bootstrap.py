@@ -465,7 +465,7 @@ def test_what_a_command_imports_is_in_its_group(group: str, paths: list[str]) ->
             "playwright ipykernel ipython jedi mypy ruff pandas pyarrow pytest hypothesis faiss-cpu ziglang fastapi",
         ),
         ("stack", "torch scipy numpy matplotlib"),
-        ("data", "torch scipy pulumi-aws"),
+        ("data", "torch pulumi-aws"),
         ("lint", "playwright ipykernel pandas pytest"),
         ("test", "playwright ipykernel pandas"),
         ("format", "torch mypy numpy"),
