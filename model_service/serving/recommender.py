@@ -120,10 +120,9 @@ class Recommender:
             shift=float(ranking.get("fold_in_shift", 0.0)),
             encoder=weights.fold_in_encoder,
         )
-        highest: float | None = ranking.get("highest_rating")
-        self._scale = None if highest is None else (float(ranking.get("lowest_rating", 0.0)), highest)
-        self._log_mean = float(ranking.get("log_mean", 1.0))
         self.scale = artifact.scale
+        self._scale = None if ranking.get("highest_rating") is None else artifact.scale
+        self._log_mean = float(ranking.get("log_mean", 1.0))
         self.stars = self._make_stars(artifact)
         self._typical = float(ranking.get("typical_value", self._usual_value()))
         self._engine = make_engine(weights.item_factors, weights.item_bias, index, threads=threads)
@@ -210,12 +209,11 @@ class Recommender:
         top = self._similar_items.top_k(item_row, n, np.array([item_row], np.int32), mask)
         return self._recommendations(top.rows.tolist(), top.scores.round(DECIMALS).tolist())
 
-    def reasons(self, uid: str, item_rows: Sequence[int], n: int) -> list[list[tuple[int, float]]]:
-        """For each item the at most `n` rated items that add most to its score for user `uid`, with their shares.
+    def reasons(self, history: History | None, item_rows: Sequence[int], n: int) -> list[list[tuple[int, float]]]:
+        """For each item the at most `n` items of a user's `history` that add most to its score, with their shares.
 
-        A share is that of all positive contributions, 0 to 1. Empty for a user who is not in the data.
+        A share is that of all positive contributions, 0 to 1. Empty without a history.
         """
-        history = self.history(uid)
         if history is None or not len(history.rows):
             return [[] for _ in item_rows]
         weights = self._history_weights(history.values)

@@ -1,5 +1,6 @@
 """Recommendations for known and new users, and predicted ratings."""
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Body, Query, Response
@@ -82,16 +83,21 @@ async def predict(body: PredictBody, service: Service, model: Model) -> PredictR
     return await service.executor.run(lambda: _predict(model, body))
 
 
+def resolve_ratings(model: LoadedModel, ratings: Sequence[Rating]) -> tuple[list[int], list[float | None]]:
+    """The rows of the rated items and the ratings or counts; raises RequestError 422 for one that is not allowed."""
+    values = [_value(model, rating) for rating in ratings]
+    rows = [_rated_row(model, rating) for rating in ratings]
+    if len(set(rows)) < len(rows):
+        raise RequestError(422, "a film is rated twice; one rating a film is allowed")
+    return rows, values
+
+
 def _resolve(model: LoadedModel, body: RecommendBody) -> tuple[str | UserVector, tuple[int, ...]]:
     """The user, and the item rows to exclude; raises RequestError 422 for an unknown item or an invalid rating."""
     exclude = tuple(sorted({model.named_row(reference) for reference in body.exclude}))
     if body.uid is not None:
         return model.check_user(body.uid), exclude
-    ratings = body.ratings or ()
-    values = [_value(model, rating) for rating in ratings]
-    rows = [_rated_row(model, rating) for rating in ratings]
-    if len(set(rows)) < len(rows):
-        raise RequestError(422, "a film is rated twice; one rating a film is allowed")
+    rows, values = resolve_ratings(model, body.ratings or ())
     return model.recommender.fold_in(rows, values), exclude
 
 
