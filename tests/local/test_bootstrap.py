@@ -482,3 +482,10 @@ def test_a_package_has_one_version_in_all_groups_and_the_constraints() -> None:
         for name, release in re.findall(r"^([\w.-]+)(?:\[.*\])?==(\S+)$", file.read_text(), flags=re.MULTILINE):
             versions.setdefault(_normal(name), set()).add(release)
     assert {name: found for name, found in versions.items() if len(found) > 1} == {}
+
+
+def test_make_up_has_the_libraries_whose_versions_training_records() -> None:
+    text = (PROJECT_DIR / "model_service" / "training" / "train.py").read_text(encoding="utf-8")
+    recorded = re.search(r"^_LIBRARIES = (.+)$", text, flags=re.MULTILINE)
+    assert recorded is not None
+    assert set(ast.literal_eval(recorded[1])) <= _distributions("up")
