@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from local.files import write_whole
+
 STOP_SECONDS = 30.0
 
 _children: list[psutil.Popen] = []
@@ -45,7 +47,7 @@ class Daemon:
             )
         _children.append(process)
         record = {"pid": process.pid, "created": _created(process), "command": command}
-        self._record.write_text(json.dumps(record))
+        write_whole(self._record, json.dumps(record))
 
     def running(self) -> psutil.Process | None:
         """The process if it still runs, else None; a reused process id is detected by the creation time."""
