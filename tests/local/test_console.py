@@ -27,7 +27,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
 
 def _shown(terminal: Terminal) -> list[str]:
     """The lines as a terminal shows them: a cleared line is gone."""
-    return [line.rpartition("\r\x1b[K")[2] for line in terminal.getvalue().splitlines()]
+    return [line.rpartition("\r\x1b[K")[2] for line in terminal.getvalue().rstrip("\n").split("\n")]
 
 
 def test_a_running_step_shows_its_seconds_on_a_terminal_and_leaves_none(terminal: Terminal) -> None:
