@@ -7,7 +7,7 @@ NOTHING_HERE := [ ! -e .venv/.installed ] && [ ! -e .local ]
 SOURCES := __main__.py infra examples model_service mock_runtime deploy local notebooks benchmarks policy docs tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status example example-down data train batch notebook bench test test-unit lint format docs validate orphans clean
+.PHONY: help up down status logs example example-down data train batch notebook bench test test-unit lint format docs validate orphans clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,9 +23,13 @@ down: ## remove everything that `make up` created
 	@if $(NOTHING_HERE); then echo "Nothing of the local stack is here."; else \
 	$(MAKE) -s --no-print-directory .venv/.installed && $(PY) -m deploy.local_stack down; fi
 
-status: ## what runs on the local stack
+status: ## the local stack: endpoint, model, tasks and their health, events
 	@if $(NOTHING_HERE); then echo 'The local stack is down. `make up` brings it up.'; else \
 	$(MAKE) -s --no-print-directory .venv/.installed && $(PY) -m deploy.local_stack status; fi
+
+logs: ## follow the logs of the local stack's tasks: make logs ARGS="--since 1h --no-follow"
+	@if $(NOTHING_HERE); then echo 'The local stack is down. `make up` brings it up.'; else \
+	$(MAKE) -s --no-print-directory .venv/.installed && $(PY) -m deploy.local_stack logs $(ARGS); fi
 
 example: .venv/.installed ## deploy examples/any_container, another container with the same components, on the emulated AWS
 	@$(PY) -m deploy.local_stack example
@@ -46,7 +50,7 @@ batch: .venv/.installed ## recommendations for all users as files: make batch AR
 bench: .venv/.installed ## measure the services side by side: make bench ARGS="--quick"
 	@$(PY) -m benchmarks $(ARGS)
 
-notebook: .venv/.installed ## execute notebooks/deploy.ipynb on the local stack; replaces the model, ends like `make down`
+notebook: .venv/.installed ## execute notebooks/deploy.ipynb with a stack of its own: make notebook ARGS="--update" replaces it
 	@$(PY) notebooks/execute.py $(ARGS)
 
 test: .venv/.installed lint ## everything: formatter, linter, types, unit, service and end-to-end tests

@@ -1,5 +1,6 @@
 """`make down`: removes everything that `make up` and `make example` created, and nothing else."""
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from docker.errors import DockerException
 
 import deploy
 from deploy.local_stack import example
+from deploy.stack_file import LOCAL_STACK
 from local import docker_engine, emulated_aws
 from local.base_image import remove_base_image, used_by_another_clone
 from local.build_cache import remove_build_cache
@@ -26,7 +28,7 @@ def down(settings: LocalSettings) -> None:
     not be destroyed in order is gone with the emulated AWS that held it.
     """
     with exclusive(settings.state_dir, "down"):
-        _end_notebook(settings)
+        remove_notebook_copy(settings.state_dir)
         runs = emulated_aws.daemon(settings.state_dir).running() is not None
         started = runs or load_record(settings.state_dir) is not None
         projects = [example.EXAMPLE_DIR] if example.is_deployed() else []
@@ -47,22 +49,27 @@ def down(settings: LocalSettings) -> None:
     echo("Nothing of the local stack is left. The trained model stays; `make clean` removes it.")
 
 
-def _end_notebook(settings: LocalSettings) -> None:
-    """Take down what a killed `make notebook` left: it works in a copy of the project in the state folder."""
-    copy = settings.state_dir / NOTEBOOK_FOLDER
-    if not (copy / STATE_FOLDER).exists():
-        return
-    with step("Stack of an interrupted `make notebook`") as now:
-        command = [sys.executable, "-m", "deploy.local_stack", "down"]
-        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False, env=without_ports())
-        if done.returncode:
-            raise LocalError(f"`make down` in {copy} failed:\n{done.stderr.strip()}")
-        now.set_outcome("removed")
+def remove_notebook_copy(state_dir: Path) -> None:
+    """Remove the copy of the project that `make notebook` works in, and what is up of its stack.
+
+    Raises `LocalError`, and leaves the copy, when its stack cannot be taken down.
+    """
+    copy = state_dir / NOTEBOOK_FOLDER
+    if (copy / STATE_FOLDER).exists():
+        with step("Stack of the notebook") as now:
+            command = [sys.executable, "-m", "deploy.local_stack", "down"]
+            done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False, env=without_ports())
+            if done.returncode:
+                raise LocalError(f"The notebook's stack in {copy} cannot be taken down:\n{done.stderr.strip()}")
+            now.set_outcome("removed")
+    shutil.rmtree(copy, ignore_errors=True)
 
 
 def _remove_state(settings: LocalSettings) -> None:
     """Remove the files, but the lock, which goes with its release; raises `LocalError` with what cannot be removed."""
-    shutil.rmtree(PROJECT_DIR / ".build", ignore_errors=True)
+    shutil.rmtree(PROJECT_DIR / ".build" / LOCAL_STACK, ignore_errors=True)
+    with contextlib.suppress(OSError):  # what else is in it stays
+        (PROJECT_DIR / ".build").rmdir()
     for path in settings.state_dir.iterdir():
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
