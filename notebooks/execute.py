@@ -2,11 +2,11 @@
 
     python notebooks/execute.py [--update | --output FILE] [--timeout SECONDS]
 
-It works in a copy of the project with ports of its own, so that the model and the stack that are there stay as they are;
-copy and stack are removed at the end. The executed notebook is written to .build/notebook/deploy.ipynb, with --update
-to notebooks/deploy.ipynb. A cell that fails ends the run with its error, exit status 1; the outputs up to there are
-written to the file in .build. nbconvert runs notebooks with the same library, but prints nothing as a cell starts and
-writes nothing when one fails.
+It works in a copy of the project with ports of its own, so that the model and the stack that are there stay as they
+are; copy and stack are removed at the end. The executed notebook is written to .build/notebook/deploy.ipynb, and with
+--update to notebooks/deploy.ipynb. A cell that fails ends the run with its error, exit status 1; the outputs up to
+there are written to the file in .build. nbconvert runs notebooks with the same library, but prints nothing as a cell
+starts and writes nothing when one fails.
 """
 
 import argparse
@@ -110,11 +110,11 @@ def project_copy(source: Path = PROJECT_DIR, state_dir: Path = STATE_DIR) -> Ite
 
 
 def free_ports() -> dict[str, str]:
-    """The usual ports, or the next ones that are free."""
-    ports: dict[str, str] = {}
-    for key, usual in DEFAULT_PORTS.items():
-        ports[key] = str(next(port for port in range(usual, 65536) if not port_taken(port)))
-    return ports
+    """The ports of the environment, or the usual ones, or the next ones that are free."""
+    return {
+        key: os.environ.get(key) or str(next(port for port in range(usual, 65536) if not port_taken(port)))
+        for key, usual in DEFAULT_PORTS.items()
+    }
 
 
 def _announce(cell: nbformat.NotebookNode, index: int, count: int) -> None:
