@@ -65,7 +65,7 @@ def execute(
             on_cell_start=lambda cell, cell_index: _announce(cell, cell_index, len(document.cells)),
         )
         try:
-            client.execute(env=environment or dict(os.environ))
+            client.execute(cleanup_kc=True, env=environment or dict(os.environ))
         except (CellExecutionError, CellTimeoutError) as error:
             return _ESCAPE.sub("", str(error))
         finally:
