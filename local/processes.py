@@ -74,7 +74,7 @@ class Daemon:
         return process is not None
 
     def _wait_for_end(self) -> bool:
-        """Whether the process ends within 30 s; one that its parent, such as a notebook, does not reap has ended too."""
+        """Whether the process ends within 30 s, or has ended without its parent, such as a notebook, reaping it."""
         deadline = time.monotonic() + STOP_SECONDS
         while self.running():
             if time.monotonic() > deadline:
