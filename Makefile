@@ -28,8 +28,8 @@ status: ## the local stack: endpoint, model, tasks and their health, events
 	$(MAKE) -s --no-print-directory .venv/.installed && $(PY) -m deploy.local_stack status; fi
 
 logs: ## follow the logs of the local stack's tasks: make logs ARGS="--since 1h --no-follow"
-	@if $(NOTHING_HERE); then echo 'The local stack is down. `make up` brings it up.'; else \
-	$(MAKE) -s --no-print-directory .venv/.installed && $(PY) -m deploy.local_stack logs $(ARGS); fi
+	@if $(NOTHING_HERE); then echo 'The local stack is down. `make up` brings it up.' >&2; exit 1; fi
+	@$(MAKE) -s --no-print-directory .venv/.installed && $(PY) -m deploy.local_stack logs $(ARGS)
 
 example: .venv/.installed ## deploy examples/any_container, another container with the same components, on the emulated AWS
 	@$(PY) -m deploy.local_stack example
