@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pulumi
 
+from infra.boundary import register_permissions_boundary
 from infra.config.load import load_settings
 from infra.contract import ARTIFACT_FOLDER, CONTAINER_ARGS, TARGET_ARGS
 from infra.cost.budget import create_budget
@@ -22,6 +23,7 @@ from infra.tags import register_default_tags
 settings = load_settings()
 name, production, context = settings.name, settings.common.production, Path("model_service")
 register_default_tags(settings.tags)
+register_permissions_boundary(settings.common.permissions_boundary)
 
 model = read_model(context / ARTIFACT_FOLDER, settings.image, settings.model, settings.batch.jobs)
 registry_args = settings.registry.args(repository_name=settings.repository_name, force_delete=not production)

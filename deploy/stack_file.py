@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,8 +26,10 @@ def check_stack(stack: str, project_dir: Path = PROJECT_DIR) -> Path:
     file = project_dir / f"Pulumi.{stack}.yaml"
     known = sorted(path.name.split(".")[1] for path in project_dir.glob("Pulumi.*.yaml"))
     if stack not in known:
+        close = get_close_matches(stack, known, n=1)
+        hint = f"Did you mean {close[0]}? " if close else ""
         raise DeployError(
-            f"There is no stack {stack!r}. There are: {', '.join(known)}. "
+            f"There is no stack {stack!r}. {hint}There are: {', '.join(known)}. "
             f"For another one, write {file.name} after the pattern of Pulumi.dev.yaml."
         )
     read_stack_file(file)
@@ -36,15 +39,23 @@ def check_stack(stack: str, project_dir: Path = PROJECT_DIR) -> Path:
 def read_stack_file(file: Path) -> dict[str, Any]:
     """The content of a stack's file, with `config` in any case.
 
-    Raises `DeployError` for a file that is not YAML, and for keys that nothing reads.
+    Raises `DeployError` for a file that is not YAML, for keys that nothing reads, and for a key that is there twice.
     """
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        text = file.read_text(encoding="utf-8")
+        document = yaml.safe_load(text) or {}
+    except yaml.MarkedYAMLError as error:
+        raise DeployError(_not_yaml(file, error)) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DeployError(f"{file.name} cannot be read: {error}\nTo fix it: follow Pulumi.dev.yaml.") from None
     if not isinstance(document, dict) or not isinstance(document.get("config") or {}, dict):
         raise DeployError(f"{file.name} is not a mapping with settings under `config:`; Pulumi.dev.yaml is a pattern.")
     stray = [str(key) for key in document if key not in STACK_FILE_KEYS]
+    if stray and (close := get_close_matches(stray[0], STACK_FILE_KEYS, n=1, cutoff=0.8)):
+        raise DeployError(
+            f"{file.name} has {stray[0]}, where nothing reads it; allowed there: {', '.join(STACK_FILE_KEYS)}.\n"
+            f"To fix it: write {close[0]} in place of {stray[0]}."
+        )
     if stray:
         raise DeployError(
             f"{file.name} has {', '.join(stray)} outside `config:`, where nothing reads it; allowed there: "
@@ -56,7 +67,46 @@ def read_stack_file(file: Path) -> dict[str, Any]:
         raise DeployError(
             f"{file.name} has {odd[0]!r} under `config:`; allowed: names, such as recommender:desiredCount."
         )
+    _reject_repeated(file, text)
     return {**document, "config": config}
+
+
+def lines_of_settings(file: Path) -> dict[str, list[int]]:
+    """The lines, from 1, on which each key under `config:` is, as written."""
+    return _lines(file.read_text(encoding="utf-8"))
+
+
+def _lines(text: str) -> dict[str, list[int]]:
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    lines: dict[str, list[int]] = {}
+    for name, node in root.value if isinstance(root, yaml.MappingNode) else []:
+        if name.value == "config" and isinstance(node, yaml.MappingNode):
+            for key, _ in node.value:
+                lines.setdefault(str(key.value), []).append(key.start_mark.line + 1)
+    return lines
+
+
+def _reject_repeated(file: Path, text: str) -> None:
+    """Raise `DeployError` for a setting that is there twice, with or without its namespace: one value is lost."""
+    project = file.parent / "Pulumi.yaml"
+    name = str(read_project(file.parent)["name"]) if project.is_file() else ""
+    places: dict[str, list[int]] = {}
+    for key, lines in _lines(text).items():
+        places.setdefault(qualified(name, key), []).extend(lines)
+    for key, lines in places.items():
+        if len(lines) > 1:
+            where = " and ".join(map(str, sorted(lines)))
+            raise DeployError(
+                f"{file.name} has {key} more than once, on lines {where}.\nTo fix it: remove all but one."
+            )
+
+
+def _not_yaml(file: Path, error: yaml.MarkedYAMLError) -> str:
+    mark = error.problem_mark or error.context_mark
+    place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    fix = "indent with spaces, not tabs" if "\\t" in str(error.problem) else "follow Pulumi.dev.yaml"
+    began = f" ({error.context} on line {error.context_mark.line + 1})" if error.context and error.context_mark else ""
+    return f"{file.name} cannot be read: it is no YAML{place}: {error.problem}{began}.\nTo fix it: {fix}."
 
 
 def read_project(project_dir: Path) -> dict[str, Any]:

@@ -30,7 +30,16 @@ class Remove:
     key: str
 
 
-Fix = Set | Remove | str
+@dataclass(frozen=True)
+class Rename:
+    """A fix: give `old` the name `key`, with `value`; a list, whose value is "", keeps its items."""
+
+    old: str
+    key: str
+    value: str
+
+
+Fix = Set | Remove | Rename | str
 """A change of the stack's configuration, or another command."""
 
 
@@ -50,11 +59,16 @@ class ConfigError(ProgramError):
 
 
 def _instruction(fix: Fix) -> str:
-    """The command for `fix`; without the Pulumi CLI, for the stack `local`, the edit of the stack's file."""
+    """The command for `fix`; without the Pulumi CLI the edit of the stack's file."""
     if isinstance(fix, str):
         return fix
-    if pulumi.get_stack() == "local" and shutil.which("pulumi") is None:
-        return _edit(PROJECT_DIR / "Pulumi.local.yaml", fix)
+    file = PROJECT_DIR / f"Pulumi.{pulumi.get_stack()}.yaml"
+    if file.is_file() and shutil.which("pulumi") is None:
+        return _edit(file, fix)
+    if isinstance(fix, Rename):
+        if not fix.value:
+            return f"rename {fix.old} to {fix.key} in the stack's file"
+        return f"{_set_command(Set(fix.key, fix.value))} && pulumi config rm {fix.old}"
     if isinstance(fix, Remove):
         return f"pulumi config rm {fix.key}"
     return f"pulumi config set --path '{fix.key}' '{fix.value}'" if "[" in fix.key else _set_command(fix)
@@ -65,14 +79,20 @@ def _set_command(fix: Set) -> str:
     return f"pulumi config set {fix.key} {repr(value) if ' ' in value else value}"
 
 
-def _edit(file: Path, fix: Set | Remove) -> str:
-    """An edit of a stack's file, with the line to change where the key is in it."""
-    name, bracket, _ = fix.key.partition("[")
+def _edit(file: Path, fix: Set | Remove | Rename) -> str:
+    """An edit of a stack's file, with the line to change where the key, with or without its namespace, is in it."""
+    name, bracket, _ = (fix.old if isinstance(fix, Rename) else fix.key).partition("[")
     entry = f"recommender:{name}"
-    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    number = next((place for place, line in enumerate(lines, 1) if line.strip().startswith(f"{entry}:")), None)
+    lines = file.read_text(encoding="utf-8").splitlines()
+    keys = [line.partition(":")[2] if line.startswith("recommender:") else line for line in map(str.strip, lines)]
+    number = next((place for place, key in enumerate(keys, 1) if key.startswith(f"{name}:")), None)
     if isinstance(fix, Remove):
         return f"remove {entry} from {file.name}{'' if number is None else f', line {number}'}"
+    if isinstance(fix, Rename):
+        place = file.name if number is None else f"{file.name}, line {number}"
+        if not fix.value:
+            return f"edit {place}: rename {entry} to recommender:{fix.key}"
+        return f"edit {place}: recommender:{fix.key}: {fix.value} in place of {entry}"
     change = f"an item {fix.value!r} in {entry}" if bracket else f"{entry}: {fix.value}"
     if number is None:
         return f"add to {file.name}, under config: {change}"

@@ -4,13 +4,16 @@ import importlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from model_service.metadata import SHORT_DIGITS, ArtifactError, sha256_file
+from model_service.metadata import SHORT_DIGITS, ArtifactError, open_file, sha256_file
+from model_service.metadata_schema import COUNT, TEXT, WHOLE, Field, is_number, shown
+from model_service.strict_json import parse_object
 
 INDEX_FILE = "approximate.faiss"
 INDEX_METADATA_FILE = "approximate.json"
 FORMAT = 1
+_MAX_METADATA_BYTES: Final = 2**16
 _WIDTH_MULTIPLE = 16  # for any other width faiss decodes one byte at a time, three times slower
 
 
@@ -68,6 +71,8 @@ def read_index(folder: Path, *, model_version: str, items: int, factors: int) ->
         faiss_index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
     except RuntimeError as error:
         raise AnnIndexError(f"{path} cannot be read by {library_version()}: {error}; {fix}") from None
+    if not isinstance(faiss_index, faiss.IndexIVF):
+        raise AnnIndexError(f"{path} is a {type(faiss_index).__name__} of faiss, expected inverted lists; {fix}")
     faiss.downcast_InvertedLists(faiss_index.invlists).prefetch_nthread = 0  # 32 threads, slower than the search itself
     if (faiss_index.ntotal, faiss_index.d) != (items, stored_width(factors)):
         raise AnnIndexError(f"{path} has {faiss_index.ntotal} films, the artifact {items}; {fix}")
@@ -116,14 +121,31 @@ def _fix(folder: Path) -> str:
 
 def _read_metadata(path: Path, fix: str) -> IndexMetadata:
     try:
-        fields = json.loads(path.read_bytes())
+        with open_file(path) as file:
+            raw = file.read(_MAX_METADATA_BYTES)
     except OSError:
         raise AnnIndexError(f"no approximate index: {path} cannot be read; {fix}") from None
-    except ValueError:
-        raise AnnIndexError(f"{path} is no JSON; {fix}") from None
-    if not isinstance(fields, dict) or fields.pop("format", None) != FORMAT:
-        raise AnnIndexError(f"{path} has another format than {FORMAT}, which this code reads; {fix}")
     try:
-        return IndexMetadata(**fields)
-    except TypeError as error:
-        raise AnnIndexError(f"{path} has other fields than format {FORMAT} ({error}); {fix}") from None
+        fields = parse_object(raw)
+    except ValueError as error:
+        raise AnnIndexError(f"{path} {error}; {fix}") from None
+    if fields.pop("format", None) != FORMAT:
+        raise AnnIndexError(f"{path} has another format than {FORMAT}, which this code reads; {fix}")
+    if fields.keys() != _FIELDS.keys():
+        raise AnnIndexError(f"{path} has other fields than format {FORMAT}; {fix}")
+    for name, field in _FIELDS.items():
+        if not field.allows(fields[name]):
+            raise AnnIndexError(f"{path} has {name} {shown(fields[name])}, expected {field.expected}; {fix}")
+    return IndexMetadata(**fields)
+
+
+_FIELDS: Final = {
+    "model_version": TEXT,
+    "checksum": TEXT,
+    "library": TEXT,
+    "lists": COUNT,
+    "probes": COUNT,
+    "longest": Field(expected="a number above 0", allows=lambda value: is_number(value) and value > 0),
+    "recall_at_10": Field(expected="a number from 0 to 1", allows=lambda value: is_number(value) and 0 <= value <= 1),
+    "measured_users": WHOLE,
+}

@@ -16,14 +16,15 @@ import numpy as np
 
 from model_service.catalogue import Item, MappedItems, encode_items
 from model_service.metadata import (
-    FIX,
+    ARTIFACT_FILES,
+    FIX_CHANGED,
     METADATA_FILE,
     ArtifactError,
     Metadata,
-    read_metadata,
+    read_verified_metadata,
     sha256_file,
-    verify_files,
 )
+from model_service.metadata_schema import ITEMS_FILE, WEIGHTS_FILE
 from model_service.safetensors_mmap import map_tensors
 from model_service.weights import Weights
 
@@ -37,9 +38,6 @@ __all__ = [
     "write_artifact",
 ]
 
-WEIGHTS_FILE = "model.safetensors"
-ITEMS_FILE = "items.jsonl"
-_COMPARED = 1024  # items whose id is read again on loading: all of a million would take seconds
 DEFAULT_FOLDER = Path(__file__).parent / "artifact"
 
 
@@ -71,24 +69,27 @@ def write_artifact(
 ) -> Metadata:
     """Write the artifact beside `folder`, then rename it into place; the same input gives the same bytes.
 
+    data: the numbers of users, items and ratings are added where they are not in it.
     attach: adds documentation (plots, a model card), which is not part of the version and never read back.
     An error or Ctrl-C at any point leaves the previous artifact intact. Raises ArtifactError when `folder` contains
-    files but no artifact, and ValueError when `items` and `weights` do not match.
+    files but no artifact or the disk refuses, and ValueError when `items` and `weights` do not match.
     """
-    from safetensors.numpy import save_file  # the service reads artifacts without this package
+    from safetensors import SafetensorError  # the service reads artifacts without this package
+    from safetensors.numpy import save_file
 
     if [item.id for item in items] != [*weights.items]:
         raise ValueError("items do not match the ids: the same ids in the same order are needed")
     check_replaceable(folder)
+    counts = {"users": len(weights.users), "items": len(items), "ratings": len(weights.seen_indices)}
     fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
     try:
+        fresh.mkdir(parents=True)
         save_file({name: np.ascontiguousarray(a) for name, a in weights.arrays().items()}, fresh / WEIGHTS_FILE)
         (fresh / ITEMS_FILE).write_bytes(encode_items(items))
         metadata = Metadata(
-            files={name: sha256_file(fresh / name) for name in (WEIGHTS_FILE, ITEMS_FILE)},
-            data=data,
+            files={name: sha256_file(fresh / name) for name in ARTIFACT_FILES},
+            data={**counts, **data},
             hyperparameters=hyperparameters,
             metrics=metrics,
             libraries=libraries,
@@ -96,8 +97,15 @@ def write_artifact(
         (fresh / METADATA_FILE).write_bytes(metadata.to_bytes())
         if attach is not None:
             attach(fresh, metadata)
+        load_artifact(fresh)
         _fsync_tree(fresh)
         _atomic_replace(fresh, folder)
+    except (OSError, SafetensorError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise ArtifactError(
+            f"the artifact cannot be written: {reason}; {folder} is unchanged; "
+            "give --out a folder that can be written, on a disk with space"
+        ) from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return metadata
@@ -117,31 +125,39 @@ def artifact_folder() -> Path:
 
 
 def load_artifact(folder: Path | str) -> Artifact:
-    """The artifact in `folder`, every checksum and shape verified, and ids of items, files memory-mapped.
+    """The artifact in `folder`, memory-mapped, with all of it verified that is read later; the files are not trusted.
 
-    Raises ArtifactError with the name of the missing or changed file.
+    Raises ArtifactError with the name of the file that is missing, changed or no part of a model.
     """
     folder = Path(folder)
-    metadata = read_metadata(folder)
-    verify_files(folder, metadata)
+    metadata = read_verified_metadata(folder)
     try:
-        weights = Weights(**map_tensors(folder / WEIGHTS_FILE))
+        weights = Weights.of(map_tensors(folder / WEIGHTS_FILE))
+        _check_data(metadata.data, weights)
         items = MappedItems(folder / ITEMS_FILE)
-        _check_items(items, weights)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ArtifactError(f"the artifact in {folder} is unusable: {error}; {FIX}") from None
+        if len(items) != len(weights.items):
+            raise ValueError(f"{ITEMS_FILE} has {len(items)} films, {WEIGHTS_FILE} {len(weights.items)}")
+        items.verify(weights.items)
+    except (OSError, ValueError) as error:
+        where = "" if WEIGHTS_FILE in str(error) or ITEMS_FILE in str(error) else f"{WEIGHTS_FILE}: "
+        raise ArtifactError(f"the artifact in {folder} is unusable: {where}{error}; {FIX_CHANGED}") from None
     return Artifact(weights=weights, items=items, metadata=metadata)
 
 
-def _check_items(items: Sequence[Item], weights: Weights) -> None:
-    """Raises ValueError when the numbers of items differ, or an id of _COMPARED rows, evenly spread."""
-    if len(items) != len(weights.items):
-        raise ValueError(f"{ITEMS_FILE} has {len(items)} films, {WEIGHTS_FILE} {len(weights.items)}")
-    for row in np.unique(np.linspace(0, len(items) - 1, _COMPARED).astype(int)).tolist():
-        if items[row].id != weights.items[row]:
-            raise ValueError(
-                f"film {row} has the id {items[row].id!r} in {ITEMS_FILE}, {weights.items[row]!r} in {WEIGHTS_FILE}"
-            )
+def _check_data(data: Mapping[str, Any], weights: Weights) -> None:
+    """Raises ValueError when the weights are not those of the data that the metadata describes."""
+    found = {"users": len(weights.users), "items": len(weights.items), "ratings": len(weights.seen_indices)}
+    for name, count in found.items():
+        if data[name] != count:
+            raise ValueError(f"{METADATA_FILE} tells of {data[name]} {name}, {WEIGHTS_FILE} has {count}")
+    if weights.item_counts.sum(dtype=np.int64) != len(weights.seen_indices):
+        raise ValueError(f"item_counts of {WEIGHTS_FILE} does not add up to the ratings in seen_indices")
+    scale = data["scale"]
+    if scale is None and weights.has_stars:
+        raise ValueError(f"{WEIGHTS_FILE} predicts stars, and {METADATA_FILE} has no scale of ratings")
+    low, high = (0.0, np.inf) if scale is None else scale
+    if (weights.seen_values < np.float32(low)).any() or (weights.seen_values > np.float32(high)).any():
+        raise ValueError(f"seen_values of {WEIGHTS_FILE} has a value that is not from {low:g} to {high:g}")
 
 
 class ArtifactLoader:

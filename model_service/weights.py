@@ -1,13 +1,15 @@
 """The arrays of a trained model, validated."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model_service.ids import Ids
+from model_service.metadata_schema import MAX_NUMBER
 
 _DTYPES: Final = {
     "user_id_offsets": np.int64,
@@ -17,6 +19,7 @@ _DTYPES: Final = {
     "item_counts": np.int32,
 }
 _FLOAT64: Final = ("fold_in_base", "fold_in_rhs")
+_DATA: Final = ("seen_values", "popularity")  # as large as the data has them
 _STARS: Final = ("star_user_factors", "star_item_factors", "star_user_bias", "star_item_bias", "global_mean")
 
 
@@ -55,7 +58,21 @@ class Weights:
     star_item_bias: NDArray[np.float32] | None = None  # (I,)
     global_mean: NDArray[np.float32] | None = None  # (1,)
 
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The weights with these arrays by name; raises ValueError where one is missing, of another model, or wrong."""
+        known = {field.name: field.default is MISSING for field in fields(cls)}
+        if other := sorted(arrays.keys() - known.keys()):
+            raise ValueError(f"the array {other[0]!a:.60} is not one of a model")
+        if missing := [name for name, required in known.items() if required and name not in arrays]:
+            raise ValueError(f"the array {missing[0]} is missing")
+        return cls(**arrays)
+
     def __post_init__(self) -> None:
+        for name in ("item_factors", "star_item_factors"):
+            array = getattr(self, name)
+            if array is not None and (array.ndim != 2 or not array.shape[1]):
+                raise ValueError(f"{name} is {array.dtype}{list(array.shape)}, expected a row of factors for each film")
         users, items, k = len(self.users), len(self.items), self.item_factors.shape[-1]
         ratings = len(self.seen_indices)
         shapes: dict[str, tuple[int, ...]] = {
@@ -83,8 +100,8 @@ class Weights:
             if array.shape != shape or array.dtype != dtype:
                 expected = f"{np.dtype(dtype)}{'' if shape is None else list(shape)}"
                 raise ValueError(f"{name} is {array.dtype}{list(array.shape)}, expected {expected}")
-            if array.dtype.kind == "f" and not _is_valid(name, array):
-                raise ValueError(f"{name} holds a number that is not finite")
+            if array.dtype.kind == "f":
+                _check_numbers(name, array)
         if not items or not users:
             raise ValueError("a model needs at least one user and one film")
         if self.user_factors is None and self.fold_in_encoder is None:
@@ -92,6 +109,8 @@ class Weights:
         if len({getattr(self, name) is None for name in _STARS}) > 1:
             raise ValueError(f"{', '.join(_STARS)} have to be there together")
         _check_seen(self.seen_indptr, self.seen_indices, items)
+        if self.item_counts.min() < 0:
+            raise ValueError("item_counts holds a number below 0")
 
     @cached_property
     def users(self) -> Ids:
@@ -118,8 +137,19 @@ def _dtype(name: str) -> Any:
     return np.float64 if name in _FLOAT64 else _DTYPES.get(name, np.float32)
 
 
-def _is_valid(name: str, array: NDArray[Any]) -> bool:
-    return bool((~np.isinf(array) if name == "seen_values" else np.isfinite(array)).all())
+def _check_numbers(name: str, array: NDArray[Any]) -> None:
+    """Raises ValueError for a number that is not finite, or so large that a score could not be."""
+    if not array.size:
+        return
+    ignore_nan = name == "seen_values"
+    least, most = (np.fmin.reduce, np.fmax.reduce) if ignore_nan else (np.min, np.max)
+    low, high = float(least(array, axis=None)), float(most(array, axis=None))
+    if ignore_nan and np.isnan(low):
+        return
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError(f"{name} holds a number that is not finite")
+    if name not in _DATA and max(-low, high) > MAX_NUMBER:
+        raise ValueError(f"{name} holds a number beyond {MAX_NUMBER:g}")
 
 
 def _check_seen(indptr: NDArray[np.int64], indices: NDArray[np.int32], items: int) -> None:
@@ -129,3 +159,9 @@ def _check_seen(indptr: NDArray[np.int64], indices: NDArray[np.int32], items: in
         )
     if len(indices) and not 0 <= indices.min() <= indices.max() < items:
         raise ValueError("seen_indices has an item row outside the catalogue")
+    ordered = indices[1:] > indices[:-1]
+    ordered[indptr[(indptr > 0) & (indptr < len(indices))] - 1] = (
+        True  # from a user's last film to the next one's first
+    )
+    if not ordered.all():
+        raise ValueError("seen_indices does not increase within a user")

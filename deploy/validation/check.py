@@ -2,17 +2,20 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 from botocore.loaders import create_loader
 
 from deploy.errors import DeployError
-from deploy.stack_file import check_stack, read_stack_file
+from deploy.stack_file import check_stack, lines_of_settings, read_stack_file
 from deploy.validation.result import CheckResult, PlannedResource
 from local.settings import PROJECT_DIR
 from mock_runtime.stack_config import StackConfig, load_stack_config, qualified
@@ -30,6 +33,7 @@ def check_settings(stack: str, overrides: Mapping[str, Any]) -> CheckResult:
     document = read_stack_file(file)
     config = load_stack_config(PROJECT_DIR, stack, overrides)
     project = config.project
+    _check_provider_keys(config.values, file)
     secret_keys = _secret_keys(project, {**document["config"], **overrides})
     values = _absolute_paths(project, config.values)
     plan = _run_program({"project": project, "stack": stack, "values": values, "secret_keys": secret_keys})
@@ -91,9 +95,38 @@ def _warnings(project: str, values: Mapping[str, str], document: Mapping[str, An
         yield f"aws:region is {region}, which is no region of AWS that is known here"
     for key in values:
         if key.partition(":")[0] not in (project, *NAMESPACES):
-            yield f"{key} is read by nothing; settings of this program begin with {project}:"
+            yield f"{key} is read by nothing; settings of this program begin with {project}:{_suggestion(project, key)}"
     if "environment" in document:
         yield "what the environment named in the stack's file (Pulumi ESC) adds is not checked"
+
+
+def _suggestion(project: str, key: str) -> str:
+    namespace, _, name = key.partition(":")
+    near = get_close_matches(namespace, (project, *NAMESPACES), n=1)
+    return f"; did you mean {near[0]}:{name}?" if near else ""
+
+
+def _check_provider_keys(values: Mapping[str, str], file: Path) -> None:
+    """Raise `DeployError` for a key of the AWS provider that it does not have: the deployment would ignore it."""
+    known = _provider_keys()
+    for key in values:
+        namespace, _, name = key.partition(":")
+        if namespace == "aws" and name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f"did you mean aws:{close[0]}?" if close else f"known: {', '.join(sorted(known))}"
+            lines = lines_of_settings(file).get(key, [])
+            place = f"{file.name}, line {lines[0]}" if lines else "the settings of this call"
+            fix = f"write aws:{close[0]} in place of it" if close else "remove it"
+            raise DeployError(f"{key} is no setting of the AWS provider; {hint}\nTo fix it: {fix} in {place}.")
+
+
+def _provider_keys() -> frozenset[str]:
+    """From the provider's type stubs: to import it takes seconds."""
+    spec = find_spec("pulumi_aws")
+    if spec is None or spec.origin is None:
+        raise DeployError("The package pulumi_aws is not installed.\nTo fix it: make .venv/.installed")
+    stubs = Path(spec.origin).parent / "config" / "__init__.pyi"
+    return frozenset(re.findall(r"^(\w+): ", stubs.read_text(encoding="utf-8"), flags=re.MULTILINE))
 
 
 def _regions() -> set[str]:

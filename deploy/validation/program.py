@@ -20,7 +20,7 @@ from local.settings import PROJECT_DIR
 from mock_runtime.fake_account import FakeAccount
 from mock_runtime.recorder import Recorder, Recording
 from mock_runtime.run import evaluate, main_of
-from model_service.metadata import METADATA_FILE, Metadata
+from model_service.metadata import ARTIFACT_FILES, METADATA_FILE, Metadata, sha256_file
 
 NO_MODEL: Final = "no trained model yet: make train"
 
@@ -79,7 +79,15 @@ def create_workspace(folder: Path) -> bool:
         (copy / "artifact").symlink_to(own / "artifact")
     else:
         (copy / "artifact").mkdir()
-        empty = Metadata(files={}, data={"items": 0}, hyperparameters={}, metrics={}, libraries={})
+        for name in ARTIFACT_FILES:
+            (copy / "artifact" / name).touch()
+        empty = Metadata(
+            files={name: sha256_file(copy / "artifact" / name) for name in ARTIFACT_FILES},
+            data={"users": 1, "items": 1, "ratings": 0, "scale": None},
+            hyperparameters={},
+            metrics={},
+            libraries={},
+        )
         (copy / "artifact" / METADATA_FILE).write_bytes(empty.to_bytes())
     return trained
 

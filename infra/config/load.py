@@ -14,7 +14,7 @@ from infra import naming
 from infra.config.base import SettingError, Settings, allowed_values, bounds, check_of
 from infra.config.schedules import ScheduleModel
 from infra.config.stack import StackSettings
-from infra.errors import ConfigError, Fix, Remove, Set
+from infra.errors import ConfigError, Fix, Remove, Rename, Set
 
 GROUPS: Final[Mapping[str, type[Settings]]] = {
     name: field.annotation
@@ -99,16 +99,15 @@ def _unknown_keys(texts: Mapping[str, str]) -> Iterator[ConfigError]:
             continue
         close = get_close_matches(key, FIELDS, n=1)
         hint = f'did you mean "{close[0]}"?' if close else f"known: {', '.join(sorted(FIELDS))}"
-        yield ConfigError(key=key, problem=f"is no setting; {hint}", fixes=[Remove(key)])
+        fixes: list[Fix] = [_rename(key, close[0], texts[key])] if close else []
+        yield ConfigError(key=key, problem=f"is no setting; {hint}", fixes=[*fixes, Remove(key)])
 
 
-def _rename(old: str, new: str, text: str) -> str:
-    """The commands that move a value to its new key; lists are edited in the stack's file."""
-    if text.startswith("["):
-        return f"rename {old} to {new} in the stack's file"
+def _rename(old: str, new: str, text: str) -> Rename:
+    """The value of `old` under its right key; a list's is not repeated."""
     if old == "approximateAbove" and text.isdigit() and int(text):
         text = str(int(text) + 1)  # it named the largest catalogue that is ranked exactly
-    return f"pulumi config set {new} {text} && pulumi config rm {old}"
+    return Rename(old, new, "" if text.startswith("[") else text)
 
 
 def _parse(key: str, text: str) -> Any:

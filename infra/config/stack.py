@@ -1,11 +1,11 @@
 """Settings of a whole stack: those of each component, and what concerns several of them."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
-from infra.config.base import SettingError, Settings
+from infra.config.base import SettingError, Settings, matches
 from infra.config.batch import BatchSettings
 from infra.config.budget import BudgetSettings
 from infra.config.endpoint import EndpointSettings
@@ -17,6 +17,8 @@ from infra.config.registry import RegistrySettings
 from infra.config.service import ServiceSettings, check_instance_architecture
 from infra.contract import METRICS_NAMESPACE, RESERVED_ENVIRONMENT
 from infra.errors import Remove, Set
+
+_BOUNDARY_EXAMPLE: Final = "arn:aws:iam::111122223333:policy/boundary-recommender"
 
 
 def _check_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
@@ -33,7 +35,7 @@ def _check_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
 
 
 class CommonSettings(Settings):
-    """All components: protection, tags."""
+    """All components: protection, tags, roles."""
 
     production: Annotated[
         bool, Field(description="Deletion protection of the load balancer and of a registry that holds images")
@@ -43,6 +45,11 @@ class CommonSettings(Settings):
         AfterValidator(_check_tags),
         Field(description="Further tags of every resource as name=value"),
     ] = {}
+    permissions_boundary: Annotated[
+        str,
+        matches(r"arn:[a-z-]+:iam::(\d{12}|aws):policy/\S+", "the ARN of a managed policy", _BOUNDARY_EXAMPLE),
+        Field(description="Managed policy that limits every role of the stack (permissions boundary); empty: none"),
+    ] = ""
 
 
 class StackSettings(Settings):

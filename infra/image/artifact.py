@@ -11,7 +11,7 @@ from infra.config.model import ModelSettings
 from infra.errors import ProgramError
 from infra.image_reference import parse_image_uri
 from model_service.ann_index import AnnIndexError, read_index_metadata
-from model_service.metadata import ArtifactError, read_metadata, read_model_version
+from model_service.metadata import ArtifactError, Metadata, read_verified_metadata
 
 BATCH_SCORING: Final = "model_service.batch"
 
@@ -42,9 +42,10 @@ def read_model(
             build_args={},
             environment={**({"MODEL_VERSION": version} if version else {}), **environment},
         )
-    version = _read_version(folder)
+    metadata = _read_metadata(folder)
+    version = metadata.short_version
     if ann_min_items:
-        _check_index(folder, ann_min_items)
+        _check_index(folder, metadata, ann_min_items)
     extras = " ".join(_extras(model, jobs))
     build_args = {"MODEL_VERSION": version, **({"EXTRAS": extras} if extras else {})}
     return ModelArtifact(version=version, build_args=build_args, environment={"MODEL_VERSION": version, **environment})
@@ -58,9 +59,9 @@ def _extras(model: ModelSettings, jobs: Sequence[BatchJob]) -> Iterator[str]:
         yield "batch"
 
 
-def _read_version(folder: Path) -> str:
+def _read_metadata(folder: Path) -> Metadata:
     try:
-        return read_model_version(folder)
+        return read_verified_metadata(folder)
     except ArtifactError as error:
         raise ProgramError(
             f"There is no model to deploy in {folder}: {error}\nTo fix it: make train "
@@ -68,9 +69,8 @@ def _read_version(folder: Path) -> str:
         ) from None
 
 
-def _check_index(folder: Path, ann_min_items: int) -> None:
-    metadata = read_metadata(folder)
-    if int(metadata.data["items"]) < ann_min_items:
+def _check_index(folder: Path, metadata: Metadata, ann_min_items: int) -> None:
+    if metadata.data["items"] < ann_min_items:
         return
     try:
         read_index_metadata(folder, model_version=metadata.model_version)

@@ -120,10 +120,9 @@ class Recommender:
             shift=float(ranking.get("fold_in_shift", 0.0)),
             encoder=weights.fold_in_encoder,
         )
-        highest: float | None = ranking.get("highest_rating")
-        self._scale = None if highest is None else (float(ranking.get("lowest_rating", 0.0)), highest)
-        self._log_mean = float(ranking.get("log_mean", 1.0))
         self.scale = artifact.scale
+        self._scale = None if ranking.get("highest_rating") is None else artifact.scale
+        self._log_mean = float(ranking.get("log_mean", 1.0))
         self.stars = self._make_stars(artifact)
         self._typical = float(ranking.get("typical_value", self._usual_value()))
         self._engine = make_engine(weights.item_factors, weights.item_bias, index, threads=threads)

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -138,7 +138,17 @@ def test_plain_http_is_warned_of_and_https_is_not(checked: Mapping[str, CheckRes
     assert not any("plain HTTP" in warning for warning in checked["everything"].warnings)
 
 
-def test_a_refused_setting_is_told_in_the_programs_words(capsys: pytest.CaptureFixture[str]) -> None:
+def with_cli(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file named `pulumi` on the PATH, which nothing here runs."""
+    (folder / "pulumi").write_text("")
+    (folder / "pulumi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_a_refused_setting_is_told_in_the_programs_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_cli(tmp_path, monkeypatch)
     assert command.main(["validate", "dev", "--config", "memoryMib=9999"]) == 1
     told = capsys.readouterr()
     assert told.out == ""
@@ -185,7 +195,77 @@ def test_without_the_cli_it_says_which_file_to_edit(copy: Path) -> None:
     done = ask(copy, "dev", "--config", "memoryMib=9999")
     assert done.returncode == 1
     assert REFUSED in done.stderr
-    assert "edit Pulumi.dev.yaml" in done.stderr
+    assert "add to Pulumi.dev.yaml, under config: recommender:memoryMib: 2048" in done.stderr
+
+
+REGION = "config:\n  aws:region: eu-central-1\n"
+TYPOS: Mapping[str, tuple[str, Sequence[str]]] = {
+    "a misspelled key": (
+        f"{REGION}  recommender:desiredCuont: 1\n",
+        ['did you mean "desiredCount"?', "line 3: recommender:desiredCount: 1 in place of recommender:desiredCuont"],
+    ),
+    "a misspelled key without the namespace": (
+        f"{REGION}  desiredCuont: 1\n",
+        ['did you mean "desiredCount"?', "line 3: recommender:desiredCount: 1 in place of"],
+    ),
+    "a misspelled key of a list": (
+        f"{REGION}  recommender:allowedCidr: [10.0.0.0/8]\n",
+        ["line 3: rename recommender:allowedCidr to recommender:allowedCidrs"],
+    ),
+    "a value of the wrong type": (
+        f"{REGION}  recommender:desiredCount: many\n",
+        ["allowed: a whole number from 0 to 1000", "line 3: recommender:desiredCount: 0"],
+    ),
+    "a value out of range, without the namespace": (
+        f"{REGION}  memoryMib: 9999\n",
+        ["512, 1024, 2048", "line 3: recommender:memoryMib: 2048"],
+    ),
+    "a key that is there twice": (
+        f"{REGION}  recommender:desiredCount: 1\n  recommender:desiredCount: 3\n",
+        ["recommender:desiredCount more than once, on lines 3 and 4"],
+    ),
+    "a key that is there with and without its namespace": (
+        f"{REGION}  recommender:desiredCount: 1\n  desiredCount: 3\n",
+        ["recommender:desiredCount more than once, on lines 3 and 4"],
+    ),
+    "a misspelled key of the provider": (
+        "config:\n  aws:regoin: eu-central-1\n",
+        ["aws:regoin is no setting of the AWS provider; did you mean aws:region?", "line 2"],
+    ),
+    "a tab": ("config:\n\taws:region: eu-central-1\n", ["line 2, column 1", "indent with spaces, not tabs"]),
+    "a bracket that stays open": (f"{REGION}  recommender:tags: [a\n", ["is no YAML, line 4", "on line 3"]),
+    "a misspelled config": ("confg:\n  aws:region: eu-central-1\n", ["write config in place of confg"]),
+}
+
+
+@pytest.mark.parametrize("typo", TYPOS)
+def test_without_the_cli_a_typo_is_told_with_its_line_and_the_edit_that_mends_it(typo: str, copy: Path) -> None:
+    text, told = TYPOS[typo]
+    (copy / "Pulumi.staging.yaml").write_text(text)
+    done = ask(copy, "staging")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert [part for part in ("Pulumi.staging.yaml", *told) if part not in done.stderr] == []
+    assert "pulumi config" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_misspelled_stack_is_told_with_the_nearest(copy: Path) -> None:
+    assert "Did you mean prod?" in ask(copy, "pord").stderr
+
+
+def test_a_misspelled_namespace_is_warned_of_with_the_right_one(staging: Staging) -> None:
+    warnings = staging.check(aws__region="eu-north-1", recomender__cpu=512).warnings
+    assert any("did you mean recommender:cpu?" in told for told in warnings)
+
+
+def test_with_the_cli_a_typo_is_told_with_the_command_that_mends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_cli(tmp_path, monkeypatch)
+    assert command.main(["validate", "dev", "--config", "desiredCuont=1"]) == 1
+    told = capsys.readouterr().err
+    assert "pulumi config set desiredCount 1 && pulumi config rm desiredCuont" in told
+    assert "edit " not in told
 
 
 def test_a_model_that_was_changed_is_refused(copy: Path) -> None:

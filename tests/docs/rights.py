@@ -25,7 +25,8 @@ RIGHTS: Final[Mapping[str, frozenset[str]]] = {
     "aws:acm/certificateValidation:CertificateValidation": _of("acm", "DescribeCertificate"),
     "aws:appautoscaling/policy:Policy": _of(
         "application-autoscaling", "PutScalingPolicy DeleteScalingPolicy DescribeScalingPolicies"
-    ),
+    )
+    | _of("cloudwatch", "PutMetricAlarm DeleteAlarms DescribeAlarms"),
     "aws:appautoscaling/scheduledAction:ScheduledAction": _of(
         "application-autoscaling", "PutScheduledAction DeleteScheduledAction DescribeScheduledActions"
     ),
@@ -33,7 +34,7 @@ RIGHTS: Final[Mapping[str, frozenset[str]]] = {
         "application-autoscaling",
         "RegisterScalableTarget DeregisterScalableTarget DescribeScalableTargets ListTagsForResource TagResource",
     )
-    | {"iam:CreateServiceLinkedRole"},
+    | {"iam:CreateServiceLinkedRole", "ecs:DescribeServices", "ecs:UpdateService"},
     "aws:autoscaling/group:Group": _of(
         "autoscaling",
         "CreateAutoScalingGroup UpdateAutoScalingGroup DeleteAutoScalingGroup DescribeAutoScalingGroups "
@@ -88,9 +89,7 @@ RIGHTS: Final[Mapping[str, frozenset[str]]] = {
         "ecs", "CreateService UpdateService DeleteService DescribeServices ListTasks DescribeTasks TagResource"
     )
     | {"elasticloadbalancing:DescribeTargetHealth", "logs:GetLogEvents"},
-    "aws:ecs/taskDefinition:TaskDefinition": _of(
-        "ecs", "RegisterTaskDefinition DeregisterTaskDefinition DescribeTaskDefinition TagResource"
-    )
+    "aws:ecs/taskDefinition:TaskDefinition": _of("ecs", "RegisterTaskDefinition DescribeTaskDefinition TagResource")
     | {"iam:PassRole"},
     "aws:iam/instanceProfile:InstanceProfile": _of(
         "iam",
@@ -99,13 +98,12 @@ RIGHTS: Final[Mapping[str, frozenset[str]]] = {
     ),
     "aws:iam/policy:Policy": _of(
         "iam",
-        "CreatePolicy GetPolicy GetPolicyVersion CreatePolicyVersion DeletePolicyVersion ListPolicyVersions "
-        "DeletePolicy TagPolicy",
+        "CreatePolicy GetPolicy GetPolicyVersion DeletePolicyVersion ListPolicyVersions DeletePolicy TagPolicy",
     ),
     "aws:iam/role:Role": _of(
         "iam",
-        "CreateRole GetRole UpdateRole UpdateAssumeRolePolicy DeleteRole TagRole ListRolePolicies "
-        "ListAttachedRolePolicies ListInstanceProfilesForRole",
+        "CreateRole GetRole UpdateRole DeleteRole TagRole ListRolePolicies ListAttachedRolePolicies "
+        "ListInstanceProfilesForRole PutRolePermissionsBoundary",
     ),
     "aws:iam/rolePolicy:RolePolicy": _INLINE,
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": _of(

@@ -157,7 +157,7 @@ def test_what_is_attached_is_what_was_made() -> None:
         line[line.index("--policy-arn") + 1].rpartition("/")[2] for line in words if "attach-user-policy" in line
     }
     named = {line[-1].removeprefix("Name=") for line in words if line[-1].startswith("Name=")}
-    assert attached == named == made - {"pulumi-state"}
+    assert attached == named == made - {"pulumi-state", "boundary-recommender"}
 
 
 def test_the_rights_to_the_state_are_to_the_bucket_that_was_made() -> None:

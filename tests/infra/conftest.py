@@ -1,15 +1,21 @@
 """A project folder with a trained model in it."""
 
-import hashlib
 import shutil
 from pathlib import Path
 
 import pytest
 
-from model_service.metadata import Metadata
+from model_service.metadata import ARTIFACT_FILES, Metadata, sha256_file
 from tests.infra.recorder import ROOT
 
 FILMS = 40
+
+
+@pytest.fixture(autouse=True)
+def cli(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Pulumi CLI is on the PATH, whether or not this machine has one: a message tells its commands."""
+    which = shutil.which
+    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/pulumi" if name == "pulumi" else which(name))
 
 
 @pytest.fixture
@@ -29,6 +35,8 @@ def write_artifact(folder: Path, weights: bytes) -> None:
     """An artifact whose version is a function of the weights."""
     folder.mkdir(exist_ok=True)
     (folder / "model.safetensors").write_bytes(weights)
-    files = {"model.safetensors": hashlib.sha256(weights).hexdigest()}
-    metadata = Metadata(files=files, data={"items": FILMS}, hyperparameters={}, metrics={}, libraries={})
+    (folder / "items.jsonl").write_bytes(b"")
+    files = {name: sha256_file(folder / name) for name in ARTIFACT_FILES}
+    data = {"users": 1, "items": FILMS, "ratings": 0, "scale": None}
+    metadata = Metadata(files=files, data=data, hyperparameters={}, metrics={}, libraries={})
     (folder / "metadata.json").write_bytes(metadata.to_bytes())

@@ -124,6 +124,27 @@ def test_every_component_registers_outputs(variant: Recording) -> None:
     }
 
 
+BOUNDARY = "arn:aws:iam::111122223333:policy/boundary-recommender"
+
+
+@pytest.mark.parametrize("variant", ["dev", "machines", "everything"])
+@pytest.mark.usefixtures("project")
+def test_every_role_has_the_boundary_that_is_set_and_none_without_one(variant: str) -> None:
+    stack, config = VARIANTS[variant]
+    aws = Aws(zones=ZONES, hosted_zones={"example.com": "ZEXAMPLE"})
+    bounded = run_main(stack, config={**config, "permissionsBoundary": BOUNDARY}, aws=aws).all("aws:iam/role:Role")
+    assert bounded
+    assert {role.inputs.get("permissionsBoundary") for role in bounded} == {BOUNDARY}
+    free = run_main(stack, config=config, aws=aws).all("aws:iam/role:Role")
+    assert {role.inputs.get("permissionsBoundary") for role in free} == {None}
+
+
+@pytest.mark.usefixtures("project")
+def test_a_boundary_that_is_no_managed_policy_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"permissionsBoundary.*allowed: the ARN of a managed policy"):
+        run_main("dev", config={"permissionsBoundary": "arn:aws:iam::111122223333:role/admin"})
+
+
 UNTAGGABLE = {
     "aws:cloudwatch/dashboard:Dashboard",
     "aws:sns/topicSubscription:TopicSubscription",

@@ -262,12 +262,12 @@ def test_films_with_other_ids_than_the_weights_are_refused(texts: Path) -> None:
     for changed, message in (
         (
             lines.replace(b'"id": "007"', b'"id": "7"'),
-            r"film 0 has the id '7' in items.jsonl, '007' in model.safetensors",
+            r"film 0 has the id '7' in items.jsonl, '007' in the weights",
         ),
         (lines.replace("電影".encode(), "電".encode()), "film 2 has the id '電' in items.jsonl"),
-        (lines.replace(b'"id": "007"', b'"id": 7'), "film 0 has the id 7 in"),
+        (lines.replace(b'"id": "007"', b'"id": 7'), "line 1 of items.jsonl is no film"),
         (lines + lines.splitlines(keepends=True)[0], "items.jsonl has 4 films, model.safetensors 3"),
-        (lines.replace(b'"id"', b'"key"'), "key"),
+        (lines.replace(b'"id"', b'"key"'), "line 1 of items.jsonl is no film"),
         (lines.replace(b'"title"', b"title"), "is unusable"),
     ):
         _damage(texts, items=changed)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from model_service.metadata_schema import MAX_NUMBER
 from model_service.weights import Weights
 
 _MIN_WEIGHT = 0.05  # of what was watched, however low the rating
@@ -40,7 +41,7 @@ class FoldIn:
             return self.rhs.astype(np.float32)
         watched = factors[rows].astype(np.float64)
         rhs = self.rhs + weights @ watched
-        return np.asarray(np.linalg.solve(self._system(self.base, watched, weights), rhs), np.float32)
+        return _within_bounds(_solve(self._system(self.base, watched, weights), rhs))
 
     def contributions(
         self, item: int, rows: NDArray[np.int32], weights: NDArray[np.float64], factors: NDArray[np.float32]
@@ -52,7 +53,7 @@ class FoldIn:
         if self.base is None:
             return np.zeros(len(rows))
         watched = factors[rows].astype(np.float64)
-        return np.asarray(weights * (watched @ np.linalg.solve(self._system(self.base, watched, weights), own)))
+        return np.asarray(weights * (watched @ _solve(self._system(self.base, watched, weights), own)))
 
     def _system(
         self, base: NDArray[np.float64], watched: NDArray[np.float64], weights: NDArray[np.float64]
@@ -83,8 +84,21 @@ def fold_in_stars(
     weights[k] = np.sqrt((count + shrinkage) * reg_bias)
     system[count:] = np.diag(weights)
     target = np.concatenate((residuals, np.zeros(k + 1)))
-    solution = np.linalg.lstsq(system, target)[0].astype(np.float32)
+    solution = _within_bounds(np.linalg.lstsq(system, target)[0])
     return solution[:k], solution[k]
+
+
+def _solve(system: NDArray[np.float64], rhs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The solution of a symmetric system; of least norm where it has no single one, as without regularisation."""
+    try:
+        return np.linalg.solve(system, rhs)
+    except np.linalg.LinAlgError:
+        return np.linalg.lstsq(system, rhs)[0]
+
+
+def _within_bounds(vector: NDArray[np.float64]) -> NDArray[np.float32]:
+    """`vector` as float32, with the bounds of weights: that of a nearly singular system may be of any length."""
+    return np.clip(np.nan_to_num(vector), -MAX_NUMBER, MAX_NUMBER).astype(np.float32)
 
 
 def history_weights(
@@ -98,7 +112,7 @@ def history_weights(
     numbers = np.asarray(values, np.float64)
     numbers = np.where(np.isnan(numbers), typical, numbers)
     if scale is None:
-        return np.maximum(np.log1p(numbers) / log_mean, _MIN_WEIGHT)
+        return np.maximum(np.log1p(np.maximum(numbers, 0.0)) / log_mean, _MIN_WEIGHT)
     start = min(scale[0], 0.0)
     return np.maximum((numbers - start) / (scale[1] - start), _MIN_WEIGHT)
 

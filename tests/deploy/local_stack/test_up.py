@@ -181,5 +181,16 @@ def test_a_training_without_a_model_is_told_with_what_to_do(
         up.ensure_model(now)
 
 
+@pytest.mark.parametrize("content", ['{"metrics": NaN}', "[" * 100_000, '{"source": "\\ud800"}', '{"files": []}'])
+def test_a_forged_artifact_is_refused_and_left_as_it_is(
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "metadata.json").write_text(content)
+    monkeypatch.setattr(up, "ARTIFACT_DIR", tmp_path)
+    with step("Trained model") as now, pytest.raises(LocalError, match=r"(?s)metadata\.json .*left as it is"):
+        up.ensure_model(now)
+    assert (tmp_path / "metadata.json").read_text() == content
+
+
 def test_films_without_stars_are_printed_without_a_number(capsys: pytest.CaptureFixture[str]) -> None:
     assert "   1. A Film (1999)" in _shown("7", {"response": [["A Film (1999)", None]]}, capsys)
