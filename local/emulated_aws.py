@@ -101,7 +101,7 @@ def remove_task_containers(client: docker.DockerClient, settings: LocalSettings)
 def remove_pushed_images(client: docker.DockerClient, settings: LocalSettings) -> int:
     """Remove the local copies of images built for or pulled from the emulated registry; returns how many.
 
-    None while another clone's emulated AWS has the port: the names are that one's then.
+    Removes nothing while another clone's emulated AWS has the port: the names are that one's then.
     """
     if port_taken(settings.aws_port):
         return 0
