@@ -15,6 +15,7 @@ from deploy.engine_events import OPERATIONS, EventCollector
 from deploy.errors import DeployError
 from deploy.events import OnEvent, Result
 from deploy.stack_file import LOCAL_STACK, cli_config_file, extract_salt
+from local.docker_engine import engine_environment
 from local.settings import PROJECT_DIR, STATE_FOLDER
 
 Work = Callable[[automation.Stack, str], Any]
@@ -83,7 +84,7 @@ class PulumiCli:
             raise DeployError(f"The Pulumi CLI on the PATH does not run: {error}. Try `pulumi version`.") from error
 
     def _environment(self) -> dict[str, str]:
-        """The backend; the local stack has no secrets, so its passphrase is empty."""
+        """The backend and the local stack's Docker engine; that stack has no secrets, so its passphrase is empty."""
         backend = self.backend
         if backend is None and self.stack == LOCAL_STACK:
             folder = self.project_dir / STATE_FOLDER / "pulumi"
@@ -92,7 +93,7 @@ class PulumiCli:
         environment = {"PULUMI_BACKEND_URL": backend} if backend else {}
         if self.stack == LOCAL_STACK and "PULUMI_CONFIG_PASSPHRASE" not in os.environ:
             environment["PULUMI_CONFIG_PASSPHRASE"] = ""
-        return environment
+        return {**environment, **(engine_environment() if self.stack == LOCAL_STACK else {})}
 
 
 def _extract_stderr(text: str) -> str:

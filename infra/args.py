@@ -46,7 +46,8 @@ class Subnets:
 class Target:
     """Where a service registers its tasks.
 
-    security_group_id: of the load balancer. listener: the service must depend on it, or its deletion hangs in DRAINING.
+    security_group_id: of the load balancer. listener: what attaches the target group to it; the service must
+    depend on it, or its deletion hangs in DRAINING.
     request_label: the name of the target group's request metric in Application Auto Scaling.
     """
 

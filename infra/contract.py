@@ -20,6 +20,15 @@ ARTIFACT_FOLDER: Final = "artifact"
 METRICS_NAMESPACE: Final = "Recommender"
 """CloudWatch namespace of the metrics in the service's log; dimensions Service and ModelVersion."""
 RESERVED_ENVIRONMENT: Final = frozenset(
-    {"ANN_MIN_ITEMS", "LOG_LEVEL", "METRICS_NAMESPACE", "MODEL_VERSION", "PORT", "SERVICE_NAME"}
+    {
+        "ANN_MIN_ITEMS",
+        "CORS_ORIGINS",
+        "LOG_LEVEL",
+        "METRICS_NAMESPACE",
+        "MODEL_VERSION",
+        "PORT",
+        "ROOT_PATH",
+        "SERVICE_NAME",
+    }
 )
 """Environment variables that the program sets."""

@@ -14,13 +14,20 @@ import docker
 from docker.errors import APIError, ImageNotFound
 
 from local.console import Step, echo
-from local.docker_engine import apt_install
+from local.docker_engine import apt_install, engine_environment
 from local.errors import LocalError
 
 PULLED = "python:3.12-slim-bookworm"
 MADE = "recommender-base"
 PULL_SECONDS = 90
 PACKAGES = ("python3-venv", "libstdc++6", "dash", "ca-certificates")
+NO_CHROOT = (
+    "No container registry is reachable, and this user may not make a base image: that needs root, or user namespaces "
+    "with a range of ids. Run\n"
+    "  sudo apt-get install --no-install-recommends uidmap\n"
+    "  sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER   (unless /etc/subuid has $USER)\n"
+    f"or `docker pull {PULLED}` where a registry is reachable, then `make up` again."
+)
 UNUSED = (
     "usr/share/doc",
     "usr/share/man",
@@ -92,7 +99,11 @@ def _pull() -> bool:
     try:
         return (
             subprocess.run(
-                [cli, "pull", "-q", PULLED], capture_output=True, timeout=PULL_SECONDS, check=False
+                [cli, "pull", "-q", PULLED],
+                env={**os.environ, **engine_environment()},
+                capture_output=True,
+                timeout=PULL_SECONDS,
+                check=False,
             ).returncode
             == 0
         )
@@ -111,6 +122,8 @@ def _make(client: docker.DockerClient, reference: str) -> None:
         command += [f"--dpkgopt=path-exclude=/{path}/*" for path in UNUSED if path.startswith("usr/share")]
         command += [f"--customize-hook=rm -rf {remove}", _suite(), str(root)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if "unable to pick chroot mode" in done.stderr:
+            raise LocalError(NO_CHROOT)
         if done.returncode:
             raise LocalError(
                 f"Making the base image failed ({' '.join(command[:2])}):\n{done.stderr.strip()[-1500:]}\n"

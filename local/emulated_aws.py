@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import psutil
 
 from local.console import Step
+from local.docker_engine import engine_environment
 from local.errors import LocalError
 from local.processes import Daemon
 from local.settings import HOST, PROJECT_DIR, LocalSettings
@@ -29,7 +31,10 @@ def ensure_emulator(settings: LocalSettings, step: Step) -> None:
     Raises `LocalError` when a port is taken or it does not come up.
     """
     process = daemon(settings.state_dir)
-    if process.running():
+    engine = engine_environment()
+    running = process.running()
+    if running:
+        _require_same_engine(running, engine)
         _wait_until_reachable(settings, process)
         step.set_outcome("runs already")
         return
@@ -54,6 +59,7 @@ def ensure_emulator(settings: LocalSettings, step: Step) -> None:
             "TMPDIR": str(scratch),
             "PYTHONPATH": str(PROJECT_DIR),
             "LOG_LEVEL": "WARNING",
+            **engine,
         },
     )
     try:
@@ -118,6 +124,20 @@ def remove_pushed_images(client: docker.DockerClient, settings: LocalSettings) -
         except docker.errors.ImageNotFound:
             continue
     return len(names)
+
+
+def _require_same_engine(emulator: psutil.Process, engine: dict[str, str]) -> None:
+    """Images built on one engine are unknown to an emulator that starts its tasks on another."""
+    try:
+        used = emulator.environ().get("DOCKER_HOST")
+    except psutil.Error:
+        return
+    chosen = engine.get("DOCKER_HOST")
+    if used and chosen and used != chosen:
+        raise LocalError(
+            f"The local stack runs on the Docker engine {used}, and not on {chosen}. Keep using that engine "
+            f"(DOCKER_HOST={used}), or take the stack down with it first: `DOCKER_HOST={used} make down`."
+        )
 
 
 def _hostname(settings: LocalSettings) -> str:

@@ -1,4 +1,4 @@
-"""The catalogue of items: the file that holds it, a decoding cache, and search by title and genre.
+"""The catalogue of items: the file that holds it, a decoding cache, and search by words of the title and by genre.
 
 The file has one JSON object a line, in the order of the model's item rows.
 """
@@ -8,6 +8,7 @@ import mmap
 import os
 import re
 import threading
+import unicodedata
 import weakref
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_CACHED_ITEMS: Final = 16_384  # decoded items held in memory: about 6 MB
-_MAX_MATCHES: Final = 10_000
+_MAX_WORDS: Final = 8  # of a search; each is looked for in all titles
+_YEAR_BYTES: Final = len(" 1999")
 _VERIFIED_ITEMS: Final = 1 << 16  # lines verified at a time
 _TEXT: Final = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\bfnrt]|u00[01][0-9a-f])[^"\\\x00-\x1f]*+)*+"'
 _LINE: Final = re.compile(  # what `encode_items` writes, five times faster than to decode it; the id is captured
@@ -142,9 +144,9 @@ class CachedItems(Sequence[Item]):
 
 
 class Catalogue:
-    """Items by row, and search by title and genre; matches are ordered by number of ratings, most first.
+    """Items by row, and search by title and genre.
 
-    Titles and genres are indexed on the first search (3 s for a million items), in memory of about the titles' size.
+    Titles and genres are indexed on the first search (5 s for a million items), in memory of about the titles' size.
     """
 
     def __init__(self, items: Sequence[Item], rating_counts: NDArray[np.int32]) -> None:
@@ -152,46 +154,39 @@ class Catalogue:
         self._items = items
         self._rating_counts = rating_counts
         self._lock = threading.Lock()
-        self._text = b""  # case-folded titles, each between two line feeds
-        self._starts: NDArray[np.int64] = np.zeros(0, np.int64)  # (I,) offset of each title in the text
+        self._index: _TitleIndex | None = None
         self._genres: dict[str, tuple[str, Rows]] = {}
         self.items = tuple(items) if len(items) <= MAX_CACHED_ITEMS else CachedItems(items)
 
     def rows_by_title(self, title: str) -> list[int]:
         """The rows of the items with this title, ignoring case, most rated first."""
-        text = self._indexed_text()
-        needle = b"\n" + _fold(title) + b"\n"
-        offsets: list[int] = []
-        at = text.find(needle)
-        while at >= 0 and len(offsets) < _MAX_MATCHES:
-            offsets.append(at + 1)
-            at = text.find(needle, at + 1)
-        return self._rows_at(offsets, len(offsets)) if offsets else []
+        folded = _fold(title)
+        same = [row for row in self._titles().equal(title).tolist() if _fold(self.items[row].title) == folded]
+        return self._most_rated(np.array(same, np.int64), len(same)) if same else []
 
     def search(self, text: str | None, n: int, *, mask: Mask | None = None) -> list[int]:
-        """The rows of the `n` most rated items with `text` in the title, ignoring case; without `text`, of all items.
+        """The rows of the `n` items that match `text` best: every word of it is in the title, in any order.
 
-        mask: (I,) true for the items to search.
+        Case, accents and punctuation are ignored, and a part of a word is enough. First the items whose title has no
+        other words but a year, then those that begin with `text`, then those with words that begin with its words; of
+        these the most rated first. Without `text` the most rated of all items. mask: (I,) true for the items to search.
         """
         if text is None:
             rows = np.arange(len(self._items)) if mask is None else np.flatnonzero(mask)
             return self._most_rated(rows, n)
-        titles, needle = self._indexed_text(), _fold(text)
-        offsets: list[int] = []
-        at = titles.find(needle)
-        while at >= 0 and len(offsets) < _MAX_MATCHES:
-            offsets.append(at)
-            at = titles.find(needle, max(at + 1, titles.find(b"\n", at)))
-        return self._rows_at(offsets, n, mask) if offsets else []
+        rows, quality = self._titles().search(text)
+        if mask is not None:
+            rows, quality = rows[mask[rows]], quality[mask[rows]]
+        return self._most_rated(rows, n, quality)
 
     def genres(self) -> list[str]:
         """All genre names, sorted."""
-        self._indexed_text()
+        self._titles()
         return sorted(name for name, _ in self._genres.values())
 
     def genre_mask(self, genre: str) -> Mask | None:
         """(I,) true for the items of a genre, ignoring case; None for an unknown genre."""
-        self._indexed_text()
+        self._titles()
         entry = self._genres.get(genre.casefold())
         if entry is None:
             return None
@@ -199,32 +194,129 @@ class Catalogue:
         mask[entry[1]] = True
         return mask
 
-    def _rows_at(self, offsets: list[int], n: int, mask: Mask | None = None) -> list[int]:
-        """The rows of the titles that contain these offsets of the text."""
-        rows = np.unique(np.searchsorted(self._starts, np.array(offsets, np.int64), side="right") - 1)
-        return self._most_rated(rows if mask is None else rows[mask[rows]], n)
-
-    def _most_rated(self, rows: NDArray[np.int64], n: int) -> list[int]:
-        order = np.argsort(-self._rating_counts[rows].astype(np.int64), kind="stable")[:n]
+    def _most_rated(self, rows: NDArray[np.int64], n: int, quality: NDArray[np.int8] | None = None) -> list[int]:
+        counts = -self._rating_counts[rows].astype(np.int64)
+        order = np.lexsort((counts,) if quality is None else (counts, quality))[:n]
         ordered: list[int] = rows[order].tolist()
         return ordered
 
-    def _indexed_text(self) -> bytes:
+    def _titles(self) -> "_TitleIndex":
         with self._lock:
-            if not self._text:
-                text, starts = bytearray(b"\n"), array("q")
+            if self._index is None:
                 genres: dict[str, tuple[str, array[int]]] = {}
                 for row in range(len(self._items)):
-                    item = self._items[row]
-                    starts.append(len(text))
-                    text += _fold(item.title) + b"\n"
-                    for genre in item.genres:
+                    for genre in self._items[row].genres:
                         genres.setdefault(genre.casefold(), (genre, array("i")))[1].append(row)
-                self._starts = np.frombuffer(starts, np.int64)
                 self._genres = {key: (name, np.frombuffer(rows, np.int32)) for key, (name, rows) in genres.items()}
-                self._text = bytes(text)
-            return self._text
+                self._index = _TitleIndex(item.title for item in self._items)
+            return self._index
 
 
-def _fold(title: str) -> bytes:
-    return " ".join(title.casefold().split()).encode("utf-8", "replace")
+class _TitleIndex:
+    """The titles' words in one text, searched in time that depends on its length and not on the number of matches."""
+
+    def __init__(self, titles: Iterable[str]) -> None:
+        text, starts = bytearray(b"\n"), array("q")
+        for title in titles:
+            starts.append(len(text))
+            text += _words(title) + b"\n"
+        self._starts = np.frombuffer(starts, np.int64)  # (I,) offset of each title in the text
+        self._text = np.frombuffer(text, np.uint8)  # each title between two line feeds
+        self._frequencies = np.bincount(self._text, minlength=256).tolist()
+
+    def equal(self, title: str) -> NDArray[np.int64]:
+        """The rows of the titles with the same words in the same order."""
+        return self._rows(self._find(b"\n" + _words(title) + b"\n") + 1)
+
+    def search(self, text: str) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+        """The rows of the titles with all words of `text`, increasing, and how well each matches, 0 the best to 3."""
+        phrase = _words(text)
+        # The longest words are the rarest ones; what is beyond _MAX_WORDS is left out.
+        words = sorted(dict.fromkeys(phrase.split()), key=len, reverse=True)[:_MAX_WORDS]
+        if not words:
+            return np.zeros(0, np.int64), np.zeros(0, np.int8)
+        has_all = np.ones(len(self._starts), np.bool_)
+        has_beginnings = has_all.copy()
+        for word in words:
+            places = self._find(word)
+            rows = self._rows(places)
+            has_all &= self._mask(rows)
+            has_beginnings &= self._mask(rows[self._text[places - 1] <= ord(" ")])  # after a blank or a line feed
+            if not has_all.any():
+                break
+        found = np.flatnonzero(has_all)
+        quality = np.where(has_beginnings[found], 2, 3).astype(np.int8)
+        quality[self._mask(self._rows(self._find(b"\n" + phrase) + 1))[found]] = 1
+        quality[self._lengths(found) == len(phrase)] = 0
+        return found, quality
+
+    def _lengths(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(m,) the bytes of these titles, without a year of four digits at their end."""
+        ends = np.append(self._starts[1:], len(self._text))[rows] - 1
+        lengths = ends - self._starts[rows]
+        tail = self._text[np.maximum(ends[:, None] - _YEAR_BYTES + np.arange(_YEAR_BYTES), 0)]  # (m, 5)
+        digits = (tail[:, 1:] >= ord("0")) & (tail[:, 1:] <= ord("9"))
+        has_year = (lengths > _YEAR_BYTES) & (tail[:, 0] == ord(" ")) & digits.all(axis=1)
+        return np.asarray(lengths - _YEAR_BYTES * has_year, np.int64)
+
+    def _find(self, needle: bytes) -> NDArray[np.int64]:
+        """The offsets of `needle` in the text, increasing."""
+        text, last = self._text, len(self._text) - len(needle) + 1
+        if last <= 0:
+            return np.zeros(0, np.int64)
+        first, *others = sorted(range(len(needle)), key=lambda offset: self._frequencies[needle[offset]])
+        places = np.flatnonzero(text[first : last + first] == needle[first])  # all of the text only for the rarest byte
+        for offset in others:
+            places = places[text[places + offset] == needle[offset]]
+        return places
+
+    def _rows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows of the titles that contain these increasing offsets of the text."""
+        return np.asarray(np.searchsorted(self._starts, places, side="right") - 1, np.int64)
+
+    def _mask(self, rows: NDArray[np.int64]) -> Mask:
+        mask = np.zeros(len(self._starts), np.bool_)
+        mask[rows] = True
+        return mask
+
+
+class _SearchForm(dict[int, str]):
+    """For `str.translate`: each character as it is searched, without case, accents and punctuation."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
+        self[code] = "".join(map(_search_form, decomposed))
+        return self[code]
+
+
+def _search_form(character: str) -> str:
+    if "\u0300" <= character <= "\u036f":  # combining accents
+        return ""
+    kind = unicodedata.category(character)[0]
+    return {"P": "", "Z": " ", "C": " "}.get(kind, _LETTERS.get(character, character))
+
+
+# Letters that Unicode does not decompose.
+_LETTERS: Final = {
+    "æ": "ae",
+    "ð": "d",
+    "ø": "o",
+    "þ": "th",
+    "đ": "d",
+    "ħ": "h",
+    "\u0131": "i",
+    "ł": "l",
+    "œ": "oe",
+    "ŧ": "t",
+}
+_SEARCH_FORM: Final = _SearchForm()
+
+
+def _words(text: str) -> bytes:
+    """The words of `text` as they are searched, between single blanks; `Spider-Man's` is one word."""
+    return " ".join(text.translate(_SEARCH_FORM).split()).encode("utf-8", "replace")
+
+
+def _fold(title: str) -> str:
+    return " ".join(title.casefold().split())

@@ -53,6 +53,7 @@ TAGGED_TYPES: Final = (
     "aws:ecs/taskDefinition:TaskDefinition",
     "aws:iam/role:Role",
     "aws:lb/listener:Listener",
+    "aws:lb/listenerRule:ListenerRule",
     "aws:lb/loadBalancer:LoadBalancer",
     "aws:lb/targetGroup:TargetGroup",
     "aws:s3/bucket:Bucket",

@@ -12,7 +12,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 ANY: Final = frozenset({"model_service", "mock_runtime", "infra", "local", "deploy", "benchmarks"})
 MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "__main__": frozenset({"infra"}),
-    "infra": frozenset({"model_service.ann_index", "model_service.metadata"}),
+    "infra": frozenset({"model_service.ann_index", "model_service.metadata", "model_service.url_settings"}),
     "model_service": frozenset(),
     "mock_runtime": frozenset(),
     "policy": frozenset(),

@@ -7,8 +7,9 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from infra.aws_limits import SLOW_START_SECONDS, WAF_RATE
-from infra.config.base import SettingError, Settings, each, matches, off_or_within
+from infra.config.base import Check, SettingError, Settings, each, matches, off_or_within
 from infra.errors import Remove, Set
+from model_service.url_settings import ROOT_PATH_ALLOWED, is_root_path
 
 _HOST_EXAMPLE: Final = "films.example.com"
 _DOMAIN: Final = r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
@@ -25,6 +26,13 @@ def _check_cidr(value: str) -> None:
             f'has "{value}" ({error}); allowed: address ranges such as 203.0.113.0/24 or 2001:db8::/32',
             Set("", "203.0.113.0/24"),
         ) from None
+
+
+def _check_root_path(value: str) -> None:
+    if value and not is_root_path(value):
+        proposed = "/" + value.strip("/")
+        example = proposed if is_root_path(proposed) else "/recommender"
+        raise SettingError(f'is "{value}"; allowed: {ROOT_PATH_ALLOWED}', Set("", example), Remove(""))
 
 
 def _check_distinct(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -47,7 +55,15 @@ class EndpointSettings(Settings):
         str,
         matches(r"https?://[^\s/]+(/\S*)?", "a URL", f"https://{_HOST_EXAMPLE}"),
         BeforeValidator(lambda value: value.rstrip("/") if isinstance(value, str) else value),
-        Field(description="URL to report in place of the load balancer's own name, such as that of a CNAME"),
+        Field(
+            description="URL to report in place of the load balancer's own name, such as that of a CNAME; "
+            "without a path it is followed by rootPath"
+        ),
+    ] = ""
+    root_path: Annotated[
+        str,
+        AfterValidator(Check(ROOT_PATH_ALLOWED, "/recommender", _check_root_path)),
+        Field(description="Path prefix of all requests, such as /recommender; the load balancer answers others by 404"),
     ] = ""
     domain: Annotated[
         str,

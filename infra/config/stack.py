@@ -122,4 +122,6 @@ class StackSettings(Settings):
     def environment(self) -> Mapping[str, str]:
         """The environment variables of the model service that the settings determine."""
         metrics = {"METRICS_NAMESPACE": METRICS_NAMESPACE, "SERVICE_NAME": self.name} if self.monitoring.enabled else {}
-        return {**self.service.environment, "LOG_LEVEL": self.model.log_level, **metrics}
+        address = {"ROOT_PATH": self.endpoint.root_path, "CORS_ORIGINS": ",".join(self.model.cors_origins)}
+        given = {name: value for name, value in address.items() if value}
+        return {**self.service.environment, "LOG_LEVEL": self.model.log_level, **metrics, **given}

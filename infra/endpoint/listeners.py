@@ -1,5 +1,6 @@
-"""The load balancer's listeners: HTTPS with a certificate, and then a redirect from HTTP."""
+"""The load balancer's listeners: HTTPS with a certificate, and then a redirect from HTTP; a rule for a path prefix."""
 
+import json
 from typing import Final
 
 import pulumi
@@ -21,30 +22,58 @@ def create_listeners(
     load_balancer_arn: Input[str],
     target_group_arn: Input[str],
     certificate_arn: Input[str] | None,
+    root_path: str = "",
     opts: pulumi.ResourceOptions,
-) -> aws.lb.Listener:
-    """The listener that forwards to the target group; with a certificate, HTTP redirects to HTTPS."""
+) -> aws.lb.Listener | aws.lb.ListenerRule:
+    """The listener that forwards to the target group; with a certificate, HTTP redirects to HTTPS.
+
+    With a root_path: the rule that forwards the paths below it, all others are answered by 404.
+    """
     forward = aws.lb.ListenerDefaultActionArgs(type="forward", target_group_arn=target_group_arn)
+    default = _not_found(root_path) if root_path else forward
     http = aws.lb.Listener(
         f"{name}-http",
         load_balancer_arn=load_balancer_arn,
         protocol="HTTP",
         port=HTTP_PORT,
-        default_actions=[_to_https() if certificate_arn else forward],
+        default_actions=[_to_https() if certificate_arn else default],
         opts=opts,
     )
-    if not certificate_arn:
-        return http
-    return aws.lb.Listener(
-        f"{name}-https",
-        load_balancer_arn=load_balancer_arn,
-        protocol="HTTPS",
-        port=HTTPS_PORT,
-        ssl_policy=TLS_POLICY,
-        certificate_arn=certificate_arn,
-        default_actions=[forward],
+    listener = http
+    if certificate_arn:
+        listener = aws.lb.Listener(
+            f"{name}-https",
+            load_balancer_arn=load_balancer_arn,
+            protocol="HTTPS",
+            port=HTTPS_PORT,
+            ssl_policy=TLS_POLICY,
+            certificate_arn=certificate_arn,
+            default_actions=[default],
+            opts=opts,
+        )
+    if not root_path:
+        return listener
+    return aws.lb.ListenerRule(
+        f"{name}-root-path",
+        listener_arn=listener.arn,
+        priority=1,
+        actions=[aws.lb.ListenerRuleActionArgs(type="forward", target_group_arn=target_group_arn)],
+        conditions=[
+            aws.lb.ListenerRuleConditionArgs(
+                path_pattern=aws.lb.ListenerRuleConditionPathPatternArgs(values=[root_path, f"{root_path}/*"])
+            )
+        ],
         opts=opts,
     )
+
+
+def _not_found(root_path: str) -> aws.lb.ListenerDefaultActionArgs:
+    """The API's form of an error. A fixed response has at most 1024 characters."""
+    body = json.dumps({"success": False, "error": f"every path here begins with {root_path}"})
+    response = aws.lb.ListenerDefaultActionFixedResponseArgs(
+        content_type="application/json", message_body=body, status_code="404"
+    )
+    return aws.lb.ListenerDefaultActionArgs(type="fixed-response", fixed_response=response)
 
 
 def _to_https() -> aws.lb.ListenerDefaultActionArgs:

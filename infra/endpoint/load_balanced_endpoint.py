@@ -34,8 +34,9 @@ class LoadBalancedEndpointArgs(EndpointSettings):
 
 
 class LoadBalancedEndpoint(pulumi.ComponentResource):
-    """A load balancer that forwards to the healthy targets of its target group.
+    """A load balancer that forwards to the healthy targets of its target group, with root_path what is below it.
 
+    The path reaches the targets as it was sent; health checks do not have the prefix.
     target: where a service registers its tasks. arn_suffix, target_group_arn_suffix: their names in CloudWatch.
     """
 
@@ -72,6 +73,7 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
             load_balancer_arn=load_balancer.arn,
             target_group_arn=target_group.arn,
             certificate_arn=self._certificate_and_alias(name, args, load_balancer),
+            root_path=args.root_path,
             opts=child,
         )
         if args.waf_rate_limit:
@@ -147,10 +149,11 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
 
 def _url(args: LoadBalancedEndpointArgs, load_balancer: aws.lb.LoadBalancer) -> pulumi.Output[str]:
     if args.public_url:
-        return pulumi.Output.from_input(args.public_url)
+        has_path = "/" in args.public_url.partition("://")[2]
+        return pulumi.Output.from_input(args.public_url + ("" if has_path else args.root_path))
     if args.domain:
-        return pulumi.Output.from_input(f"https://{args.domain}")
-    return pulumi.Output.concat("http://", load_balancer.dns_name)
+        return pulumi.Output.from_input(f"https://{args.domain}{args.root_path}")
+    return pulumi.Output.concat("http://", load_balancer.dns_name, args.root_path)
 
 
 def _health_check(path: str) -> aws.lb.TargetGroupHealthCheckArgs:

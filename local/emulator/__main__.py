@@ -3,10 +3,7 @@
 import argparse
 import asyncio
 import contextlib
-import json
 import signal
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
@@ -14,32 +11,33 @@ from ministack.app import app as aws
 from ministack.core.responses import request_scope
 from ministack.services import alb
 
+from local.emulator.request_guard import App, Receive, Scope, Send, guarded, send_json
 from local.emulator.target_health import TargetHealth
+from local.emulator.task_limits import TaskLimits
 from local.settings import ACCOUNT_ID, HOST, PROJECT, REGION
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+BALANCERS = "/_alb/"
 
 
-def with_load_balancer(endpoint_port: int) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+def with_load_balancer(aws_port: int, endpoint_port: int) -> App:
     """An ASGI app: requests on `endpoint_port` go to the recommender's load balancer, all others to the AWS APIs.
 
     MiniStack serves every load balancer under `/_alb/<name>/`. The recommender's is the one with the tag of its
-    project: others may be deployed beside it.
+    project: others may be deployed beside it. What is sent to a load balancer is forwarded with the `Host` and
+    `Origin` that it has; the AWS APIs are guarded.
     """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         server = scope.get("server")
         if scope["type"] != "http" or not server or server[1] != endpoint_port:
-            await aws(scope, receive, send)
+            await (aws if _is_for_load_balancer(scope) else guarded(aws, aws_port))(scope, receive, send)
             return
         with request_scope(ACCOUNT_ID, REGION):
             name = _recommender_load_balancer()
         if name is None:
-            await _unavailable(send)
+            await send_json(send, 503, "nothing is deployed: no load balancer")
             return
-        prefix = f"/_alb/{name}"
+        prefix = f"{BALANCERS}{name}"
         raw = prefix.encode() + scope.get("raw_path", scope["path"].encode())
         await aws({**scope, "path": prefix + scope["path"], "raw_path": raw}, receive, send)
 
@@ -54,15 +52,17 @@ def _recommender_load_balancer() -> str | None:
     return None
 
 
-async def _unavailable(send: Send) -> None:
-    body = json.dumps({"message": "nothing is deployed: no load balancer"}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def _is_for_load_balancer(scope: Scope) -> bool:
+    """Whether a request to the AWS port is for a load balancer that exists, under MiniStack's path of it."""
+    if scope["type"] != "http" or not scope["path"].startswith(BALANCERS):
+        return False
+    with request_scope(ACCOUNT_ID, REGION):
+        return alb._find_lb_by_name(scope["path"].removeprefix(BALANCERS).partition("/")[0]) is not None
 
 
 async def run(*, aws_port: int, endpoint_port: int) -> None:
     """Serve until SIGTERM or SIGINT."""
+    TaskLimits().install()
     TargetHealth(account_id=ACCOUNT_ID, region=REGION).install()
     config = Config()
     config.bind = [f"{HOST}:{aws_port}", f"{HOST}:{endpoint_port}"]
@@ -72,7 +72,7 @@ async def run(*, aws_port: int, endpoint_port: int) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await serve(with_load_balancer(endpoint_port), config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
+    await serve(with_load_balancer(aws_port, endpoint_port), config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ checks for Application Load Balancer target groups")
 """
 
 import http.client
+import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,11 +25,13 @@ class Health:
     reason: str = "Elb.InitialHealthChecking"
     successes: int = 0
     failures: int = 0
+    set_aside: bool = False
+    """A connection failed since the last passed check: requests go to other targets, if there are any."""
 
     def record(self, group: dict[str, Any], problem: str | None) -> None:
         """Count one check against the thresholds of the target group; `problem` is None for a passed one."""
         if problem is None:
-            self.successes, self.failures = self.successes + 1, 0
+            self.successes, self.failures, self.set_aside = self.successes + 1, 0, False
             if self.state == "initial" or self.successes >= int(group.get("HealthyThresholdCount", 5)):
                 self.state, self.reason = "healthy", ""
         else:
@@ -49,6 +52,17 @@ class HealthChecks:
         """The health of a target; one that was never checked is `initial`."""
         with self._lock:
             return self._health.setdefault((group_arn, target), Health())
+
+    def usable(self, group_arn: str) -> list[Target]:
+        """The targets that get requests, best first: the healthy ones, in random order, then those set aside.
+
+        Without a healthy target, AWS sends to all unhealthy ones; those never checked get nothing.
+        """
+        known = [(target, self.health(group_arn, target)) for target in registered_targets(group_arn)]
+        healthy = [one for one in known if one[1].state == "healthy"]
+        chosen = healthy or [one for one in known if one[1].state == "unhealthy"]
+        random.shuffle(chosen)
+        return [target for target, health in sorted(chosen, key=lambda one: one[1].set_aside)]
 
     def run(self) -> None:
         """Check every target of type `ip` once, and drop those that are no longer registered."""

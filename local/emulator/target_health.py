@@ -3,27 +3,34 @@
 MiniStack 1.5.33 registers a task's address as soon as its container runs, calls every target healthy, and completes a
 deployment one second later. On AWS a target gets traffic only after it has passed its health checks, ECS waits for
 that before it stops the old tasks, and a task that never passes is stopped and counted against the deployment
-circuit breaker. This module adds those three things to the running emulator.
+circuit breaker. This module adds those three things to the running emulator, and sends a request again where no part of
+a response has come: to another target when the first took no connection, and for GET and HEAD also when it failed or
+became unhealthy before its response, up to 1 MiB, was complete. AWS documents no such retry.
 
 Source: Target group health checks (Elastic Load Balancing), Amazon ECS service deployment circuit breaker.
 """
 
+import asyncio
+import errno
 import json
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from ministack.core.responses import request_scope
+from ministack.core.responses import StreamingResponse, request_scope
 from ministack.services import alb, ecs
 
-from local.emulator.health_checks import HealthChecks, registered_targets
+from local.emulator.health_checks import HealthChecks, Target, registered_targets
 
 logger = logging.getLogger("target_health")
 
 CHECK_INTERVAL_SECONDS = 0.5  # the shortest on AWS is 5 s
+IDEMPOTENT = {"GET", "HEAD"}
+NOT_CONNECTED = tuple(f"[Errno {number}]".encode() for number in (errno.ECONNREFUSED, errno.EHOSTUNREACH))
+SMALL_BYTES = 1024**2
+"""Responses up to this are read whole before the client gets a part, so that the request can still be sent again."""
 DRAIN_SECONDS = 1.0  # stands in for the deregistration delay, which is up to minutes on AWS
 
 
@@ -73,15 +80,45 @@ class TargetHealth:
         group = alb._tgs.get(group_arn)
         if group is None:
             return _error_response(502, f"target group {group_arn} does not exist")
-        registered = registered_targets(group_arn)
-        healthy = [t for t in registered if self._checks.health(group_arn, t).state == "healthy"]
-        # Without a healthy target, AWS sends to all unhealthy ones; those never checked get nothing.
-        usable = healthy or [t for t in registered if self._checks.health(group_arn, t).state == "unhealthy"]
+        usable = self._checks.usable(group_arn)
         if not usable:
             return _error_response(503, "no healthy target in the target group")
-        address, port = random.choice(usable)  # noqa: S311 - balancing, not cryptography
-        target = {"Id": address, "Port": port}
-        return await alb._proxy_http_target(target, group, method, raw_path or path, headers, body, query, raw_query)
+        response = None
+        for place, target in enumerate(usable):
+            others = usable[place + 1 :] if method.upper() in IDEMPOTENT else []
+            attempt = asyncio.ensure_future(
+                alb._proxy_http_target(
+                    {"Id": target[0], "Port": target[1]},
+                    group,
+                    method,
+                    raw_path or path,
+                    headers,
+                    body,
+                    query,
+                    raw_query,
+                )
+            )
+            response = await self._answer(attempt, group_arn, target, wait=not others)
+            if response is not None and not isinstance(response[2], bytes):  # the target's own, nothing of it sent yet
+                if not others or not _is_small(response[1]):
+                    return response
+                response = await _read_whole(response)
+                if response is not None:
+                    return response
+            self._checks.health(group_arn, target).set_aside = True
+            if response is not None and not others and not _never_sent(response[2]):
+                return response
+        return response
+
+    async def _answer(self, attempt: "asyncio.Future[Any]", group_arn: str, target: Target, *, wait: bool) -> Any:
+        """The response of an attempt; unless told to wait, None once the target fails its health checks meanwhile."""
+        try:
+            while not (await asyncio.wait({attempt}, timeout=CHECK_INTERVAL_SECONDS))[0]:
+                if not wait and self._checks.health(group_arn, target).state == "unhealthy":
+                    return None
+            return attempt.result()
+        finally:
+            attempt.cancel()
 
     def _describe(self, params: dict[str, Any]) -> Any:
         group_arn = alb._p(params, "TargetGroupArn")
@@ -177,6 +214,32 @@ def _running_tasks(service: dict[str, Any]) -> list[dict[str, Any]]:
 def _past_grace(service: dict[str, Any], task: dict[str, Any]) -> bool:
     started = ecs._ts_to_epoch(task.get("startedAt")) or time.time()
     return bool(time.time() - float(started) > float(service.get("healthCheckGracePeriodSeconds") or 0))
+
+
+def _is_small(headers: dict[str, Any]) -> bool:
+    return str(headers.get("content-length", "")).isdecimal() and int(headers["content-length"]) <= SMALL_BYTES
+
+
+async def _read_whole(response: tuple[int, dict[str, Any], StreamingResponse]) -> Any:
+    """The same response with its body read from the target; None when the body ended early."""
+    status, headers, body = response
+    messages: list[dict[str, Any]] = []
+
+    async def keep(message: dict[str, Any]) -> None:
+        messages.append(message)
+
+    async def send_kept(send: Any, _receive: Any) -> None:
+        for message in messages:
+            await send(message)
+
+    await body.runner(keep, asyncio.Event().wait)
+    complete = bool(messages) and not messages[-1]["more_body"]
+    return (status, headers, StreamingResponse(send_kept)) if complete else None
+
+
+def _never_sent(body: bytes) -> bool:
+    """Whether the emulator's error says that the target took no connection, so that no part of the request was sent."""
+    return any(mark in body for mark in NOT_CONNECTED)
 
 
 def _error_response(status: int, message: str) -> tuple[int, dict[str, str], bytes]:

@@ -12,6 +12,7 @@ SETTINGS: Final[dict[str, str]] = {
     "aws:iam/instanceProfile:": "launchType",
     "aws:iam/rolePolicyAttachment:": "launchType",
     "aws:iam/policy:": "createPushPolicy",
+    "aws:lb/listenerRule:": "rootPath",
     "aws:acm/": "domain",
     "aws:route53/": "domain",
     "aws:s3/": "accessLogDays",

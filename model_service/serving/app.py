@@ -1,11 +1,12 @@
 """The FastAPI application: routers, middleware, errors as JSON, and a lifespan that loads the model."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, cast
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from model_service.serving.api import items, recommendations, system, users
 from model_service.serving.api.middleware import ResponseMiddleware
@@ -39,6 +40,7 @@ def create_app(service: RecommenderService) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         strict_content_type=False,
+        redirect_slashes=False,
     )
     app.state.service = service
     app.add_middleware(ResponseMiddleware, service=service)
@@ -51,7 +53,45 @@ def create_app(service: RecommenderService) -> FastAPI:
 async def _handle_http_error(request: Request, error: Exception) -> Response:
     error = cast(HTTPException, error)  # registered for this type only
     if isinstance(error, RequestError):
-        message = error.message
+        return _error_response(error, error.message, error.headers)
+    if error.status_code == 404 and (location := _other_slash(request)):
+        return Response(status_code=307, headers={"location": location})
+    headers = {"allow": _allowed_methods(request)} if error.status_code == 405 else error.headers
+    path, docs = request.scope["path"][:100], f"{request.scope['root_path']}/docs"
+    message = f"{request.method} {path}: {error.detail}; {docs} tells what there is"
+    return _error_response(error, message, headers)
+
+
+def _error_response(error: HTTPException, message: str, headers: Mapping[str, str] | None) -> Response:
+    return Response(error_body(message), error.status_code, headers, "application/json")
+
+
+def _other_slash(request: Request) -> str | None:
+    """The same resource without the slash at the end of its path, or with one; None where there is none.
+
+    Relative to the request's URL, so that host, scheme and prefix are those that the client knows, whatever stands
+    between it and the service.
+    """
+    path, raw_path = request.scope["path"], request.scope["raw_path"].decode("latin-1")
+    if path.endswith("/"):
+        other = {"path": path[:-1], "raw_path": raw_path[:-1].encode("latin-1")}
+        location = f"../{raw_path[:-1].rpartition('/')[2]}"
     else:
-        message = f"{request.method} {request.scope['path'][:100]}: {error.detail}; /docs tells what there is"
-    return Response(error_body(message), error.status_code, dict(error.headers or {}), "application/json")
+        other = {"path": f"{path}/", "raw_path": f"{raw_path}/".encode("latin-1")}
+        location = f"{raw_path.rpartition('/')[2]}/"
+    if not _answers(request, Match.PARTIAL, **other):
+        return None
+    query = request.scope["query_string"].decode("latin-1")
+    return f"{location}?{query}" if query else location
+
+
+def _allowed_methods(request: Request) -> str:
+    """The methods of the resource, for the header Allow."""
+    methods = [method for method in ("GET", "POST") if _answers(request, Match.FULL, method=method)]
+    return ", ".join([*methods, *(["HEAD"] if "GET" in methods else [])])
+
+
+def _answers(request: Request, least: Match, **changes: object) -> bool:
+    """Whether a route matches the request with `changes` to its scope; `Match.PARTIAL`: with any method."""
+    scope = {**request.scope, **changes}
+    return any(route.matches(scope)[0].value >= least.value for route in request.app.router.routes)

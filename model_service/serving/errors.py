@@ -1,5 +1,6 @@
 """Errors that end a request, and the one JSON form in which they are sent."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import orjson
@@ -11,8 +12,10 @@ RETRY_AFTER_SECONDS: Final = "1"
 class RequestError(HTTPException):
     """Ends a request with `status` and the body of `error_body(message)`."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(status, message, {"retry-after": RETRY_AFTER_SECONDS} if status == 503 else None)
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        """headers: of the response; a 503 has Retry-After in any case."""
+        retry = {"retry-after": RETRY_AFTER_SECONDS} if status == 503 else {}
+        super().__init__(status, message, {**(headers or {}), **retry})
         self.message = message
 
 

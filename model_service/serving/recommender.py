@@ -209,12 +209,11 @@ class Recommender:
         top = self._similar_items.top_k(item_row, n, np.array([item_row], np.int32), mask)
         return self._recommendations(top.rows.tolist(), top.scores.round(DECIMALS).tolist())
 
-    def reasons(self, uid: str, item_rows: Sequence[int], n: int) -> list[list[tuple[int, float]]]:
-        """For each item the at most `n` rated items that add most to its score for user `uid`, with their shares.
+    def reasons(self, history: History | None, item_rows: Sequence[int], n: int) -> list[list[tuple[int, float]]]:
+        """For each item the at most `n` items of a user's `history` that add most to its score, with their shares.
 
-        A share is that of all positive contributions, 0 to 1. Empty for a user who is not in the data.
+        A share is that of all positive contributions, 0 to 1. Empty without a history.
         """
-        history = self.history(uid)
         if history is None or not len(history.rows):
             return [[] for _ in item_rows]
         weights = self._history_weights(history.values)

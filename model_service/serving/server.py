@@ -5,6 +5,7 @@ import errno
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -17,6 +18,7 @@ import uvicorn
 
 from model_service.artifact import ArtifactLoader
 from model_service.serving.app import create_app
+from model_service.serving.connections import MAX_CONNECTIONS, PROBE_CONNECTIONS, ConnectionTable
 from model_service.serving.protocol import KEEP_ALIVE_SECONDS, HttpProtocol
 from model_service.serving.service import RecommenderService
 from model_service.serving.settings import Settings
@@ -26,7 +28,9 @@ from model_service.serving.telemetry.metrics import Metrics
 
 _SHUTDOWN_SECONDS: Final = 20  # for in-flight requests; by default ECS kills a task 30 s after SIGTERM
 _BACKLOG: Final = 2048
+_SOCKET_BUFFER_BYTES: Final = 32 * 1024
 _MAX_ACCEPTS_PER_WAKEUP: Final = 256
+_OTHER_DESCRIPTORS: Final = 128  # files, listeners and the event loop
 _RESOURCE_ERRORS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _ACCEPT_PAUSE_SECONDS: Final = 0.1
 _log = logging.getLogger(__name__)
@@ -105,6 +109,7 @@ class DrainingServer(uvicorn.Server):
         self._reporter = reporter
         self._parent = parent
         self._stop_at: float | None = None
+        self._table = ConnectionTable(cast("set[HttpProtocol]", self.server_state.connections))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=[])
@@ -112,7 +117,8 @@ class DrainingServer(uvicorn.Server):
         self.servers = [cast(asyncio.Server, acceptor) for acceptor in acceptors]
 
     def _protocol(self) -> asyncio.Protocol:
-        return HttpProtocol(self.config, self.server_state, self.lifespan.state, service=self._service)
+        state = self.lifespan.state
+        return HttpProtocol(self.config, self.server_state, state, service=self._service, table=self._table)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         first = not self._service.draining
@@ -162,6 +168,7 @@ def serve(settings: Settings, loader: ArtifactLoader) -> int:
             extra={"host": settings.host, "port": settings.port, "problem": error.strerror or str(error)},
         )
         return 1
+    _allow_descriptors(MAX_CONNECTIONS + PROBE_CONNECTIONS + _OTHER_DESCRIPTORS)
     service = RecommenderService(settings, Metrics(workers))
     service.load(loader, threads=settings.scoring_threads or cpus)
     config, reporter = _config(service), _reporter(service)
@@ -178,6 +185,14 @@ def serve(settings: Settings, loader: ArtifactLoader) -> int:
 
     supervisor = Supervisor(work, listeners, service.metrics, reporter, drain_seconds=settings.drain_seconds)
     return supervisor.run()
+
+
+def _allow_descriptors(count: int) -> None:
+    """Raise this process's limit of open files to `count`, as far as its hard limit permits."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _config(service: RecommenderService) -> uvicorn.Config:
@@ -224,7 +239,10 @@ def _listen(settings: Settings, *, shared: bool) -> socket.socket:
     """A listening socket; shared: one of several between which the kernel distributes the connections."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     address = (settings.host, settings.port)
-    return socket.create_server(address, family=family, backlog=_BACKLOG, reuse_port=shared)
+    listener = socket.create_server(address, family=family, backlog=_BACKLOG, reuse_port=shared)
+    for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):  # inherited by its connections, and counted for the container
+        listener.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER_BYTES)
+    return listener
 
 
 def _reporter(service: RecommenderService) -> EmfReporter | None:

@@ -14,6 +14,7 @@ from model_service.artifact import Artifact, ArtifactError, ArtifactLoader
 from model_service.ids import Ids
 from model_service.serving.batching import MicroBatcher
 from model_service.serving.cache import EncodedResponse, ResponseCache, encode_response
+from model_service.serving.cross_origin import CrossOrigin
 from model_service.serving.errors import RequestError, quoted
 from model_service.serving.executor import BoundedExecutor
 from model_service.serving.ranking.stars import star_width
@@ -98,6 +99,7 @@ class RecommenderService:
         self.metrics = metrics or Metrics()
         self.recorder = RequestRecorder(self.metrics.row(), sample_every=settings.access_log_sample_every)
         self.executor = BoundedExecutor(self.recorder)
+        self.cross_origin = CrossOrigin(settings.cors_origins)
         self.model: LoadedModel | None = None
         self.draining = False
         self._problem = "the model is not loaded yet"

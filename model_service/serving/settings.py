@@ -7,10 +7,11 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model_service.artifact import DEFAULT_FOLDER
 from model_service.metadata import SHORT_DIGITS
+from model_service.url_settings import ORIGINS_ALLOWED, ROOT_PATH_ALLOWED, is_root_path, origins_problem
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 _MAX_DRAIN_SECONDS: Final = 100.0  # below ECS's longest stop timeout on Fargate, 120 s
@@ -37,6 +38,14 @@ class Settings(BaseSettings):
     artifact_dir: Annotated[Path, Field(description="folder written by training")] = DEFAULT_FOLDER
     host: Annotated[str, Field(description="address to listen on")] = "0.0.0.0"  # noqa: S104 a container is reached through its network interface
     port: Annotated[int, Field(ge=1, le=65535, description="port to listen on")] = 8080
+    root_path: Annotated[
+        str, Field(description="path prefix of all requests but /health, /ready and /metrics, such as /recommender")
+    ] = ""
+    cors_origins: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        Field(description="origins whose web pages may read responses, separated by commas, or *; empty: none"),
+    ] = ()
     log_level: Annotated[str, Field(description="DEBUG, INFO, WARNING or ERROR")] = "INFO"
     model_version: Annotated[
         str | None, Field(description="version that the artifact must have, 12 to 64 hex digits; else not ready")
@@ -108,6 +117,25 @@ class Settings(BaseSettings):
         if value.upper() not in LOG_LEVELS:
             raise ValueError(f"one of {', '.join(LOG_LEVELS)}")
         return value.upper()
+
+    @field_validator("root_path")
+    @classmethod
+    def _check_root_path(cls, value: str) -> str:
+        if value and not is_root_path(value):
+            raise ValueError(ROOT_PATH_ALLOWED)
+        return value
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if found := origins_problem(value):
+            raise ValueError(f"{ORIGINS_ALLOWED}; {value[found[0]]!r} {found[1]}")
+        return value
 
     @field_validator("model_version")
     @classmethod

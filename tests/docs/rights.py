@@ -114,6 +114,9 @@ RIGHTS: Final[Mapping[str, frozenset[str]]] = {
         "CreateListener ModifyListener DeleteListener DescribeListeners DescribeListenerAttributes DescribeTags "
         "AddTags",
     ),
+    "aws:lb/listenerRule:ListenerRule": _of(
+        "elasticloadbalancing", "CreateRule ModifyRule DeleteRule DescribeRules DescribeTags AddTags"
+    ),
     "aws:lb/loadBalancer:LoadBalancer": _of(
         "elasticloadbalancing",
         "CreateLoadBalancer DeleteLoadBalancer DescribeLoadBalancers DescribeLoadBalancerAttributes "

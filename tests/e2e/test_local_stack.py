@@ -45,6 +45,13 @@ def _wait_for_tasks(project: Project, count: int, *, without: str = "", seconds:
     pytest.fail(f"there are not {count} task containers after {seconds:.0f} s")
 
 
+def _wait_for_answers(traffic: Traffic, count: int, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while len(traffic.versions) < count and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(traffic.versions) >= count, traffic.failures
+
+
 def test_one_command_brings_up_ten_titled_recommendations_through_the_load_balancer(project: Project) -> None:
     printed = (project.folder / "first-up.txt").read_text()
     assert f"Endpoint: {project.url}" in printed
@@ -91,6 +98,27 @@ def test_a_setting_beyond_the_emulated_aws_is_refused_by_its_name(project: Proje
     refused = project.deploy(code, check=False)
     assert refused.stderr.startswith("the setting domain needs the function aws:route53/getZone:getZone")
     assert "Traceback" not in refused.stderr
+
+
+def test_tasks_run_under_the_limits_of_their_task_definition(project: Project) -> None:
+    (container, _) = _wait_for_tasks(project, 2)
+    host = container.attrs["HostConfig"]
+    definition = project.aws("ecs").describe_task_definition(taskDefinition="recommender-local")["taskDefinition"]
+    memory, cpu = int(definition["memory"]) * 1024**2, int(definition["cpu"]) / 1024
+    assert host["Memory"] == memory
+    assert host["MemorySwap"] in (memory, -1)  # -1: a kernel without accounting of swap
+    assert host["CpuQuota"] / host["CpuPeriod"] == cpu
+    assert (host["ReadonlyRootfs"], host["CapDrop"], host["Privileged"]) == (True, ["ALL"], False)
+
+
+def test_a_task_killed_under_traffic_costs_at_most_one_request(project: Project) -> None:
+    victim, _ = _wait_for_tasks(project, 2)
+    with Traffic(project.url) as traffic:
+        _wait_for_answers(traffic, 50)
+        victim.kill()
+        _wait_for_tasks(project, 2, without=victim.id)
+        _wait_for_answers(traffic, len(traffic.versions) + 50)
+    assert len(traffic.failures) <= 1, traffic.failures
 
 
 def test_a_killed_task_is_replaced(project: Project) -> None:

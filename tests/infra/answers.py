@@ -127,6 +127,7 @@ COMPUTED: Mapping[str, Mapping[str, str]] = {
     "aws:iam/rolePolicy:RolePolicy": {},
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": {},
     "aws:lb/listener:Listener": _ARN,
+    "aws:lb/listenerRule:ListenerRule": _ARN,
     "aws:lb/loadBalancer:LoadBalancer": {**_BALANCED, "dnsName": "{}.elb.example", "zoneId": "Z{}"},
     "aws:lb/targetGroup:TargetGroup": _BALANCED,
     "aws:route53/record:Record": {"fqdn": "fqdn.{}"},

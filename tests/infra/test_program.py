@@ -42,6 +42,8 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, object]]] = {
             "vpcEndpoints": True,
             "natGateways": "none",
             "domain": "films.example.com",
+            "rootPath": "/recommender",
+            "corsOrigins": ["https://films.example.com"],
             "accessLogDays": 90,
             "wafRateLimit": 2000,
             "createPushPolicy": True,

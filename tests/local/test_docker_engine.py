@@ -1,30 +1,287 @@
-"""Without a Docker engine: what a person is told."""
+"""Which Docker engine is used, and what a person is told without one; the engines are sockets that answer a ping."""
 
+from __future__ import annotations
+
+import contextlib
+import json
 import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import ThreadingUnixStreamServer
+from typing import Any
 
+import docker
 import pytest
 
-from local import docker_engine
+from local import base_image, docker_engine
 from local.console import Step
+from local.emulated_aws import daemon, ensure_emulator
 from local.errors import LocalError
+from local.processes import Daemon
+from local.settings import LocalSettings
+
+VERSION = {"Version": "99.1", "ApiVersion": "1.44", "MinAPIVersion": "1.24"}
+
+
+class Engine(ThreadingUnixStreamServer):
+    """An engine that answers `/_ping`, `/version` and `/info`."""
+
+    daemon_threads = True
+
+    def __init__(self, socket: Path, component: str, security: str) -> None:
+        answers = {
+            "version": {**VERSION, "Components": [{"Name": component}]},
+            "info": {"SecurityOptions": ["name=seccomp,profile=default", security]},
+        }
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = json.dumps(answers.get(self.path.rpartition("/")[2], "OK")).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def address_string(self) -> str:
+                return "unix"
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Quiet."""
+
+        socket.parent.mkdir(parents=True, exist_ok=True)
+        super().__init__(str(socket), Handler)
+
+
+@contextlib.contextmanager
+def engine(socket: Path, *, component: str = "Engine", security: str = "name=cgroupns") -> Iterator[str]:
+    """An engine at a socket; yields its DOCKER_HOST."""
+    with Engine(socket, component, security) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"unix://{socket}"
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture
-def no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
-    return tmp_path
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home with a short path, as sockets need, of a user who has no engine and chose none."""
+    folder = Path(tempfile.mkdtemp(prefix="home-"))
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder / "run"))
+    monkeypatch.setattr(docker_engine, "SYSTEM_SOCKET", folder / "system.sock")
+    monkeypatch.setattr(docker_engine, "ROOT_PODMAN_SOCKET", folder / "podman.sock")
+    yield folder
+    shutil.rmtree(folder)
 
 
-def test_a_user_who_is_not_root_gets_the_commands_to_run(no_engine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def add_context(home: Path, name: str, host: str, *, current: bool = True, tls: bool = False) -> Path:
+    """A context as the docker client writes it; returns the folder of its TLS files."""
+    identity = sha256(name.encode()).hexdigest()
+    meta = home / ".docker/contexts/meta" / identity / "meta.json"
+    meta.parent.mkdir(parents=True)
+    endpoint = {"Host": host, "SkipTLSVerify": False}
+    meta.write_text(json.dumps({"Name": name, "Metadata": {}, "Endpoints": {"docker": endpoint}}))
+    (home / ".docker/config.json").write_text(json.dumps({"currentContext": name} if current else {}))
+    material = home / ".docker/contexts/tls" / identity / "docker"
+    if tls:
+        material.mkdir(parents=True)
+        for file in ("ca.pem", "cert.pem", "key.pem"):
+            (material / file).touch()
+    return material
+
+
+@pytest.fixture
+def no_engine(monkeypatch: pytest.MonkeyPatch, home: Path) -> Path:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{home}/nothing.sock")
+    return home
+
+
+def refuse_to_install(*packages: str) -> None:
+    raise AssertionError(f"installs {packages}")
+
+
+@pytest.mark.parametrize(
+    "socket",
+    [
+        "system.sock",
+        "run/docker.sock",
+        ".docker/run/docker.sock",
+        ".docker/desktop/docker.sock",
+        ".colima/default/docker.sock",
+    ],
+)
+def test_an_engine_at_a_known_socket_is_found_and_no_second_one_installed(
+    socket: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker_engine, "apt_install", refuse_to_install)
+    monkeypatch.setattr(docker_engine, "buildkit_cli", lambda: Path("docker"))
+    with engine(home / socket) as host:
+        now = Step()
+        docker_engine.ensure_docker(home, now).close()
+        assert now.outcome == "there already, version 99.1"
+        assert docker_engine.engine_environment() == {"DOCKER_HOST": host}
+
+
+@pytest.mark.parametrize("variable", [False, True])
+def test_the_chosen_context_is_used_before_the_systems_engine(
+    variable: bool, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with engine(home / "system.sock"), engine(home / "colima.sock") as host:
+        add_context(home, "colima", host, current=not variable)
+        if variable:
+            monkeypatch.setenv("DOCKER_CONTEXT", "colima")
+        docker_engine.connect().close()
+        assert docker_engine.engine_environment() == {"DOCKER_HOST": host}
+
+
+def test_docker_host_is_used_before_the_chosen_context(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with engine(home / "named.sock") as host:
+        add_context(home, "colima", f"unix://{home}/nothing.sock")
+        monkeypatch.setenv("DOCKER_HOST", host)
+        docker_engine.connect().close()
+        assert docker_engine.engine_environment() == {"DOCKER_HOST": host}
+
+
+def test_a_context_with_certificates_is_passed_on_with_them(home: Path) -> None:
+    material = add_context(home, "lab", "tcp://127.0.0.1:2376", tls=True)
+    assert docker_engine.engine_environment() == {
+        "DOCKER_HOST": "tcp://127.0.0.1:2376",
+        "DOCKER_CERT_PATH": str(material),
+        "DOCKER_TLS_VERIFY": "1",
+    }
+
+
+def test_every_program_that_is_started_gets_the_same_engine(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ["/bin/sh", "-c", 'echo "emulator at $DOCKER_HOST"; exit 3']
+    monkeypatch.setattr("local.emulated_aws._command", lambda _: command)
+    client = home / "bin/docker"
+    client.parent.mkdir()
+    client.write_text(f'#!/bin/sh\necho "pull at $DOCKER_HOST" >>{home}/pulls\n')
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{client.parent}:{os.environ['PATH']}")
+    settings = LocalSettings(aws_port=4966, endpoint_port=8966, state_dir=home / "state")
+    with engine(home / "run/docker.sock") as host:
+        with pytest.raises(LocalError, match="did not start"):
+            ensure_emulator(settings, Step())
+        assert base_image._pull()
+        assert docker_engine.buildkit_environment()["DOCKER_HOST"] == host
+    assert f"emulator at {host}" in daemon(settings.state_dir).last_lines()
+    assert (home / "pulls").read_text() == f"pull at {host}\n"
+
+
+def test_a_stack_on_one_engine_is_not_continued_on_another(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = Daemon(name="emulator", state_dir=home / "state")
+    settings = LocalSettings(aws_port=4966, endpoint_port=8966, state_dir=home / "state")
+    process.start(["sleep", "60"], {"DOCKER_HOST": "unix:///other.sock"})
+    try:
+        with engine(home / "system.sock"):
+            with pytest.raises(LocalError, match=r"runs on the Docker engine unix:///other\.sock, and not on"):
+                ensure_emulator(settings, Step())
+            monkeypatch.setenv("DOCKER_HOST", "unix:///other.sock")
+            now = Step()
+            ensure_emulator(settings, now)
+            assert now.outcome == "runs already"
+    finally:
+        process.stop()
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        (
+            "unix:///nowhere/colima.sock",
+            r"the docker context 'colima' \(unix://.*\) does not answer.*context use default",
+        ),
+        ("ssh://lab", "is on another machine"),
+    ],
+)
+def test_a_chosen_context_that_cannot_be_used_is_not_replaced_by_another_engine(
+    host: str, said: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker_engine, "apt_install", refuse_to_install)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    add_context(home, "colima", host)
+    with engine(home / "system.sock"), pytest.raises(LocalError, match=said):
+        docker_engine.ensure_docker(home, Step())
+
+
+def test_a_context_that_does_not_exist_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CONTEXT", "colma")
+    with pytest.raises(LocalError, match=r"context 'colma' does not exist.*docker context ls"):
+        docker_engine.connect()
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ({"component": "Podman Engine"}, "is Podman, which has no BuildKit"),
+        ({"security": "name=rootless"}, "is rootless: .* reaches no registry on this machine's loopback"),
+    ],
+)
+def test_an_engine_that_cannot_run_the_stack_is_refused_at_once_and_why(
+    kind: dict[str, str], said: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker_engine, "apt_install", refuse_to_install)
+    with engine(home / "run/docker.sock", **kind), pytest.raises(LocalError, match=f"run/docker.sock {said}"):
+        docker_engine.ensure_docker(home, Step())
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_a_user_who_may_not_use_the_engine_is_told_so_and_how_to(
+    chosen: bool, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(**_: Any) -> Any:
+        raise docker.errors.DockerException("Error") from PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(docker, "from_env", denied)
+    with engine(home / "system.sock") as host:
+        if chosen:
+            monkeypatch.setenv("DOCKER_HOST", host)
+        with pytest.raises(
+            LocalError, match=r"Permission denied.*system\.sock.*usermod -aG docker \$USER.*docker context use"
+        ):
+            docker_engine.ensure_docker(home, Step())
+
+
+def test_an_engine_of_ones_own_is_used_where_the_systems_may_not_be(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = docker.from_env
+
+    def denied(**arguments: Any) -> Any:
+        if "system.sock" in arguments["environment"]["DOCKER_HOST"]:
+            raise docker.errors.DockerException("Error") from PermissionError(13, "Permission denied")
+        return real(**arguments)
+
+    monkeypatch.setattr(docker, "from_env", denied)
+    with engine(home / "system.sock"), engine(home / "run/docker.sock") as host:
+        assert docker_engine.engine_environment() == {"DOCKER_HOST": host}
+
+
+def test_a_package_that_only_root_can_install_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(LocalError, match=r"Only root can install mmdebstrap.*sudo apt-get install .* mmdebstrap"):
+        docker_engine.apt_install("mmdebstrap")
+
+
+def test_a_user_who_is_not_root_gets_the_commands_to_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(LocalError, match=r"(?s)sudo apt-get install .*docker\.io.*systemctl start docker"):
-        docker_engine.ensure_docker(no_engine, Step())
+        docker_engine.ensure_docker(home, Step())
 
 
 def test_an_engine_named_by_docker_host_is_not_replaced_by_another(no_engine: Path) -> None:
     with pytest.raises(LocalError, match=r"DOCKER_HOST=unix://.*nothing\.sock does not answer"):
-        docker_engine._start(no_engine)
+        docker_engine.ensure_docker(no_engine, Step())
 
 
 def test_a_client_too_new_to_have_buildkit_inside_needs_its_plugin(tmp_path: Path) -> None:

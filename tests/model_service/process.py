@@ -24,15 +24,15 @@ def free_port() -> int:
 
 @contextmanager
 def service(
-    folder: Path, port: int, *, program: str | None = None, **environment: str
+    folder: Path, port: int, *, program: str | None = None, log: int = subprocess.PIPE, **environment: str
 ) -> Iterator["subprocess.Popen[str]"]:
     """The service with the artifact in `folder`, answering on `port`; killed in the end if it still runs.
 
-    program: Python that starts it another way.
+    program: Python that starts it another way. log: where its log goes; a pipe that nobody reads holds 64 KiB.
     """
     command = ["-m", "model_service.serving"] if program is None else ["-c", program]
     given = {**os.environ, "ARTIFACT_DIR": str(folder), "PORT": str(port), "HOST": "127.0.0.1", **environment}
-    process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=given, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=given, stdout=log, text=True)
     try:
         deadline = time.monotonic() + 30
         while healthcheck.check(port, "/health") is not None:

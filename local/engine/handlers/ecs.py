@@ -100,6 +100,7 @@ class TaskDefinition(Handler):
                         }
                     )
                     or None,
+                    "volumes": [_volume(one) for one in inputs.get("volumes") or []] or None,
                     "tags": tag_list(inputs.get("tags"), key="key", value="value") or None,
                 }
             )
@@ -126,6 +127,11 @@ class TaskDefinition(Handler):
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
         if not outputs.get("skipDestroy"):
             aws.client("ecs").deregister_task_definition(taskDefinition=outputs["arn"])
+
+
+def _volume(inputs: dict[str, Any]) -> dict[str, Any]:
+    host = {"sourcePath": inputs["hostPath"]} if inputs.get("hostPath") else {}
+    return {"name": inputs["name"], "host": host}
 
 
 def _text(value: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""Elastic Load Balancing: load balancer, target group, listener."""
+"""Elastic Load Balancing: load balancer, target group, listener, listener rule."""
 
 from typing import Any, ClassVar
 
@@ -138,6 +138,72 @@ class Listener(Handler):
 
     def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
         ignore_not_found(aws.client("elbv2").delete_listener, ListenerArn=id_)
+
+
+@handles("aws:lb/listenerRule:ListenerRule")
+class ListenerRule(Handler):
+    """`aws:lb/listenerRule:ListenerRule`; without a priority, the rule follows those that the listener has."""
+
+    replace_on: ClassVar[frozenset[str]] = frozenset({"listenerArn"})
+
+    def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
+        elb = aws.client("elbv2")
+        rules = _rules(aws, inputs["listenerArn"])
+        arguments = {"Actions": _actions(inputs), "Conditions": _conditions(inputs)}
+        same = (rule for rule in rules if _is_same(rule, inputs, arguments["Conditions"]))
+        arn = next((rule["RuleArn"] for rule in same), None)
+        if arn:
+            return arn, self.update(aws, arn, inputs, inputs, {})
+        priority = inputs.get("priority") or max((int(rule["Priority"]) for rule in rules), default=0) + 1
+        made = elb.create_rule(ListenerArn=inputs["listenerArn"], Priority=int(priority), **arguments, **_tags(inputs))[
+            "Rules"
+        ][0]
+        return made["RuleArn"], {**inputs, "priority": priority, "arn": made["RuleArn"]}
+
+    def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
+        elb = aws.client("elbv2")
+        rule = elb.modify_rule(RuleArn=id_, Actions=_actions(new), Conditions=_conditions(new))["Rules"][0]
+        priority = new.get("priority") or int(rule["Priority"])
+        if int(priority) != int(rule["Priority"]):
+            elb.set_rule_priorities(RulePriorities=[{"RuleArn": id_, "Priority": int(priority)}])
+        return {**new, "priority": priority, "arn": id_}
+
+    def exists(self, aws: Aws, id_: str, outputs: Outputs) -> bool:
+        return exists(lambda: aws.client("elbv2").describe_rules(RuleArns=[id_])["Rules"])
+
+    def delete(self, aws: Aws, id_: str, outputs: Outputs) -> None:
+        ignore_not_found(aws.client("elbv2").delete_rule, RuleArn=id_)
+
+
+def _rules(aws: Aws, listener: str) -> list[dict[str, Any]]:
+    """The rules of a listener without its default one."""
+    found = find(lambda: aws.client("elbv2").describe_rules(ListenerArn=listener)["Rules"])
+    return [rule for rule in found or [] if not rule["IsDefault"]]
+
+
+def _is_same(rule: dict[str, Any], inputs: Inputs, conditions: list[dict[str, Any]]) -> bool:
+    """Whether an interrupted run made this rule: priorities are unique, and so are the program's conditions."""
+    if inputs.get("priority"):
+        return int(rule["Priority"]) == int(inputs["priority"])
+    return all(any(one.items() <= found.items() for found in rule["Conditions"]) for one in conditions)
+
+
+def _actions(inputs: Inputs) -> list[dict[str, Any]]:
+    return [_action(action) for action in inputs["actions"]]
+
+
+def _conditions(inputs: Inputs) -> list[dict[str, Any]]:
+    """Conditions on path, host and method; raises `ValueError` for those that the emulator does not evaluate."""
+    fields = {"pathPattern": "path-pattern", "hostHeader": "host-header", "httpRequestMethod": "http-request-method"}
+    made = []
+    for condition in inputs["conditions"]:
+        for key, value in condition.items():
+            if value is None:
+                continue
+            if key not in fields:
+                raise ValueError(f"the emulated load balancer has no condition {key}: use {', '.join(fields)}")
+            made.append({"Field": fields[key], "Values": value["values"]})
+    return made
 
 
 def _listener_arguments(inputs: Inputs) -> dict[str, Any]:

@@ -12,6 +12,11 @@ from local.engine.aws import Aws, find
 from local.engine.handlers.base import Handler, Inputs, Outputs, handles
 
 BUILD_SECONDS = 900
+UNREACHABLE = (
+    "\nThe Docker engine does not reach the registry on this machine's loopback. Engines in a virtual machine (Docker "
+    "Desktop, colima) do not, nor do rootless ones with a network of their own. Choose an engine in this machine's "
+    "network: `docker context use NAME`, or DOCKER_HOST."
+)
 
 _running: set[subprocess.Popen[str]] = set()
 
@@ -99,7 +104,9 @@ def _docker(aws: Aws, arguments: list[str]) -> None:
         process.wait(timeout=BUILD_SECONDS)
     _running.discard(process)
     if process.returncode:
-        raise RuntimeError(f"docker {arguments[0]} failed:\n" + "\n".join(lines[-20:]))
+        end = "\n".join(lines[-20:])
+        unreachable = arguments[0] == "push" and "connection refused" in end
+        raise RuntimeError(f"docker {arguments[0]} failed:\n{end}{UNREACHABLE if unreachable else ''}")
 
 
 def stop_builds() -> None:

@@ -1,7 +1,7 @@
-"""Items: search by title and genre, one by id, and similar items."""
+"""Items: search by words of the title and by genre, one by id, and similar items."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query
 
@@ -20,16 +20,21 @@ from model_service.serving.service import LoadedModel
 ItemId = Annotated[
     Id, Path(alias="id", description="The item's id in the data, percent-encoded: `/` as `%2F`.", examples=[1])
 ]
+_SEARCH: Final = (
+    "Words of the title, or parts of words, in any order; case, accents and punctuation are ignored. First titles of "
+    "these words only, then those that begin with the text, then those with words that begin with its words; of these "
+    "the most rated first. Of more than 8 words the 8 longest count. Absent: the most rated items."
+)
 Genre = Annotated[OptionalText, Query(description="Only items of this genre, ignoring case.")]
 
 router = APIRouter(route_class=ApiRoute, prefix="/items", responses=error_responses(422, 503))
 
 
-@router.get("", summary="Items by a part of their title, most rated first")
+@router.get("", summary="Items by words of their title, the best matches first")
 async def search_items(
     service: Service,
     model: Model,
-    q: Annotated[OptionalText, Query(description="A part of the title, ignoring case.", examples=["orchard"])] = None,
+    q: Annotated[OptionalText, Query(description=_SEARCH, examples=["orchard silent"])] = None,
     genre: Genre = None,
     n: N = DEFAULT_N,
     ids: IdFormName = "data",

@@ -30,17 +30,22 @@ MAX_BODY_BYTES: Final = 16 * 1024
 MAX_BODY_SECONDS: Final = 10.0
 
 MAX_ID: Final = 256
+_QUALITY: Final = re.compile(r"(?:^|;)\s*q=([01](?:\.[0-9]{0,3})?)\s*(?:;|$)")
+_MAX_EXACT: Final = 2**53  # from here on a float stands for several whole numbers
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
 _ID: Final = re.compile(rf"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{MAX_ID}}}")  # neither controls nor lone surrogates
 _OWN_ERRORS: Final = frozenset(("whole_number", "id", "text", "ids", "item", "choice"))
 
 
 def _parse_int(value: object) -> int | None:
-    """`value` as an integer; None when it is none. JSON's 20.0 is one, true and "2_0" are not."""
+    """`value` as an integer; None when it is none. JSON's 20.0 is one, true and "2_0" are not.
+
+    A number with a fraction or an exponent is one below 2^53; from there on it may stand for another.
+    """
     if isinstance(value, str):
         return int(value) if _WHOLE_NUMBER.fullmatch(value) else None
     if isinstance(value, float):
-        return int(value) if value.is_integer() else None
+        return int(value) if value.is_integer() and abs(value) < _MAX_EXACT else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
@@ -164,9 +169,13 @@ class JsonRequest(Request):
         return self._body
 
     async def json(self) -> dict[str, Any]:
-        """The body as a JSON object; raises RequestError 400 for anything but JSON, 422 for other JSON values."""
+        """The body as a JSON object, in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
+
+        Raises RequestError 400 for anything but JSON, 422 for other JSON values and for a name that is given twice.
+        """
         try:
-            value = json.loads(await self.body())
+            body = await self.body()
+            value = json.loads(body, object_pairs_hook=_json_object, parse_constant=_no_constant)
         except (ValueError, RecursionError):
             raise not_json(self._example) from None
         if not isinstance(value, dict):
@@ -188,6 +197,36 @@ class JsonRequest(Request):
         except ClientDisconnect:
             raise RequestError(400, "the connection was closed within the body") from None
         return bytes(body) if body.strip() else b""
+
+
+def _json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in content:
+            raise RequestError(422, f"the body gives {quoted(name)} more than once")
+        content[name] = value
+    return content
+
+
+def _no_constant(name: str) -> None:
+    raise RequestError(400, f"the body is no JSON, which has no {name}; leave the value out")
+
+
+def prefers_html(accept: str) -> bool:
+    """Whether a header Accept prefers HTML to JSON, as browsers do and other clients do not.
+
+    Source: RFC 9110, "Accept".
+    """
+    qualities: dict[str, float] = {}
+    for part in accept.lower().split(","):
+        kind, _, parameters = part.partition(";")
+        quality = _QUALITY.search(parameters)
+        qualities[kind.strip()] = float(quality[1]) if quality else 1.0
+
+    def quality_of(*kinds: str) -> float:
+        return next((qualities[kind] for kind in kinds if kind in qualities), 0.0)
+
+    return quality_of("text/html", "text/*", "*/*") > quality_of("application/json", "application/*", "*/*")
 
 
 def not_json(example: str) -> RequestError:

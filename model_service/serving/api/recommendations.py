@@ -1,10 +1,11 @@
 """Recommendations for known and new users, and predicted ratings."""
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 
-from model_service.serving.api.params import ApiRoute, Model, Service
+from model_service.serving.api.params import ApiRoute, Model, Service, prefers_html
 from model_service.serving.api.schemas import (
     PredictBody,
     Prediction,
@@ -23,6 +24,7 @@ from model_service.serving.recommender import RecommendRequest
 from model_service.serving.service import LoadedModel
 
 _EXAMPLE: Final = '{"ratings": [{"id": 1, "stars": 5}, {"id": 2, "stars": 1}], "n": 10}'
+_BY_ACCEPT: Final = {"vary": "accept"}
 
 router = APIRouter(route_class=ApiRoute, responses=error_responses(400, 408, 413, 422, 503))
 
@@ -32,22 +34,26 @@ router = APIRouter(route_class=ApiRoute, responses=error_responses(400, 408, 413
     "/", response_model=RecommendResponse, summary="The n best items that a user has not rated, by a JSON body"
 )
 async def recommend(
+    request: Request,
     query: Annotated[RecommendQuery, Query()],
     service: Service,
     model: Model,
     body: Annotated[RecommendJson | None, Body(description="The query's names; the query takes precedence.")] = None,
 ) -> Response:
-    """Query parameters and a JSON body are accepted with both methods."""
+    """Query parameters and a JSON body are accepted with both methods. A browser without a uid is sent to the page."""
     if body is not None:
         query = body.model_copy(update={name: getattr(query, name) for name in query.model_fields_set})
     if query.uid is None:
-        raise RequestError(422, 'uid is missing: ask for /?uid=20 or send the JSON body {"uid": 20}')
+        if request.method == "GET" and prefers_html(request.headers.get("accept", "")):
+            return Response(status_code=307, headers={"location": "ui", **_BY_ACCEPT})
+        missing = 'uid is missing: ask for /?uid=20 or send the JSON body {"uid": 20}'
+        raise RequestError(422, missing, _BY_ACCEPT if request.method == "GET" else None)
     uid = model.check_user(query.uid)
     rows = (model.recommender.item_row(model.check_item(id_, "exclude", "/?exclude=3,14")) for id_ in query.exclude)
     exclude = tuple(row for row in rows if row is not None)
     genre = await service.check_genre(model, query.genre)
-    request = RecommendRequest(uid, query.n, genre, exclude, order=query.order, ids=query.ids)
-    response = await model.batcher.recommend(request)
+    asked = RecommendRequest(uid, query.n, genre, exclude, order=query.order, ids=query.ids)
+    response = await model.batcher.recommend(asked)
     return Response(response.body, media_type="application/json")
 
 
@@ -82,16 +88,21 @@ async def predict(body: PredictBody, service: Service, model: Model) -> PredictR
     return await service.executor.run(lambda: _predict(model, body))
 
 
+def resolve_ratings(model: LoadedModel, ratings: Sequence[Rating]) -> tuple[list[int], list[float | None]]:
+    """The rows of the rated items and the ratings or counts; raises RequestError 422 for one that is not allowed."""
+    values = [_value(model, rating) for rating in ratings]
+    rows = [_rated_row(model, rating) for rating in ratings]
+    if len(set(rows)) < len(rows):
+        raise RequestError(422, "a film is rated twice; one rating a film is allowed")
+    return rows, values
+
+
 def _resolve(model: LoadedModel, body: RecommendBody) -> tuple[str | UserVector, tuple[int, ...]]:
     """The user, and the item rows to exclude; raises RequestError 422 for an unknown item or an invalid rating."""
     exclude = tuple(sorted({model.named_row(reference) for reference in body.exclude}))
     if body.uid is not None:
         return model.check_user(body.uid), exclude
-    ratings = body.ratings or ()
-    values = [_value(model, rating) for rating in ratings]
-    rows = [_rated_row(model, rating) for rating in ratings]
-    if len(set(rows)) < len(rows):
-        raise RequestError(422, "a film is rated twice; one rating a film is allowed")
+    rows, values = resolve_ratings(model, body.ratings or ())
     return model.recommender.fold_in(rows, values), exclude
 
 

@@ -205,7 +205,7 @@ class ItemResponse(Success):
 
 
 class ItemsResponse(Success):
-    """Items, most rated first."""
+    """Items, the best matches first."""
 
     items: list[CountedItem]
 

@@ -1,15 +1,20 @@
 """The service itself: liveness, readiness, the model, metrics, and the OpenAPI page."""
 
-from collections.abc import Callable
+import re
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable
+from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Response
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, StreamingResponse
 
 from model_service.serving.api.params import ApiRoute, Model, Service
 from model_service.serving.api.schemas import IndexResponse, ModelResponse, ReadyResponse, Success, error_responses
+from model_service.serving.api.security import security_headers
 from model_service.serving.errors import RequestError
 from model_service.serving.telemetry import prometheus
 
@@ -19,7 +24,9 @@ _DOCS_FILES: Final = {
     "swagger-ui.css": "text/css; charset=utf-8",
     "favicon-32x32.png": "image/png",
 }
-_DOCS_HEADERS: Final = {"cache-control": "public, max-age=3600", "x-content-type-options": "nosniff"}
+_PART_BYTES: Final = 16 * 1024
+_DOCS_FILE_HEADERS: Final = {"cache-control": "public, max-age=3600", "x-content-type-options": "nosniff"}
+_DOCS_SCRIPT: Final = re.compile("<script>(.*?)</script>", re.DOTALL)
 
 router = APIRouter(route_class=ApiRoute)
 
@@ -74,19 +81,35 @@ async def metrics(
 @router.get("/docs", include_in_schema=False)
 async def docs() -> HTMLResponse:
     script, style, icon = (f"docs/{name}" for name in _DOCS_FILES)
-    return get_swagger_ui_html(
+    page = get_swagger_ui_html(
         openapi_url="openapi.json",
         title="Film recommender",
         swagger_js_url=script,
         swagger_css_url=style,
         swagger_favicon_url=icon,
     )
+    hashes = (sha256(found.encode()).digest() for found in _DOCS_SCRIPT.findall(bytes(page.body).decode()))
+    scripts = " ".join(f"'sha256-{b64encode(digest).decode()}'" for digest in hashes)
+    # Swagger UI sets styles and draws icons from data: itself.
+    page.headers.update(security_headers(scripts=scripts, styles="'unsafe-inline'", images="data:"))
+    return page
 
 
 def _serve_file(name: str, media_type: str) -> Callable[[], Response]:
+    """Sends the file in parts, each when the client has read the one before: it has a megabyte."""
+
+    @cache
+    def read() -> bytes:
+        return (files("fastapi_swagger.resources") / name).read_bytes()
+
+    async def parts(content: bytes) -> AsyncIterator[bytes]:
+        for start in range(0, len(content), _PART_BYTES):
+            yield content[start : start + _PART_BYTES]
+
     def serve() -> Response:
-        content = (files("fastapi_swagger.resources") / name).read_bytes()
-        return Response(content, headers=_DOCS_HEADERS, media_type=media_type)
+        content = read()
+        headers = {**_DOCS_FILE_HEADERS, "content-length": str(len(content))}
+        return StreamingResponse(parts(content), headers=headers, media_type=media_type)
 
     return serve
 

@@ -25,6 +25,7 @@ _LATENCY_SUM: Final = SLOTS["latency_sum"]
 
 _REQUEST_ID_HEADERS: Final = (b"x-request-id", b"x-amzn-trace-id")  # the load balancer sets the second
 _VALID_REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
+_MAX_PATH: Final = 200  # characters in the log
 _log = logging.getLogger("model_service.access")
 
 
@@ -68,7 +69,7 @@ class RequestRecorder:
 
     def record_failure(self, path: str, error: BaseException) -> None:
         """Log why a request ended with a 500."""
-        _log.error("a request failed", exc_info=error, extra={"path": path})
+        _log.error("a request failed", exc_info=error, extra={"path": path[:_MAX_PATH]})
 
     def record_cache_hit(self, response: EncodedResponse) -> None:
         """Count a recommendation from the cache."""
@@ -105,7 +106,7 @@ class RequestRecorder:
 def _access_record(method: str, path: str, status: int, seconds: float, request_id: bytes) -> dict[str, object]:
     return {
         "method": method,
-        "path": path,
+        "path": path[:_MAX_PATH],
         "status": status,
         "milliseconds": round(1000 * seconds, 3),
         "request_id": request_id.decode("latin-1"),

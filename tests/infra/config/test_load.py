@@ -71,6 +71,8 @@ def test_values_arrive_typed() -> None:
             "environment": ["GREETING=a=b"],
             "secrets": [f"TOKEN={PARAMETER_ARN}"],
             "publicUrl": "https://films.example.com/",
+            "rootPath": "/films/v1",
+            "corsOrigins": ["https://films.example.com", "http://localhost:3000"],
             "tags": ["team=search"],
         }
     )
@@ -78,7 +80,12 @@ def test_values_arrive_typed() -> None:
     assert settings.endpoint.allowed_cidrs == ("10.0.0.0/8", "2001:db8::/32")
     assert settings.image.cpu_architecture == "ARM64"
     assert settings.image.build_on_preview is True
-    assert settings.environment == {"GREETING": "a=b", "LOG_LEVEL": "INFO"}
+    assert settings.environment == {
+        "GREETING": "a=b",
+        "LOG_LEVEL": "INFO",
+        "ROOT_PATH": "/films/v1",
+        "CORS_ORIGINS": "https://films.example.com,http://localhost:3000",
+    }
     assert settings.service.secrets == {"TOKEN": PARAMETER_ARN}
     assert settings.endpoint.public_url == "https://films.example.com"
     assert settings.tags["team"] == "search"
@@ -141,6 +148,17 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
     "version of an image built here": ({"modelVersion": "0123456789ab"}, "imageUri alone", "rm modelVersion"),
     "version": ({"imageUri": "a:1", "modelVersion": "v1"}, "12 hex digits", "set modelVersion 0123"),
     "url": ({"publicUrl": "films.example.com"}, "allowed: a URL", "set publicUrl https://"),
+    "prefix without a slash": ({"rootPath": "films/"}, 'is "films/"; allowed: a path', "set rootPath /films"),
+    "prefix of everything": ({"rootPath": "/"}, "allowed: a path such as /recommender", "rm rootPath"),
+    "prefix with a pattern": ({"rootPath": "/films/*"}, "A-Z a-z 0-9 . _ ~ -", "set rootPath /recommender"),
+    "prefix upwards": ({"rootPath": "/films/../x"}, "begins with a dot", "set rootPath /recommender"),
+    "long prefix": ({"rootPath": "/" + "x" * 126}, "at most 126 characters", "set rootPath /recommender"),
+    "origin": ({"corsOrigins": ["films.example.com"]}, "has no scheme such as https://", "--path 'corsOrigins[0]'"),
+    "second origin": (
+        {"corsOrigins": ["https://a.example", "https://b.example/"]},
+        'has "https://b.example/", which has a path, or a / at its end',
+        "--path 'corsOrigins[1]' 'https://films.example.com'",
+    ),
     "registry": ({"registryHost": "https://localhost"}, "host or host:port", "set registryHost localhost:4566"),
     "key": ({"registryKmsKeyArn": "alias/x"}, "the ARN of a KMS key", "set registryKmsKeyArn arn:aws:kms"),
     "account": ({"registryPullAccounts": ["12"]}, "12 digits", "--path 'registryPullAccounts[0]'"),

@@ -1,7 +1,9 @@
 """Claims about the load balancer."""
 
+import json
 from typing import Any
 
+import pulumi
 import pytest
 
 from infra.args import Subnets
@@ -50,6 +52,70 @@ def test_names_with_a_limit_fit_however_long_the_stacks_name() -> None:
         assert len(recorded.one(type_).name) + len("-1234567") <= 32
 
 
+RULE, LISTENER = "aws:lb/listenerRule:ListenerRule", "aws:lb/listener:Listener"
+CERTIFICATE_ARN = "arn:aws:acm:eu-central-1:111122223333:certificate/c"
+
+
+def test_without_a_prefix_every_path_is_forwarded_by_the_listener_itself() -> None:
+    recorded = endpoint(ENDPOINT)
+    assert not recorded.all(RULE)
+    assert [action["type"] for action in recorded.one(LISTENER).inputs["defaultActions"]] == ["forward"]
+
+
+@pytest.mark.parametrize(
+    ("change", "listener"),
+    [({}, "-http"), ({"certificate_arn": CERTIFICATE_ARN, "public_url": "https://films.example.com"}, "-https")],
+)
+def test_with_a_prefix_only_what_is_below_it_reaches_a_task(change: dict[str, Any], listener: str) -> None:
+    recorded = endpoint(replace(ENDPOINT, root_path="/films/v1", **change))
+    inputs = recorded.one(RULE).inputs
+    assert inputs["listenerArn"] == f"arn:of:films{listener}"
+    assert inputs["conditions"] == [{"pathPattern": {"values": ["/films/v1", "/films/v1/*"]}}]
+    assert [(one["type"], one["targetGroupArn"]) for one in inputs["actions"]] == [("forward", "arn:of:films-tg")]
+    (default,) = recorded.one(LISTENER, listener).inputs["defaultActions"]
+    response = default["fixedResponse"]
+    assert (default["type"], response["statusCode"], response["contentType"]) == (
+        "fixed-response",
+        "404",
+        "application/json",
+    )
+    assert json.loads(response["messageBody"]) == {"success": False, "error": "every path here begins with /films/v1"}
+    assert recorded.one("aws:lb/targetGroup:TargetGroup").inputs["healthCheck"]["path"] == "/ready"
+
+
+@pytest.mark.parametrize(
+    ("change", "url"),
+    [
+        ({}, "http://films-lb.elb.example/films"),
+        ({"domain": "films.example.com", "hosted_zone_id": "Z1"}, "https://films.example.com/films"),
+        ({"public_url": "https://films.example.com"}, "https://films.example.com/films"),
+        ({"public_url": "https://films.example.com/films"}, "https://films.example.com/films"),
+        ({"public_url": "https://gateway.example.com/v1/"}, "https://gateway.example.com/v1"),
+    ],
+)
+def test_the_url_has_the_prefix_unless_it_is_given_with_a_path(change: dict[str, Any], url: str) -> None:
+    args = replace(ENDPOINT, root_path="/films", **change)
+    recorded = run(lambda: pulumi.export("url", LoadBalancedEndpoint("films", args).url))
+    assert recorded.exports["url"] == url
+
+
+def test_a_service_waits_for_what_attaches_its_target_group_to_the_balancer() -> None:
+    waits_for: list[str] = []
+
+    def program() -> None:
+        listener = LoadBalancedEndpoint("films", replace(ENDPOINT, root_path="/films")).target.listener
+        waits_for.append(type(listener).__name__)
+
+    run(program)
+    assert waits_for == ["ListenerRule"]
+
+
+@pytest.mark.parametrize("path", ["/" + "x" * 125, "/recommender", "/a/b.c/~d_-"])
+def test_a_prefix_that_a_rule_can_match_is_allowed(path: str) -> None:
+    assert max(map(len, (path, f"{path}/*"))) <= 128
+    assert replace(ENDPOINT, root_path=path).root_path == path
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -59,6 +125,7 @@ def test_names_with_a_limit_fit_however_long_the_stacks_name() -> None:
             r"deregistration_delay_seconds\n  Input should be less than or equal to 3600",
         ),
         ({"allowed_cidrs": ()}, "allowed: one address range or more"),
+        ({"root_path": "/films/"}, r'root_path\n.*is "/films/"; allowed: a path such as /recommender'),
         ({"waf_rate_limit": 9}, r'waf_rate_limit\n.*is "9"; allowed: 0 \(off\) or 10 to 2000000000'),
     ],
 )

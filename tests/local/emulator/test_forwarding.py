@@ -7,7 +7,7 @@ import pytest
 
 from local.emulator import __main__ as emulator
 
-ENDPOINT_PORT = 8180
+AWS_PORT, ENDPOINT_PORT = 4666, 8180
 RECOMMENDER = {"arn:recommender": "recommender-lb"}
 OTHER = {"arn:other": "other-lb"}
 TAGS = {
@@ -44,11 +44,12 @@ def request(paths: Paths, monkeypatch: pytest.MonkeyPatch, balancers: dict[str, 
     monkeypatch.setattr(emulator.alb, "_lbs", lbs)
     monkeypatch.setattr(emulator.alb, "_tags", TAGS)
     scope = {"type": "http", "server": ("127.0.0.1", port), "path": "/films/a/b", "raw_path": b"/films/a%2Fb"}
+    scope |= {"headers": [(b"host", f"localhost:{port}".encode())]}
 
     async def receive() -> dict[str, Any]:
         return {}
 
-    asyncio.run(emulator.with_load_balancer(ENDPOINT_PORT)(scope, receive, paths.send))
+    asyncio.run(emulator.with_load_balancer(AWS_PORT, ENDPOINT_PORT)(scope, receive, paths.send))
 
 
 @pytest.mark.parametrize("balancers", [RECOMMENDER, RECOMMENDER | OTHER, OTHER | RECOMMENDER])
@@ -68,5 +69,5 @@ def test_the_endpoint_of_no_recommender_is_unavailable(
 
 
 def test_another_port_is_the_aws_apis(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    request(paths, monkeypatch, RECOMMENDER, ENDPOINT_PORT + 1)
+    request(paths, monkeypatch, RECOMMENDER, AWS_PORT)
     assert paths.forwarded == [("/films/a/b", b"/films/a%2Fb")]

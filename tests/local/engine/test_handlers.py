@@ -8,11 +8,12 @@ import json
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from local import emulated_aws
 from local.console import Step
@@ -185,6 +186,21 @@ def _listener(account: Account) -> Case:
     return {"loadBalancerArn": balancer["arn"], "port": 80, "defaultActions": [forward]}, {"defaultActions": [fixed]}
 
 
+def _listener_rule(account: Account) -> Case:
+    balancer = account.make("aws:lb/loadBalancer:LoadBalancer", subnets=account.subnets[:2])
+    missing = {"type": "fixed-response", "fixedResponse": {"contentType": "text/plain", "statusCode": "404"}}
+    listener = account.make(
+        "aws:lb/listener:Listener", loadBalancerArn=balancer["arn"], port=80, defaultActions=[missing]
+    )
+    inputs = {
+        "listenerArn": listener["arn"],
+        "actions": [{"type": "forward", "targetGroupArn": account.target_group()}],
+        "conditions": [{"pathPattern": {"values": ["/films", "/films/*"]}}],
+        "tags": TAGS,
+    }
+    return inputs, {"conditions": [{"pathPattern": {"values": ["/movies"]}}]}
+
+
 def _role(_: Account) -> Case:
     return {"assumeRolePolicy": POLICY, "tags": TAGS}, {"assumeRolePolicy": OTHER_POLICY}
 
@@ -212,6 +228,7 @@ CASES: dict[str, Callable[[Account], Case]] = {
     "aws:iam/role:Role": _role,
     "aws:iam/rolePolicy:RolePolicy": _role_policy,
     "aws:lb/listener:Listener": _listener,
+    "aws:lb/listenerRule:ListenerRule": _listener_rule,
     "aws:lb/loadBalancer:LoadBalancer": _load_balancer,
     "aws:lb/targetGroup:TargetGroup": _target_group,
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": _rule,
@@ -312,3 +329,85 @@ def test_a_resource_that_somebody_removed_with_what_it_belongs_to_is_missing(tok
     account.clean()
     assert not handler.exists(account.aws, id_, outputs)
     handler.delete(account.aws, id_, outputs)
+
+
+def test_a_rule_takes_its_paths_and_the_default_action_answers_the_others(account: Account) -> None:
+    balancer = account.make("aws:lb/loadBalancer:LoadBalancer", subnets=account.subnets[:2])
+
+    def fixed(text: str, status: str) -> list[dict[str, Any]]:
+        response = {"contentType": "text/plain", "messageBody": text, "statusCode": status}
+        return [{"type": "fixed-response", "fixedResponse": response}]
+
+    listener = account.make(
+        "aws:lb/listener:Listener", loadBalancerArn=balancer["arn"], port=80, defaultActions=fixed("not here", "404")
+    )
+    account.make(
+        "aws:lb/listenerRule:ListenerRule",
+        listenerArn=listener["arn"],
+        conditions=[{"pathPattern": {"values": ["/films", "/films/*"]}}],
+        actions=fixed("films", "200"),
+    )
+
+    def get(path: str) -> tuple[int, str]:
+        answer = requests.get(f"{account.aws.endpoint_url}/_alb/{balancer['name']}{path}", timeout=30)
+        return answer.status_code, answer.text
+
+    assert {path: get(path) for path in ("/films", "/films/", "/films/a/b?n=1")} == dict.fromkeys(
+        ("/films", "/films/", "/films/a/b?n=1"), (200, "films")
+    )
+    assert {path: get(path) for path in ("/", "/filmsx", "/health")} == dict.fromkeys(
+        ("/", "/filmsx", "/health"), (404, "not here")
+    )
+
+
+def test_an_engine_that_does_not_reach_the_registry_is_explained(account: Account, tmp_path: Path) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text(
+        '#!/bin/sh\n[ "$1" = build ] || { echo "dial tcp 127.0.0.1:4566: connection refused"; exit 1; }\n'
+    )
+    docker.chmod(0o755)
+    aws = replace(account.aws, docker_cli=docker)
+    inputs, _ = _image(account)
+    with pytest.raises(RuntimeError, match=r"(?s)push failed.*does not reach the registry.*virtual machine.*rootless"):
+        HANDLERS["docker-build:index:Image"].create(aws, "image", inputs)
+
+
+def test_a_condition_that_is_not_evaluated_is_refused(account: Account) -> None:
+    inputs, _ = _listener_rule(account)
+    condition = {"sourceIp": {"values": ["10.0.0.0/8"]}}
+    with pytest.raises(ValueError, match="no condition sourceIp"):
+        HANDLERS["aws:lb/listenerRule:ListenerRule"].create(account.aws, "r", {**inputs, "conditions": [condition]})
+
+
+def test_a_web_page_may_not_use_the_emulated_aws(account: Account) -> None:
+    url = account.aws.endpoint_url
+    port = url.rpartition(":")[2]
+    query = "/?Action=DescribeVpcs&Version=2016-11-15"
+    refused: list[dict[str, str]] = [
+        {"Origin": "https://films.example"},
+        {"Origin": "null"},
+        {"Origin": f"http://localhost:{int(port) + 1}"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Host": f"films.example:{port}"},
+    ]
+    for headers in refused:
+        for method in ("GET", "POST", "OPTIONS"):
+            answer = requests.request(method, f"{url}{query}", headers=headers, timeout=30)
+            assert (answer.status_code, headers) == (403, headers)
+            assert "message" in answer.json()
+            assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
+    served = requests.get(f"{url}{query}", headers={"Origin": f"http://localhost:{port}"}, timeout=30)
+    assert served.status_code == 200
+    assert not [name for name in served.headers if name.lower().startswith("access-control-")]
+
+
+def test_a_load_balancer_forwards_the_origin_and_host_that_it_was_sent(account: Account) -> None:
+    balancer = account.make("aws:lb/loadBalancer:LoadBalancer", subnets=account.subnets[:2])
+    fixed = {"type": "fixed-response", "fixedResponse": {"contentType": "text/plain", "statusCode": "200"}}
+    account.make("aws:lb/listener:Listener", loadBalancerArn=balancer["arn"], port=80, defaultActions=[fixed])
+    headers = {"Origin": "https://films.example", "Host": "films.example"}
+    statuses = {
+        name: requests.get(f"{account.aws.endpoint_url}/_alb/{name}/", headers=headers, timeout=30).status_code
+        for name in (balancer["name"], "another")
+    }
+    assert statuses == {balancer["name"]: 200, "another": 403}

@@ -92,7 +92,8 @@ def test_what_is_no_plain_get_goes_the_ordinary_way(head: bytes, port: int) -> N
         answer = b""
         while chunk := connection.recv(65536):
             answer += chunk
-    assert answer.split()[1] == (b"405" if head.startswith(b"HEAD") else b"200")
+    assert answer.split()[1] == b"200"
+    assert answer.endswith(b"\r\n\r\n") is head.startswith(b"HEAD")
     assert _counted(port, "recommender_cache_hits_total") == kept
 
 
@@ -135,31 +136,6 @@ def test_a_head_that_does_not_come_ends_its_connection_and_an_idle_one_stays(
         assert slow.recv(1) == b""
         idle.sendall(b"GET /?uid=20 HTTP/1.1\r\nHost: x\r\n\r\n")
         assert read_answer(idle)[0] == 200
-
-
-def test_connections_beyond_the_bound_are_told_and_the_others_served(trained: Trained) -> None:
-    code = (
-        "from model_service.serving import protocol; import sys\n"
-        "protocol.MAX_CONNECTIONS = 3\n"
-        "from model_service.serving.__main__ import main; sys.exit(main())\n"
-    )
-    own = free_port()
-    request = b"GET /?uid=20 HTTP/1.1\r\nHost: x\r\n\r\n"
-    with service(trained.folder, own, program=code, WORKERS="1"):
-        time.sleep(0.2)
-        allowed = [connect(own) for _ in range(3)]
-        for connection in allowed:
-            connection.sendall(request)
-            assert read_answer(connection)[0] == 200
-        with connect(own) as refused:
-            refused.sendall(request)
-            status, headers, body = read_answer(refused)
-            assert (status, headers["retry-after"], headers["connection"]) == (503, "1", "close")
-            assert "too many connections" in json.loads(body)["error"]
-        allowed[0].sendall(request)
-        assert read_answer(allowed[0])[0] == 200
-        for connection in allowed:
-            connection.close()
 
 
 def test_keep_alive_outlasts_the_load_balancers_idle_timeout() -> None:

@@ -100,7 +100,7 @@ _BAD_BODIES = [
     (b'{"uid": null}', 422, "it is 'None'"),
     (b'{"uid": true}', 422, "it is 'True'"),
     (b'{"uid": 1.5}', 422, "it is '1.5'"),
-    (b'{"uid": NaN}', 422, "it is 'nan'"),
+    (b'{"uid": NaN}', 400, "the body is no JSON, which has no NaN"),
     (b'{"uid": 1e400}', 422, "it is 'inf'"),
     (b'{"uid": [1]}', 422, "it is '[1]'"),
     (b'{"uid": "\\ud800"}', 422, r"it is '\ud800'"),

@@ -119,6 +119,8 @@ def test_settings_come_from_the_environment() -> None:
         "ARTIFACT_DIR": "/models/a",
         "HOST": "127.0.0.1",
         "PORT": "9000",
+        "ROOT_PATH": "/films/v1",
+        "CORS_ORIGINS": "https://films.example.com, http://localhost:3000 ",
         "LOG_LEVEL": "debug",
         "MODEL_VERSION": "ABCDEF012345",
         "DRAIN_SECONDS": "2.5",
@@ -134,6 +136,8 @@ def test_settings_come_from_the_environment() -> None:
         artifact_dir=Path("/models/a"),
         host="127.0.0.1",
         port=9000,
+        root_path="/films/v1",
+        cors_origins=("https://films.example.com", "http://localhost:3000"),
         log_level="DEBUG",
         model_version="abcdef012345",
         drain_seconds=2.5,
@@ -165,6 +169,10 @@ def test_settings_come_from_the_environment() -> None:
         ("ACCESS_LOG_SAMPLE_EVERY", "x", "a number from 0 to 1e+06"),
         ("METRICS_NAMESPACE", "AWS/ECS", "begin neither with a colon nor with AWS/"),
         ("SERVICE_NAME", "a b", "1 to 255 of the characters"),
+        ("ROOT_PATH", "films", "it begins with / and does not end with it"),
+        ("ROOT_PATH", "/films/", "it begins with / and does not end with it"),
+        ("CORS_ORIGINS", "https://a.example,", "'' has no scheme such as https://"),
+        ("CORS_ORIGINS", "*,https://a.example", "'*' stands for all origins, and so has to be alone"),
     ],
 )
 def test_a_bad_setting_is_named_with_what_is_allowed(name: str, value: str, allowed: str) -> None:

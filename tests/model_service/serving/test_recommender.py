@@ -197,14 +197,14 @@ def test_the_reasons_are_the_films_without_which_the_score_would_fall_most(
     uid = trained.ratings.user_ids[8]
     history, listed = recommender.history(uid), recommender.recommend(uid, 5)
     assert history is not None
-    for row, reasons in zip(listed.rows, recommender.reasons(uid, listed.rows, 3), strict=True):
+    for row, reasons in zip(listed.rows, recommender.reasons(history, listed.rows, 3), strict=True):
         shares = [share for _, share in reasons]
         assert len(reasons) == 3
         assert shares == sorted(shares, reverse=True)
         assert 0 < sum(shares) <= 1
         assert {reason for reason, _ in reasons} <= set(history.rows.tolist())
         assert row not in history.rows
-    assert recommender.reasons(10**6, [3], 3) == [[]]
+    assert recommender.reasons(None, [3], 3) == [[]]
 
 
 def test_what_a_user_rated_comes_with_the_ratings_that_were_given(trained: Trained, recommender: Recommender) -> None:

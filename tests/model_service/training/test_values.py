@@ -128,7 +128,7 @@ def test_what_was_watched_and_not_rated_is_never_recommended_and_told_without_a_
         told = [one.value for one in recommender.rated(uid, 150)]
         count = int((~np.isnan(values)).sum())
         assert told == [*sorted(values[~np.isnan(values)].tolist(), reverse=True), *[None] * (len(watched) - count)]
-        for reasons in recommender.reasons(uid, recommender.recommend(uid, 3).rows, 2):
+        for reasons in recommender.reasons(recommender.history(uid), recommender.recommend(uid, 3).rows, 2):
             assert all(0 < share <= 1 for _, share in reasons)
     assert metadata.data["seen_not_rated"] == (~bare.is_rated).sum()
 

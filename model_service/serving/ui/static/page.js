@@ -1,170 +1,236 @@
-"use strict";
+// The page as a whole: reads the address, asks the service for what belongs there, and shows it.
 
-const byId = (id) => document.getElementById(id);
-const [form, uidInput, answer, notice, status_] = ["pick", "uid", "answer", "notice", "status"].map(byId);
-let examples = [];
-let lastRequest = 0;
+import { ApiError, request, segment } from "./api.js";
+import { byId, element, isolated, words } from "./dom.js";
+import { showItem } from "./item.js";
+import { showMine, showRated, showRecommended } from "./lists.js";
+import { searchBox } from "./search.js";
+import { link, mine, place } from "./state.js";
 
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
+const ENOUGH_RATINGS = 3;
+const LISTED = 10;
+const [form, uidInput, notice, status_, people, single] =
+  ["pick", "uid", "notice", "status", "answer", "item"].map(byId);
+let overview; // what GET ui/users told
+let running; // of the request in progress
+let shown = null; // whose recommendations the page holds, as the address that asks for them
 
-function film(one, place, number) {
-  const item = element("li");
-  item.dataset.film = one.id;
-  item.append(element("span", "place", `${place}.`), element("span", "title", one.title));
-  if (number) item.append(number);
-  if (one.genres.length) item.append(element("p", "genres", one.genres.join(" · ")));
-  item.append(similarFilms(one));
-  return item;
-}
+const ask = (path, options = {}) => request(path, {
+  signal: running.signal,
+  onBusy: (seconds) => { status_.textContent = `The service is busy; asking again in ${seconds} s …`; },
+  ...options,
+});
 
-// The id as one segment of a path; browsers resolve these two, encoded or not, before they send.
-function segment(id) {
-  if (id === "." || id === "..") throw new Error(`a browser cannot ask for the id ${id} by its path; POST / can`);
-  return encodeURIComponent(id);
-}
-
-function stars(value, [low, high]) {
-  const decimals = high - low < 2 ? 2 : high - low > 20 ? 0 : 1;
-  const text = value.toFixed(decimals).replace(/^-(0(\.0*)?)$/, "$1");
-  const range = low < 0 ? ` (${low} to ${high})` : high === 5 ? "" : ` of ${high}`;
-  const number = element("span", "stars", text + range);
-  number.setAttribute("aria-label", range ? `rating ${text}${range}` : `${text} stars`);
-  number.setAttribute("role", "img");
-  return number;
-}
-
-function count(value) {
-  return element("span", "count", value.toLocaleString("en"));
-}
-
-function given(value, scale) {
-  if (value === null) return element("span", "count", "watched");
-  return scale ? stars(value, scale) : count(value);
-}
-
-function because(reasons) {
-  const line = element("p", "because", "because of ");
-  reasons.forEach((reason, index) => {
-    if (index) line.append(" and ");
-    line.append(element("b", "", reason.title), ` (${Math.round(100 * reason.share)} %)`);
+function userLinks() {
+  return overview.examples.slice(0, 5).flatMap((uid, index) => {
+    const anchor = Object.assign(element("a", "", isolated(uid)), { href: link({ uid }) });
+    return [...(index ? [", "] : []), anchor];
   });
-  return line;
 }
 
-function similarFilms(one) {
-  const details = element("details", "similar");
-  details.append(element("summary", "", "Similar"));
-  details.addEventListener("toggle", async () => {
-    if (!details.open || details.querySelector("ol, p")) return;
-    try {
-      const found = await request(`/items/${segment(one.id)}/similar?n=5&ids=text`);
-      const list = element("ol");
-      list.append(...found.response.map(([title]) => element("li", "", title)));
-      details.append(list);
-    } catch (problem) {
-      details.append(element("p", "hint", problem.message));
-    }
-  });
-  return details;
-}
-
-function mark(reasons, on) {
-  for (const reason of reasons) {
-    byId("rated").querySelector(`[data-film="${CSS.escape(reason.id)}"]`)?.classList.toggle("reason", on);
-  }
-}
-
-function render(user) {
-  byId("version").textContent = user.model_version;
-  byId("recommended").replaceChildren(...user.recommended.map((one, index) => {
-    const item = film(one, index + 1, one.stars === null ? null : stars(one.stars, user.scale));
-    if (one.because.length) {
-      item.querySelector(".similar").before(because(one.because));
-      item.addEventListener("pointerenter", () => mark(one.because, true));
-      item.addEventListener("pointerleave", () => mark(one.because, false));
-    }
-    return item;
-  }));
-  const rated = user.rated_items.map((one, index) => film(one, index + 1, given(one.value, user.scale)));
-  byId("rated").replaceChildren(...rated);
-  byId("rated").hidden = !user.rated_items.length;
-  byId("stars-note").hidden = !user.has_stars;
-  const best = user.scale ? "rated best" : "chosen most";
-  byId("rated-help").textContent = !user.known
-    ? "Nothing: this user is not in the data, so these films are what most people like."
-    : user.rated > user.rated_items.length
-      ? `The ${user.rated_items.length} of ${user.rated} films that they ${best}, with what they gave.`
-      : `${user.rated} films with what they gave, those that they ${best} first.`;
-  answer.hidden = false;
-  status_.textContent = `${user.recommended.length} films for user ${user.uid}`;
-}
-
-async function request(path) {
-  const reply = await fetch(path, { headers: { accept: "application/json" } });
-  const body = await reply.json().catch(() => ({}));
-  if (!reply.ok) throw new Error(body.error || `the service answered ${reply.status}`);
-  return body;
-}
-
-function showError(problem) {
-  notice.textContent = `That did not work: ${problem.message}`;
+function tellProblem(problem) {
+  const again = Object.assign(element("button", "", "Try again"), { type: "button", onclick: start });
+  notice.replaceChildren(`${problem.message} `, ...(problem.status && problem.status < 500 ? [] : [again]));
   notice.hidden = false;
   status_.textContent = "";
 }
 
-async function showUser(uid) {
-  const mine = ++lastRequest;
-  notice.hidden = true;
-  answer.classList.add("busy");
-  status_.textContent = `Asking for user ${uid} …`;
+// The most rated items, without those that the visitor has chosen.
+async function popular(chosen = []) {
+  const ids = new Set(chosen.map((one) => one.id));
+  const { items } = await ask(`items?n=${Math.min(LISTED + ids.size, 100)}&ids=text`);
+  return items.filter((one) => !ids.has(one.id)).slice(0, LISTED);
+}
+
+function tellUnknown(uid) {
+  byId("unknown").replaceChildren("There is no user ", isolated(`“${uid}”`),
+    ` in the data, so these are popular ${words.many}. Users of the data: `, ...userLinks(), ".");
+}
+
+async function loadUser(uid) {
+  let user;
   try {
-    const user = await request(`/ui/users/${segment(uid)}?ids=text`);
-    if (mine === lastRequest) render(user);
+    user = await ask(`ui/users/${segment(uid)}?ids=text`);
   } catch (problem) {
-    if (mine === lastRequest) {
-      answer.hidden = true;
-      showError(problem);
+    if (!(problem instanceof ApiError) || problem.status !== 422) throw problem;
+    user = { known: false, recommended: await popular(), scale: overview.scale }; // no id that a user could have
+  }
+  return () => {
+    showRecommended(user.recommended, user.scale);
+    byId("rated-section").hidden = !user.known;
+    if (user.known) showRated(user);
+    byId("recommended-heading").textContent = user.known ? "Recommended" : `Popular ${words.many}`;
+    byId("unknown").hidden = user.known;
+    if (!user.known) tellUnknown(uid);
+    status_.textContent = user.known
+      ? `${words.count(user.recommended.length)} for user ${uid}`
+      : `${words.count(user.recommended.length)} that many like`;
+  };
+}
+
+async function loadMine() {
+  const body = mine.body(overview.scale);
+  const rated = body.ratings.length;
+  const recommended = rated ? (await ask("ui/recommendations?ids=text", { body })).recommended : await popular(mine.all());
+  return () => {
+    showRecommended(recommended, overview.scale, addMine);
+    byId("rated-section").hidden = byId("unknown").hidden = true;
+    byId("recommended-heading").textContent = rated ? "Recommended" : `Popular ${words.many}`;
+    const missing = ENOUGH_RATINGS - rated;
+    const verb = overview.scale ? "Rate" : "Choose";
+    byId("mine-help").textContent = missing <= 0 ? "" : rated
+      ? `${verb} ${missing} more for recommendations that suit you better.`
+      : `${verb} ${ENOUGH_RATINGS} ${words.many} or more and see what is recommended.`;
+    status_.textContent = rated
+      ? `${words.count(recommended.length)} for your ${rated} ${overview.scale ? "rating" : "choice"}${rated === 1 ? "" : "s"}`
+      : `${words.count(recommended.length)} that many like`;
+  };
+}
+
+async function loadItem({ rate, uid, item }) {
+  const body = rate ? mine.body(overview.scale) : { ratings: [] };
+  const query = new URLSearchParams({ ids: "text", ...(rate ? {} : { uid }) });
+  const one = await ask(`ui/items/${segment(item)}?${query}`, body.ratings.length ? { body } : {});
+  return () => {
+    const heading = showItem(one, changed);
+    status_.textContent = "";
+    document.title = `${one.item.title.slice(0, 100)} - ${document.title}`;
+    return heading;
+  };
+}
+
+function arrange({ rate, item }) {
+  form.hidden = rate;
+  byId("rating").hidden = !rate || item !== null;
+  byId("to-users").setAttribute("aria-current", rate ? "false" : "page");
+  byId("to-rate").setAttribute("aria-current", rate ? "page" : "false");
+}
+
+// Shows what the address asks for; the page before stays until the answer is there.
+async function show({ focus = true } = {}) {
+  let where = place();
+  if (!where.rate && where.uid === null) {
+    history.replaceState({}, "", link({ ...where, uid: overview.examples[0] ?? "" }));
+    where = place();
+  }
+  arrange(where);
+  const address = link({ ...where, item: null });
+  running?.abort();
+  running = new AbortController();
+  const { signal } = running;
+  const left = single.hidden ? null : single.dataset.item;
+  document.querySelector("main").setAttribute("aria-busy", "true");
+  uidInput.value = where.uid ?? "";
+  document.title = `${where.rate ? "Your ratings" : `User ${where.uid}`} - ${document.querySelector("h1").textContent}`;
+  if (where.rate) showMine(overview.scale, changed);
+  try {
+    const kept = where.item === null && address === shown;
+    if (!kept) status_.textContent = "Loading …";
+    const render = kept ? () => { status_.textContent = people.dataset.status; } : await (
+      where.item !== null ? loadItem(where) : where.rate ? loadMine() : loadUser(where.uid));
+    if (signal.aborted) return;
+    notice.hidden = true;
+    const heading = render();
+    people.hidden = where.item !== null;
+    people.classList.toggle("columns", !where.rate);
+    single.hidden = !people.hidden;
+    single.dataset.item = where.item ?? "";
+    if (where.item === null) {
+      shown = address;
+      people.dataset.status = status_.textContent;
     }
+    if (heading && focus) heading.focus({ preventScroll: true });
+    else if (kept && left !== null) {
+      people.querySelector(`[data-item="${CSS.escape(left)}"] a`)?.focus({ preventScroll: true });
+    }
+  } catch (problem) {
+    if (signal.aborted) return;
+    people.hidden = single.hidden = true;
+    shown = null;
+    tellProblem(problem);
   } finally {
-    if (mine === lastRequest) answer.classList.remove("busy");
+    if (!signal.aborted) document.querySelector("main").removeAttribute("aria-busy");
   }
 }
 
-function go(uid, push) {
-  uidInput.value = uid;
-  if (push) history.pushState({}, "", `/ui?uid=${encodeURIComponent(uid)}`);
-  return showUser(uid);
+function go(address) {
+  history.pushState({}, "", address);
+  window.scrollTo(0, 0);
+  return show();
 }
 
-// Blanks around a typed id are a slip, unless somebody in the data has them.
-const typedUid = () => (examples.includes(uidInput.value) ? uidInput.value : uidInput.value.trim());
-const requestedUid = () => new URLSearchParams(location.search).get("uid");
+// The visitor's ratings are other ones: what they were asked for is old.
+async function changed() {
+  shown = null;
+  const { value, parentElement } = document.activeElement;
+  const rates = parentElement?.closest("[data-rates]")?.dataset.rates;
+  // The controls are made anew; whoever rates by keyboard goes on where they were.
+  const refocus = () => {
+    if (rates === undefined || document.activeElement !== document.body) return;
+    for (const input of document.querySelectorAll(`[data-rates="${CSS.escape(rates)}"] input`)) {
+      if (input.type === "number" || input.value === value) input.focus({ preventScroll: true });
+    }
+  };
+  const done = show({ focus: false });
+  refocus();
+  await done;
+  refocus();
+}
+
+function addMine(one) {
+  mine.add(one);
+  changed();
+  byId("mine").querySelector(`[data-item="${CSS.escape(one.id)}"] :is(input, button)`)?.focus();
+}
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  go(typedUid(), true);
+  // Blanks around a typed id are a slip, unless somebody in the data has them.
+  const typed = uidInput.value;
+  go(link({ uid: overview?.examples.includes(typed) ? typed : typed.trim() }));
 });
 byId("another").addEventListener("click", () => {
-  const others = examples.filter((uid) => uid !== typedUid());
-  if (others.length) go(others[Math.floor(Math.random() * others.length)], true);
+  const others = overview.examples.filter((uid) => uid !== uidInput.value);
+  if (others.length) go(link({ uid: others[Math.floor(Math.random() * others.length)] }));
 });
-window.addEventListener("popstate", () => go(requestedUid() ?? examples[0] ?? "", false));
+byId("clear").addEventListener("click", () => {
+  mine.clear();
+  changed();
+  byId("search").focus();
+});
+document.addEventListener("click", (event) => {
+  const anchor = event.target.closest('a[href^="?"]');
+  if (!anchor || !overview || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  go(anchor.getAttribute("href"));
+});
+window.addEventListener("popstate", (event) => {
+  if (overview && event.state !== null) show();
+});
+searchBox((one) => (place().rate && place().item === null ? addMine(one) : go(link({ ...place(), item: one.id }))));
 
-(async () => {
+async function start() {
+  running = new AbortController();
+  arrange(place());
   try {
-    const overview = await request("/ui/users?ids=text");
-    examples = overview.examples;
-    byId("about").textContent =
-      `${overview.films.toLocaleString("en")} films, ${overview.users.toLocaleString("en")} people: what to see next, and why.`;
-    uidInput.title = `An id as in the data, such as ${examples[0]}`;
-    byId("examples").append(...examples.map((uid) => Object.assign(element("option"), { value: uid })));
-    await go(requestedUid() ?? examples[0], false);
+    overview ??= await ask("ui/users?ids=text");
+    words.one = overview.noun;
+    const capital = words.one[0].toUpperCase() + words.one.slice(1);
+    document.querySelector("h1").textContent = words.one === "item" ? "Recommender" : `${capital} recommender`;
+    byId("about").textContent = `${words.count(overview.films)}, ${overview.users.toLocaleString("en")} users: `
+      + `what to ${words.one === "film" ? "see" : "choose"} next, and why.`;
+    byId("search-label").textContent = `Find ${/^[aeiou]/.test(words.one) ? "an" : "a"} ${words.one}`;
+    byId("to-rate").textContent = overview.scale ? `Rate ${words.many} yourself` : `Choose ${words.many} yourself`;
+    byId("mine-heading").textContent = overview.scale ? "Your ratings" : "Your choices";
+    byId("version").textContent = overview.model_version;
+    uidInput.title = `An id as in the data, such as ${overview.examples[0]}`;
+    byId("examples").replaceChildren(...overview.examples.map((uid) => Object.assign(element("option"), { value: uid })));
+    byId("stars-note").hidden = !overview.has_stars;
+    history.replaceState({}, "");
+    await show({ focus: false });
   } catch (problem) {
-    showError(problem);
+    tellProblem(problem);
   }
-})();
+}
+
+start();

@@ -12,7 +12,7 @@ import pytest
 from model_service.artifact import write_artifact
 from model_service.catalogue import Item
 from model_service.serving.settings import Settings
-from model_service.serving.ui.explanations import MAX_RATED
+from model_service.serving.ui.explanations import _noun
 from tests.model_service.client import Client, serving
 from tests.model_service.make import make_weights
 
@@ -52,8 +52,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 def test_what_was_rated_is_told_with_the_ratings_that_were_given_and_never_recommended(client: Client) -> None:
     told = client.get("/ui/users/7").json()
     given = [film["value"] for film in told["rated_items"]]
-    assert (told["known"], told["rated"], len(given)) == (True, 17, MAX_RATED)
-    assert given == [5, 5, 5, 4, 4, 4, 3, 3, 3, 2, 2, 2]
+    assert (told["known"], told["rated"], len(given)) == (True, 17, 17)
+    assert given == [5, 5, 5, 4, 4, 4, 3, 3, 3, 2, 2, 2, 2, 2, 1, 1, 1]
     assert [film["title"] for film in told["rated_items"][:3]] == ["space 4", "space 9", "space 14"]
     rated = {*FILMS[:15], *FILMS[20:22]}
     assert not rated & {film["title"] for film in told["recommended"]}
@@ -87,15 +87,100 @@ def test_examples_are_users_of_the_data(client: Client) -> None:
         "model_version": "",
         "users": 2,
         "films": 40,
+        "noun": "item",
+        "has_stars": True,
+        "scale": [1.0, 5.0],
         "examples": [7, 9],
     }
+
+
+RATINGS = [{"id": 114, "stars": 5}, {"id": 101, "stars": 4}, {"id": 120, "stars": 1}]
+
+
+def test_a_new_user_gets_what_the_api_recommends_by_their_ratings_and_why(client: Client) -> None:
+    told = client.post("/ui/recommendations?ids=text", json={"ratings": RATINGS}).json()
+    api = client.post("/recommendations", json={"ratings": RATINGS, "ids": "text"}).json()
+    assert [[film["title"], film["stars"]] for film in told["recommended"]] == api["response"]
+    assert [film["id"] for film in told["recommended"]] == api["ids"]
+    assert (told["known"], told["rated"]) == (True, 3)
+    best = told["recommended"][0]
+    assert best["title"].startswith("space")
+    assert [reason["title"] for reason in best["because"]] == ["space 14", "space 1"]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"ratings": []}, "ratings: "),
+        ({}, "ratings: field required"),
+        ({"ratings": [{"id": 99}]}, "no film has the id '99'"),
+        ({"ratings": [{"id": 101, "stars": 6}]}, "stars has to be from 1 to 5"),
+        ({"ratings": [{"id": 101}, {"id": "101"}]}, "a film is rated twice"),
+    ],
+)
+def test_ratings_that_are_not_allowed_are_refused_as_the_api_does(
+    client: Client, body: dict[str, object], message: str
+) -> None:
+    for path in ("/ui/recommendations", "/ui/items/101"):
+        answer = client.post(path, json=body)
+        assert answer.status_code == 422
+        assert message in answer.json()["error"]
+
+
+def test_a_film_is_told_with_what_its_user_gave_or_is_predicted_to_give(client: Client) -> None:
+    seen = client.get("/ui/items/104?uid=7").json()
+    assert (seen["seen"], seen["value"], seen["because"]) == (True, 5.0, [])
+    assert seen["item"] == {"id": 104, "title": "space 4", "genres": ["space"], "ratings": 1}
+    similar = client.get("/items/104/similar").json()
+    assert [film["title"] for film in seen["similar"]] == [title for title, _ in similar["response"]]
+    assert [film["id"] for film in seen["similar"]] == similar["ids"]
+
+    other = client.get("/ui/items/119?uid=7").json()
+    predicted = client.post("/predict", json={"pairs": [{"uid": 7, "id": 119}]}).json()["predictions"][0]
+    assert (other["seen"], other["value"], other["stars"]) == (False, None, predicted["stars"])
+    assert [reason["title"] for reason in other["because"]] == ["space 14", "space 9"]
+
+
+def test_a_film_is_told_to_new_and_to_unknown_users(client: Client) -> None:
+    rated = client.post("/ui/items/114", json={"ratings": RATINGS}).json()
+    assert (rated["known"], rated["seen"], rated["value"]) == (True, True, 5.0)
+    new = client.post("/ui/items/119", json={"ratings": RATINGS}).json()
+    assert (new["known"], new["seen"], [reason["title"] for reason in new["because"]]) == (
+        True,
+        False,
+        ["space 14", "space 1"],
+    )
+    for query in ("", "?uid=12345", "?uid=banana"):
+        unknown = client.get(f"/ui/items/119{query}").json()
+        assert (unknown["known"], unknown["seen"], unknown["because"]) == (False, False, [])
+        assert unknown["stars"] == client.post("/predict", json={"pairs": [{"uid": 555, "id": 119}]}).json()[
+            "predictions"
+        ][0]["stars"]  # fmt: skip
+    assert client.get("/ui/items/1?uid=7").status_code == 404
+    assert "as in /ui/items/1" in client.get("/ui/items/x").json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("data", "noun"),
+    [
+        ({"source": "synthetic (seed 0)"}, "film"),
+        ({"source": "MovieLens CSV (ml-25m)"}, "film"),
+        ({"source": "Book-Crossing (data)", "input": {"columns": {"item": 'column 2 "ISBN"'}}}, "book"),
+        ({"source": "data", "input": {"columns": {"item": 'column 2 "artistID"', "user": '"movie_id"'}}}, "artist"),
+        ({"source": "data", "input": {"columns": {"item": 'column 2 "item_id"'}}}, "item"),
+        ({"source": "data", "input": None}, "item"),
+        ({}, "item"),
+    ],
+)
+def test_items_are_called_what_their_data_calls_them(data: dict[str, object], noun: str) -> None:
+    assert _noun(data) == noun
 
 
 @pytest.mark.parametrize("uid", ["x", "1.5", "", "-", "\uff19", "%00"])
 def test_a_user_that_is_no_number_is_refused_with_an_example(client: Client, uid: str) -> None:
     answer = client.get(f"/ui/users/{uid}")
     assert answer.status_code in (404, 307) if not uid else answer.status_code == 422
-    assert uid == "" or "as in /ui/users/20" in answer.json()["error"]
+    assert uid in ("", "%00") or "the user's id has to be a whole number, as in 7" in answer.json()["error"]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +188,7 @@ def test_a_user_that_is_no_number_is_refused_with_an_example(client: Client, uid
     [
         ("/ui", "text/html"),
         ("/ui/page.css", "text/css"),
-        ("/ui/page.js", "text/javascript"),
+        *((f"/ui/{file.name}", "text/javascript") for file in STATIC.glob("*.js")),
         ("/ui/icon.svg", "image/svg+xml"),
     ],
 )
@@ -119,6 +204,10 @@ def test_every_file_comes_with_its_type_and_a_policy_that_lets_nothing_else_in(
     assert {value for name, value in policy.items() if name.endswith("-src")} == {"'none'", "'self'"}
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["x-model-version"] != "none"
+    assert answer.headers["cache-control"] == "no-cache"
+    again = client.get(path, headers={"if-none-match": answer.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", answer.headers["etag"])
+    assert client.get(path, headers={"if-none-match": '"other"'}).status_code == 200
 
 
 def test_the_files_name_no_other_host_and_hold_no_code_that_the_policy_would_stop() -> None:
@@ -127,4 +216,10 @@ def test_the_files_name_no_other_host_and_hold_no_code_that_the_policy_would_sto
         assert not re.search(r"https?:|//[a-z]", text), file.name
     page = (STATIC / "page.html").read_text()
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script>", page)
-    assert not re.search(r"innerHTML|insertAdjacentHTML|document\.write|eval\(", (STATIC / "page.js").read_text())
+    assert not re.search(r"""(href|src|action|data)="/""", page)
+    scripts = list(STATIC.glob("*.js"))
+    assert len(scripts) > 1
+    for script in scripts:
+        text = script.read_text()
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", text), script.name
+        assert not re.search(r"""["'`]/""", text), f"{script.name} has an address that is not relative"
