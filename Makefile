@@ -7,7 +7,7 @@ NOTHING_HERE := [ ! -e .venv/.installed-stack ] && [ ! -e .local ]
 SOURCES := __main__.py infra examples model_service mock_runtime deploy local notebooks benchmarks policy docs tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status example example-down data train batch notebook bench test test-unit lint format docs validate orphans clean
+.PHONY: help up down status logs example example-down data train batch notebook bench test test-unit lint format docs validate orphans clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,9 +24,13 @@ down: ## remove everything that `make up` created
 	@if $(NOTHING_HERE); then echo "Nothing of the local stack is here."; else \
 	$(MAKE) -s --no-print-directory .venv/.installed-stack && $(PY) -m deploy.local_stack down; fi
 
-status: ## what runs on the local stack
+status: ## the local stack: endpoint, model, tasks and their health, events
 	@if $(NOTHING_HERE); then echo 'The local stack is down. `make up` brings it up.'; else \
 	$(MAKE) -s --no-print-directory .venv/.installed-stack && $(PY) -m deploy.local_stack status; fi
+
+logs: ## follow the logs of the local stack's tasks: make logs ARGS="--since 1h --no-follow"
+	@if $(NOTHING_HERE); then echo 'The local stack is down. `make up` brings it up.' >&2; exit 1; fi
+	@$(MAKE) -s --no-print-directory .venv/.installed-stack && $(PY) -m deploy.local_stack logs $(ARGS)
 
 example: .venv/.installed-stack ## deploy examples/any_container, another container with the same components, on the emulated AWS
 	@$(PY) -m deploy.local_stack example
@@ -47,7 +51,7 @@ batch: .venv/.installed-data ## recommendations for all users as files: make bat
 bench: .venv/.installed-bench ## measure the services side by side: make bench ARGS="--quick"
 	@$(PY) -m benchmarks $(ARGS)
 
-notebook: .venv/.installed-notebook ## execute notebooks/deploy.ipynb on the local stack; replaces the model, ends like `make down`
+notebook: .venv/.installed-notebook ## execute notebooks/deploy.ipynb with a stack of its own: make notebook ARGS="--update" replaces it
 	@$(PY) notebooks/execute.py $(ARGS)
 
 test: .venv/.installed-e2e lint ## everything: formatter, linter, types, unit, service and end-to-end tests
