@@ -9,18 +9,23 @@
     deploy.destroy("dev")
 
 With the Pulumi CLI on the PATH these run it through the Automation API. Without it the `local` stack, and only that,
-is deployed to the emulated AWS by `local.engine`.
+is deployed to the emulated AWS by `local.engine`. One call at a time changes the stack `local`, as one of `make up` and
+its like: the next one waits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from deploy.engines import Engine, choose_engine
 from deploy.errors import DeployError
 from deploy.events import Event, OnEvent, Result, show
+from deploy.stack_file import LOCAL_STACK
 from deploy.validation.result import CheckResult
-from local.settings import PROJECT_DIR
+from local.errors import LocalError
+from local.lock import exclusive
+from local.settings import PROJECT_DIR, STATE_DIR
 
 __all__ = [
     "CheckResult",
@@ -77,14 +82,16 @@ def up(
     project_dir: the folder of the Pulumi program.
     Raises `DeployError` with the resource that failed and why.
     """
-    return _engine(stack, config, backend, project_dir).up(on_event)
+    with _alone(stack, "deploy.up"):
+        return _engine(stack, config, backend, project_dir).up(on_event)
 
 
 def refresh(
     stack: str, *, backend: str | None = None, project_dir: Path = PROJECT_DIR, on_event: OnEvent = show
 ) -> Result:
     """Read the state of every resource and report differences from the recorded one. Raises `DeployError`."""
-    return _engine(stack, None, backend, project_dir).refresh(on_event)
+    with _alone(stack, "deploy.refresh"):
+        return _engine(stack, None, backend, project_dir).refresh(on_event)
 
 
 def destroy(
@@ -96,7 +103,8 @@ def destroy(
     on_event: OnEvent = show,
 ) -> Result:
     """Delete every resource of the stack. Raises `DeployError`."""
-    return _engine(stack, config, backend, project_dir).destroy(on_event)
+    with _alone(stack, "deploy.destroy"):
+        return _engine(stack, config, backend, project_dir).destroy(on_event)
 
 
 def outputs(stack: str, *, backend: str | None = None, project_dir: Path = PROJECT_DIR) -> dict[str, Any]:
@@ -107,6 +115,19 @@ def outputs(stack: str, *, backend: str | None = None, project_dir: Path = PROJE
 def engine_name(stack: str) -> str:
     """A description of the engine that deploys a stack."""
     return _engine(stack, None, None, PROJECT_DIR).description
+
+
+@contextmanager
+def _alone(stack: str, call: str) -> Iterator[None]:
+    """Wait until no other command changes the stack `local`; other stacks are locked by their backend."""
+    if stack != LOCAL_STACK:
+        yield
+        return
+    try:
+        with exclusive(STATE_DIR, call):
+            yield
+    except LocalError as error:
+        raise DeployError(str(error)) from error
 
 
 def _engine(stack: str, config: Mapping[str, Any] | None, backend: str | None, project_dir: Path) -> Engine:

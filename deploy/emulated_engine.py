@@ -15,6 +15,7 @@ from deploy.errors import DeployError
 from deploy.events import Event, OnEvent, Result
 from local.docker_engine import buildkit_cli
 from local.errors import LocalError
+from local.lock import inheritable
 from local.settings import PROJECT_DIR, STATE_FOLDER, load_settings
 
 
@@ -63,7 +64,14 @@ class EmulatedEngine:
         arguments += ["--endpoint-url", settings.aws_url, "--registry-host", settings.registry_host]
         arguments += ["--docker-cli", str(docker_cli)]
         with tempfile.TemporaryFile("w+") as stderr:
-            process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=stderr, text=True, cwd=PROJECT_DIR)
+            process = subprocess.Popen(
+                arguments,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                cwd=PROJECT_DIR,
+                pass_fds=inheritable(settings.state_dir),
+            )
             assert process.stdout is not None  # noqa: S101 - stdout is a pipe
             try:
                 result, errors = _read(process.stdout, on_event, planning=command == "preview")

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from local.console import echo
+
 Kind = Literal["begin", "done", "log", "error"]
 MARKS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
 
@@ -50,7 +52,7 @@ def show(event: Event) -> None:
     """Print an event as a line; unchanged resources make none."""
     line = format_event(event)
     if line:
-        print(line, flush=True)
+        echo(line)
 
 
 def format_event(event: Event) -> str:

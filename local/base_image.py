@@ -38,13 +38,15 @@ UNUSED = (
 )
 
 
-def ensure_base_image(client: docker.DockerClient, step: Step) -> str:
+def ensure_base_image(client: docker.DockerClient, step: Step, *, clone: str) -> str:
     """Return the reference of a base image with Python 3.11 or newer, venv and a shell.
 
     Pulls `python:3.12-slim-bookworm`; where no container registry is reachable, makes a Debian or Ubuntu image of
-    about 60 MB with mmdebstrap. One that is there already is used.
+    about 60 MB with mmdebstrap. One that is there already is used: Docker deletes an image with its last name, so each
+    clone of the repository (`clone`) names it for itself.
     """
-    made = f"{MADE}:{_recipe()}"
+    made = f"{MADE}:{_recipe()}-{clone}"
+    _name_for(client, made)
     for reference in (made, PULLED):
         if _has(client, reference):
             step.set_outcome(f"{reference}, there already")
@@ -58,11 +60,29 @@ def ensure_base_image(client: docker.DockerClient, step: Step) -> str:
     return made
 
 
-def remove_base_images(client: docker.DockerClient) -> None:
-    """Remove the base images that `ensure_base_image` made; a pulled one belongs to the machine's cache."""
-    for image in client.images.list(name=MADE):
-        for tag in image.tags:
+def remove_base_image(client: docker.DockerClient, *, clone: str) -> None:
+    """Remove this clone's name of a base image that was made; a pulled one belongs to the machine's cache."""
+    for tag in _made_tags(client):
+        if tag.endswith(f"-{clone}"):
             client.images.remove(tag, force=True)
+
+
+def used_by_another_clone(client: docker.DockerClient, *, clone: str) -> bool:
+    """Whether another clone of this repository has a base image on this engine."""
+    return any(not tag.endswith(f"-{clone}") for tag in _made_tags(client))
+
+
+def _made_tags(client: docker.DockerClient) -> list[str]:
+    return [tag for image in client.images.list(name=MADE) for tag in image.tags if tag.startswith(f"{MADE}:")]
+
+
+def _name_for(client: docker.DockerClient, reference: str) -> None:
+    """Give an image of the same recipe that another clone made this name too."""
+    recipe = f"{MADE}:{_recipe()}"
+    for tag in _made_tags(client):
+        if tag == recipe or tag.startswith(f"{recipe}-"):
+            client.api.tag(tag, reference)
+            return
 
 
 def _has(client: docker.DockerClient, reference: str) -> bool:

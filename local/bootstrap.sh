@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes .venv with everything in requirements-dev.txt. As root on Debian or Ubuntu it also installs python3-venv where that
-# is missing; otherwise it says which command does.
+# Makes .venv and installs requirements/GROUP.txt for each GROUP named. As root on Debian or Ubuntu it also installs
+# python3-venv where that is missing; otherwise it says which command does.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -24,21 +24,7 @@ if ! "$python" -c 'import ensurepip' >/dev/null 2>&1; then
     fi
 fi
 
-echo "• Virtual environment .venv with the requirements (a few minutes the first time)"
-[ -x .venv/bin/python ] || "$python" -m venv .venv
-rm -f .venv/.installed
-# What pip unpacks, hundreds of MB, goes with this run; what a killed run left goes now.
-scratch=$PWD/.venv/tmp
-rm -rf "$scratch"
-mkdir "$scratch"
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-{
-    TMPDIR=$scratch .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off --requirement requirements-dev.txt &&
-        touch .venv/.installed
-} 2>&1 | awk '
-    /^(Collecting|Installing collected)/ { print "  " substr($0, 1, 100); fflush(); next }
-    /^(ERROR|error|  *(error|×|╰))/ { print; fflush() }'
-[ -e .venv/.installed ] ||
-    fail "installing the requirements failed; pip's message is above. Run the same command again once it is fixed."
+# An environment whose making was interrupted has no pip.
+.venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv ||
+    fail "the virtual environment .venv could not be made; the message is above (disk full: df -h .)"
+exec .venv/bin/python -m local.install "$@"

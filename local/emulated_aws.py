@@ -35,11 +35,12 @@ def ensure_emulator(settings: LocalSettings, step: Step) -> None:
     running = process.running()
     if running:
         _require_same_engine(running, engine)
+        _wait_until_reachable(settings, process)
         step.set_outcome("runs already")
         return
     record = load_record(settings.state_dir)
     for key, port in (("AWS_PORT", settings.aws_port), ("ENDPOINT_PORT", settings.endpoint_port)):
-        if _taken(port):
+        if port_taken(port):
             another = f"`make up {key}={port + 1}`"
             raise LocalError(
                 f"Port {port} is taken by another program. Stop it (`ss -ltnp 'sport = :{port}'` shows it), "
@@ -53,7 +54,7 @@ def ensure_emulator(settings: LocalSettings, step: Step) -> None:
         _command(settings),
         {
             "GATEWAY_PORT": str(settings.aws_port),
-            "MINISTACK_HOSTNAME": _hostname(settings.aws_port),
+            "MINISTACK_HOSTNAME": _hostname(settings),
             "S3_DATA_DIR": str(scratch / "s3"),
             "TMPDIR": str(scratch),
             "PYTHONPATH": str(PROJECT_DIR),
@@ -61,15 +62,23 @@ def ensure_emulator(settings: LocalSettings, step: Step) -> None:
             **engine,
         },
     )
+    try:
+        _wait_until_reachable(settings, process)
+    except LocalError:
+        process.stop()
+        if record is None:
+            delete_record(settings.state_dir)
+        raise
+    step.set_outcome(f"started on {settings.aws_url}")
+
+
+def _wait_until_reachable(settings: LocalSettings, process: Daemon) -> None:
+    """Wait for an emulator that starts; an interrupted command may have started it. Raises `LocalError`."""
     deadline = time.monotonic() + START_SECONDS
     while not is_reachable(settings.aws_url):
         if process.running() is None or time.monotonic() > deadline:
-            process.stop()
-            if record is None:
-                delete_record(settings.state_dir)
             raise LocalError(f"The emulated AWS did not start. The end of its log:\n{process.last_lines()}")
         time.sleep(0.1)
-    step.set_outcome(f"started on {settings.aws_url}")
 
 
 def stop_emulator(settings: LocalSettings) -> bool:
@@ -77,14 +86,14 @@ def stop_emulator(settings: LocalSettings) -> bool:
     return daemon(settings.state_dir).stop()
 
 
-def task_label(aws_port: int) -> str:
-    """The Docker label of the containers that the emulator on this port starts as tasks."""
-    return f"ministack.instance={_hostname(aws_port)}:{aws_port}"
+def task_label(settings: LocalSettings) -> str:
+    """The Docker label of the containers that this clone's emulator starts as tasks."""
+    return f"ministack.instance={_hostname(settings)}:{settings.aws_port}"
 
 
 def task_containers(client: docker.DockerClient, settings: LocalSettings) -> list[Any]:
     """The containers that this emulator started as tasks, stopped ones too."""
-    return list(client.containers.list(all=True, filters={"label": task_label(settings.aws_port)}))
+    return list(client.containers.list(all=True, filters={"label": task_label(settings)}))
 
 
 def remove_task_containers(client: docker.DockerClient, settings: LocalSettings) -> int:
@@ -96,7 +105,12 @@ def remove_task_containers(client: docker.DockerClient, settings: LocalSettings)
 
 
 def remove_pushed_images(client: docker.DockerClient, settings: LocalSettings) -> int:
-    """Remove the local copies of images built for or pulled from the emulated registry; returns how many."""
+    """Remove the local copies of images built for or pulled from the emulated registry; returns how many.
+
+    Removes nothing while another clone's emulated AWS has the port: the names are that one's then.
+    """
+    if port_taken(settings.aws_port):
+        return 0
     prefix = f"{settings.registry_host}/"
     names = {
         name
@@ -126,9 +140,9 @@ def _require_same_engine(emulator: psutil.Process, engine: dict[str, str]) -> No
         )
 
 
-def _hostname(aws_port: int) -> str:
+def _hostname(settings: LocalSettings) -> str:
     """The label value by which MiniStack distinguishes its containers from another emulator's."""
-    return f"recommender-{aws_port}"
+    return f"recommender-{settings.clone}"
 
 
 def _command(settings: LocalSettings) -> list[str]:
@@ -136,7 +150,8 @@ def _command(settings: LocalSettings) -> list[str]:
     return [sys.executable, "-m", "local.emulator", *ports]
 
 
-def _taken(port: int) -> bool:
+def port_taken(port: int) -> bool:
+    """Whether a program listens on a port of the loopback interface."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -4,10 +4,13 @@ import contextlib
 import json
 import os
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from local.files import write_whole
 
 STOP_SECONDS = 30.0
 
@@ -45,7 +48,7 @@ class Daemon:
             )
         _children.append(process)
         record = {"pid": process.pid, "created": _created(process), "command": command}
-        self._record.write_text(json.dumps(record))
+        write_whole(self._record, json.dumps(record))
 
     def running(self) -> psutil.Process | None:
         """The process if it still runs, else None; a reused process id is detected by the creation time."""
@@ -63,13 +66,21 @@ class Daemon:
         if process is not None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.terminate()
-                _, alive = psutil.wait_procs([process], timeout=STOP_SECONDS)
-                for survivor in alive:
-                    survivor.kill()
-                    survivor.wait()
+                if not self._wait_for_end():
+                    process.kill()
+                    self._wait_for_end()
         _children[:] = [child for child in _children if child.poll() is None]
         self._record.unlink(missing_ok=True)
         return process is not None
+
+    def _wait_for_end(self) -> bool:
+        """Whether the process ends within 30 s, or has ended without its parent, such as a notebook, reaping it."""
+        deadline = time.monotonic() + STOP_SECONDS
+        while self.running():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
 
     def last_lines(self, count: int = 15) -> str:
         """The end of the log, for a message that explains why the process did not start."""

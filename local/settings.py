@@ -1,5 +1,6 @@
 """Ports and folders of the emulated AWS; the environment may set other ports, until `make down`."""
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ STATE_FOLDER = ".local"
 STATE_DIR = PROJECT_DIR / STATE_FOLDER
 PROJECT = "recommender"
 ACCOUNT_ID = "000000000000"
+NOTEBOOK_FOLDER = "notebook"
+"""The copy of the project that `make notebook` works in, in the state folder."""
 REGION = "us-east-1"
 HOST = "127.0.0.1"
 DEFAULT_PORTS = {"AWS_PORT": 4566, "ENDPOINT_PORT": 8080}
@@ -25,6 +28,11 @@ class LocalSettings:
     aws_port: int
     endpoint_port: int
     state_dir: Path
+
+    @property
+    def clone(self) -> str:
+        """What tells this clone's containers and images from those of another clone on the same Docker engine."""
+        return hashlib.sha256(str(self.state_dir.resolve()).encode()).hexdigest()[:8]
 
     @property
     def aws_url(self) -> str:
@@ -63,6 +71,11 @@ def load_settings(environ: dict[str, str] | None = None, *, state_dir: Path = ST
             f"{_format_ports(ports)}: the AWS APIs and the load balancer cannot share a port. Give one of them another."
         )
     return LocalSettings(aws_port=ports["AWS_PORT"], endpoint_port=ports["ENDPOINT_PORT"], state_dir=state_dir)
+
+
+def without_ports() -> dict[str, str]:
+    """This process's environment without ports: for a stack that knows its own."""
+    return {key: value for key, value in os.environ.items() if key not in DEFAULT_PORTS}
 
 
 def _ports(record: StackRecord) -> dict[str, int]:

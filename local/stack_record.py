@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from local.files import write_whole
+
 
 @dataclass(frozen=True, kw_only=True)
 class StackRecord:
@@ -28,10 +30,7 @@ def load_record(state_dir: Path) -> StackRecord | None:
 
 def save_record(state_dir: Path, record: StackRecord) -> None:
     """Write the record whole or not at all."""
-    state_dir.mkdir(parents=True, exist_ok=True)
-    temporary = _file(state_dir).with_suffix(".tmp")
-    temporary.write_text(json.dumps(asdict(record)))
-    temporary.replace(_file(state_dir))
+    write_whole(_file(state_dir), json.dumps(asdict(record)))
 
 
 def delete_record(state_dir: Path) -> None:

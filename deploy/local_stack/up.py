@@ -16,10 +16,11 @@ import yaml
 import deploy
 from local import emulated_aws
 from local.base_image import ensure_base_image
-from local.console import Step, echo, step
+from local.console import BOLD, Step, echo, paint, step
 from local.docker_engine import ensure_docker
 from local.errors import LocalError
-from local.settings import DEFAULT_PORTS, PROJECT_DIR, LocalSettings, load_settings
+from local.lock import exclusive
+from local.settings import DEFAULT_PORTS, PROJECT_DIR, STATE_DIR, LocalSettings, load_settings
 from local.stack_record import StackRecord, save_record
 from model_service.metadata import ArtifactError, read_model_version
 
@@ -35,23 +36,24 @@ def prepare(settings: LocalSettings | None = None) -> dict[str, Any]:
     Returns what this machine adds to the stack's configuration. `deploy` uses it for the stack `local` from then on,
     under the `config` of a call. Raises `LocalError` with what is in the way.
     """
-    settings = settings or load_settings()
-    with step("Docker engine") as now:
-        docker = ensure_docker(settings.state_dir, now)
-    with step("Emulated AWS") as now:
-        emulated_aws.ensure_emulator(settings, now)
-    with step("Base image") as now:
-        base_image = ensure_base_image(docker, now)
-    config = machine_config(settings, base_image)
-    ports = {"aws_port": settings.aws_port, "endpoint_port": settings.endpoint_port}
-    save_record(settings.state_dir, StackRecord(**ports, config=config))
-    return config
+    with exclusive(settings.state_dir if settings else STATE_DIR, "prepare"):
+        settings = settings or load_settings()
+        with step("Docker engine") as now:
+            docker = ensure_docker(settings.state_dir, now)
+        with step("Emulated AWS") as now:
+            emulated_aws.ensure_emulator(settings, now)
+        with step("Base image") as now:
+            base_image = ensure_base_image(docker, now, clone=settings.clone)
+        config = machine_config(settings, base_image)
+        ports = {"aws_port": settings.aws_port, "endpoint_port": settings.endpoint_port}
+        save_record(settings.state_dir, StackRecord(**ports, config=config))
+        return config
 
 
 def up(settings: LocalSettings) -> None:
     """Deploy the stack `local`, without the steps already done; raises `LocalError` or `DeployError`."""
     config = prepare(settings)
-    with step("Trained model") as now:
+    with step("Trained model", ticking=False) as now:  # the training tells its progress itself
         ensure_model(now)
     echo(f"• Deploying the stack `local` ({deploy.engine_name('local')})")
     with step("Deployment") as now:
@@ -142,7 +144,7 @@ def fetch(url: str, path: str, *, seconds: float = 30.0) -> dict[str, Any]:
 
 
 def print_summary(outputs: dict[str, Any], uid: str, answer: dict[str, Any]) -> None:
-    """Print the URL, model, image and recommendations."""
+    """Print the URL, model, image and recommendations, and what can be done next."""
     echo("")
     echo(f"Endpoint: {outputs['url']}")
     echo(f"Model:    {outputs['modelVersion']}")
@@ -154,3 +156,21 @@ def print_summary(outputs: dict[str, Any], uid: str, answer: dict[str, Any]) -> 
     echo(f"{what}, from {outputs['url']}{_target(uid)}")
     for place, (title, stars) in enumerate(answer["response"], start=1):
         echo(f"{place:4}. {'' if stars is None else f'{stars:5.2f}  '}{title}")
+    echo("")
+    echo(paint("Next", BOLD))
+    for what, how in next_steps(str(outputs["url"]), uid):
+        echo(f"  {what:<15}{how}")
+
+
+def next_steps(url: str, uid: str) -> list[tuple[str, str]]:
+    """What can be done with the stack that is up, and how."""
+    return [
+        ("page", f"{url}/ui"),
+        ("API", f"curl '{url}{_target(uid)}&n=3'"),
+        ("API's page", f"{url}/docs"),
+        ("your own data", 'make train ARGS="--data FOLDER", then make up'),
+        ("notebook", "make notebook"),
+        ("logs", "make logs"),
+        ("state", "make status"),
+        ("end", "make down"),
+    ]

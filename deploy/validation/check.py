@@ -124,7 +124,7 @@ def _provider_keys() -> frozenset[str]:
     """From the provider's type stubs: to import it takes seconds."""
     spec = find_spec("pulumi_aws")
     if spec is None or spec.origin is None:
-        raise DeployError("The package pulumi_aws is not installed.\nTo fix it: make .venv/.installed")
+        raise DeployError("The package pulumi_aws is not installed.\nTo fix it: make .venv/.installed-stack")
     stubs = Path(spec.origin).parent / "config" / "__init__.pyi"
     return frozenset(re.findall(r"^(\w+): ", stubs.read_text(encoding="utf-8"), flags=re.MULTILINE))
 

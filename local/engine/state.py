@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from local.files import write_whole
+
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
@@ -63,12 +65,9 @@ class State:
     def save(self) -> None:
         """Write the state file whole or not at all."""
         with self._lock:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             document = {
                 "outputs": self.outputs,
                 "resources": [asdict(record) for record in self.records.values()],
                 "superseded": [asdict(record) for record in self.superseded],
             }
-            temporary = self.path.with_suffix(".tmp")
-            temporary.write_text(json.dumps(document, indent=1))
-            temporary.replace(self.path)
+            write_whole(self.path, json.dumps(document, indent=1))

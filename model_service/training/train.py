@@ -4,6 +4,7 @@ import platform
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ from model_service.training.stars import StarsChoice, choose_stars
 from model_service.training.to_weights import to_weights
 from model_service.training.trainers import fit
 
-_LIBRARIES = ("torch", "scikit-surprise", "scipy", "numpy", "safetensors", "pyarrow")
+_LIBRARIES = ("torch", "scikit-surprise", "scipy", "numpy", "safetensors")
+_READERS = ("pyarrow",)  # not installed where only generated ratings are trained on
 _MAX_EVERY_SPLIT = 2_000_000  # ratings; above, only the split that decides is evaluated
 _EMBEDDING = "ials"  # the ranker whose item vectors tell similar items where the winner has none
 
@@ -124,7 +126,7 @@ def _train(ratings: Ratings, config: TrainConfig, out: Path, options: TrainOptio
             },
         },
         metrics=metrics,
-        libraries={"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
+        libraries={"python": platform.python_version(), **_versions()},
         attach=write_model_card,
     )
 
@@ -218,3 +220,7 @@ def _popularity(choice: Choice) -> Candidate:
         (found for found in choice.best if found.ranker == POPULARITY),
         Candidate(ranker=POPULARITY, settings={"half_life_days": None}, ndcg=0.0),
     )
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in (*_LIBRARIES, *(name for name in _READERS if find_spec(name)))}

@@ -334,7 +334,7 @@ def test_the_help_lists_every_command_and_the_way_to_deploy(capsys: pytest.Captu
 
 @pytest.mark.parametrize("target", ["validate", "orphans"])
 def test_make_without_a_stack_says_how_to_name_one(target: str) -> None:
-    installed = ["-o", ".venv/.installed"]
+    installed = ["-o", ".venv/.installed-stack"]
     environment = {key: value for key, value in os.environ.items() if key not in ("STACK", "MAKEFLAGS", "MAKELEVEL")}
     done = subprocess.run(
         ["make", *installed, target], cwd=PROJECT_DIR, env=environment, capture_output=True, text=True, check=False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,11 @@ import deploy
 
 PROJECT = Path(__file__).resolve().parents[2]
 PATH = PROJECT / "notebooks" / "deploy.ipynb"
+PICTURES = 4
+"""Ratings, training curves, latencies, which model answered."""
+MAX_LINE = 140
+MAX_LINES = 80
+MAX_BYTES = 500_000
 OURS = ("deploy", "local", "model_service")
 
 
@@ -50,9 +56,30 @@ def test_text_stands_before_every_cell_of_code() -> None:
     assert all(cell.source.strip() for cell in cells())
 
 
-def test_it_is_kept_without_outputs() -> None:
+def test_it_is_kept_without_outputs_or_as_it_ran_from_the_first_cell_to_the_last() -> None:
     nbformat.validate(nbformat.read(PATH, as_version=4))  # type: ignore[no-untyped-call]
-    assert [cell.id for cell in cells() if cell.get("outputs") or cell.get("execution_count")] == []
+    run = [cell for cell in cells() if cell.cell_type == "code"]
+    outputs = [output for cell in run for output in cell.outputs]
+    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert [output for output in outputs if output.output_type == "error"] == []
+    if outputs:
+        assert [cell.execution_count for cell in run] == list(range(1, len(run) + 1))
+        assert len(pictures) == PICTURES
+    else:
+        assert [cell.execution_count for cell in run] == [None] * len(run)
+
+
+def test_its_outputs_can_be_read_where_the_repository_is_shown() -> None:
+    """Without colours, progress bars, folders of a machine, warnings, lines that scroll and lists that never end."""
+    outputs = [output for cell in cells() if cell.cell_type == "code" for output in cell.outputs]
+    assert [output for output in outputs if output.get("name") == "stderr"] == []
+    texts = [output.text for output in outputs if output.output_type == "stream"]
+    texts += [text for output in outputs for kind, text in output.get("data", {}).items() if kind.startswith("text/")]
+    assert [text for text in texts if re.search(r"\x1b|\r|\x08|/(home|root|work|tmp|Users)/|\d+%\|", text)] == []
+    lines = [line for output in outputs for line in output.get("text", "").splitlines()]
+    assert [line for line in lines if len(line) > MAX_LINE] == []
+    assert [text for text in texts if len(text.splitlines()) > MAX_LINES and "<table" not in text] == []
+    assert PATH.stat().st_size < MAX_BYTES
 
 
 def test_no_cell_uses_a_name_that_no_cell_before_it_makes() -> None:

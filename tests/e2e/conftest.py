@@ -19,6 +19,7 @@ from local import docker_engine
 from local.emulated_aws import task_label
 from local.engine.aws import client
 from local.errors import LocalError
+from local.settings import STATE_FOLDER, LocalSettings
 
 PROJECT = Path(__file__).resolve().parents[2]
 UP_SECONDS = 900
@@ -36,6 +37,13 @@ class Project:
     def url(self) -> str:
         """Where the load balancer answers."""
         return f"http://localhost:{self.endpoint_port}"
+
+    @property
+    def settings(self) -> LocalSettings:
+        """The copy's ports and state."""
+        return LocalSettings(
+            aws_port=self.aws_port, endpoint_port=self.endpoint_port, state_dir=self.folder / STATE_FOLDER
+        )
 
     def environment(self, *, ports: bool = True) -> dict[str, str]:
         """This process's environment with the copy's ports, or with none, as once the stack is up."""
@@ -77,7 +85,7 @@ class Project:
         if not engine_answers():
             return []
         with contextlib.closing(docker_engine.connect()) as engine:
-            return list(engine.containers.list(filters={"label": task_label(self.aws_port)}))
+            return list(engine.containers.list(filters={"label": task_label(self.settings)}))
 
 
 def engine_answers() -> bool:

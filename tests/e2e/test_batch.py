@@ -27,7 +27,7 @@ COMMAND = ["-m", "model_service.batch", "--out", "s3://films/lists/", "--users-p
 def image(project: Project) -> Iterator[str]:
     """The project's image with what batch scoring needs."""
     with contextlib.closing(docker_engine.connect()) as engine:
-        base = ensure_base_image(engine, Step())
+        base = ensure_base_image(engine, Step(), clone=project.settings.clone)
         bundle = find_ca_bundle()
         options = ["--build-arg", f"PYTHON_IMAGE={base}", "--build-arg", "EXTRAS=batch", "--tag", IMAGE]
         options += ["--secret", f"id=ca-bundle,src={bundle}"] if bundle else []

@@ -1,14 +1,16 @@
-"""The notebook runs from its first cell to its last, as `make notebook` runs it, on a copy of its own."""
+"""`make notebook` beside a stack that is up: every cell runs, and model and stack stay as they were."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+import contextlib
+from typing import Any
 
 import nbformat
 import pytest
 
-from tests.e2e.conftest import Project, copy_project
+from local import docker_engine
+from local.settings import LocalSettings
+from tests.e2e.conftest import Project
 
 pytestmark = pytest.mark.e2e
 
@@ -17,25 +19,31 @@ PICTURES = 4
 """Ratings, training curves, latencies, which model answered."""
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Iterator[Project]:
-    """Not the copy of the other tests: the notebook ends by taking its stack down."""
-    made = copy_project(tmp_path / "recommender")
-    try:
-        yield made
-    finally:
-        made.run("deploy.local_stack", "down", check=False)
+def _as_it_is(project: Project) -> Any:
+    """The tasks, the model and the files of the notebook and the state."""
+    artifact = project.folder / "model_service" / "artifact"
+    files = [project.folder / "notebooks" / "deploy.ipynb", *artifact.rglob("*")]
+    return (
+        {one.id for one in project.task_containers()},
+        {file: file.read_bytes() for file in files if file.is_file()},
+        sorted(path.name for path in (project.folder / ".local").iterdir()),
+    )
 
 
-def test_every_cell_runs_and_leaves_its_outputs_and_pictures_and_the_stack_is_gone(copy: Project) -> None:
-    source = copy.folder / "notebooks" / "deploy.ipynb"
-    before, outcome = source.read_bytes(), copy.folder / "executed.ipynb"
-    copy.python("notebooks/execute.py", "--output", str(outcome), seconds=NOTEBOOK_SECONDS)
-    assert source.read_bytes() == before
+def test_every_cell_runs_and_leaves_outputs_and_pictures_and_the_stack_that_is_up_as_it_was(project: Project) -> None:
+    before = _as_it_is(project)
+    project.python("notebooks/execute.py", seconds=NOTEBOOK_SECONDS, ports=False)
+    assert _as_it_is(project) == before
+    outcome = project.folder / ".build" / "notebook" / "deploy.ipynb"
     cells = [cell for cell in nbformat.read(outcome, as_version=4).cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     outputs = [output for cell in cells for output in cell.outputs]
     assert [output for output in outputs if output.output_type == "error"] == []
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]
     assert len(pictures) == PICTURES
-    assert copy.task_containers() == []
+    assert str(project.folder) not in outcome.read_text()
+    state_dir = project.folder / ".local" / "notebook" / ".local"
+    clone = LocalSettings(aws_port=0, endpoint_port=0, state_dir=state_dir).clone
+    with contextlib.closing(docker_engine.connect()) as engine:
+        labels = [one.labels.get("ministack.instance", "") for one in engine.containers.list(all=True)]
+    assert [label for label in labels if clone in label] == []

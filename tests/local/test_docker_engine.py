@@ -20,7 +20,7 @@ from typing import Any
 import docker
 import pytest
 
-from local import base_image, docker_engine
+from local import base_image, docker_engine, emulated_aws
 from local.console import Step
 from local.emulated_aws import daemon, ensure_emulator
 from local.errors import LocalError
@@ -188,6 +188,7 @@ def test_a_stack_on_one_engine_is_not_continued_on_another(home: Path, monkeypat
     process = Daemon(name="emulator", state_dir=home / "state")
     settings = LocalSettings(aws_port=4966, endpoint_port=8966, state_dir=home / "state")
     process.start(["sleep", "60"], {"DOCKER_HOST": "unix:///other.sock"})
+    monkeypatch.setattr(emulated_aws, "is_reachable", lambda _: True)
     try:
         with engine(home / "system.sock"):
             with pytest.raises(LocalError, match=r"runs on the Docker engine unix:///other\.sock, and not on"):

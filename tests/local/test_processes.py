@@ -1,6 +1,7 @@
 """Background processes are found, told from strangers, and stopped."""
 
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ import psutil
 import pytest
 
 from local.processes import Daemon
+from local.settings import PROJECT_DIR
 
 SLEEP = [sys.executable, "-c", "import time; print('hello', flush=True); time.sleep(60)"]
 
@@ -63,3 +65,23 @@ def test_a_damaged_record_counts_as_not_running(daemon: Daemon) -> None:
     daemon.state_dir.mkdir()
     (daemon.state_dir / "sleeper.json").write_text('{"pid": ')
     assert daemon.running() is None
+
+
+def test_a_process_whose_parent_never_reaps_it_is_stopped(daemon: Daemon) -> None:
+    """As one that a notebook started, when another process takes the stack down."""
+    code = (
+        "import sys, pathlib\n"
+        "from local.processes import Daemon\n"
+        "Daemon(name='sleeper', state_dir=pathlib.Path(sys.argv[1])).start(sys.argv[2:])\n"
+        "print('started', flush=True)\n"
+        "sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(daemon.state_dir), *SLEEP]
+    parent = subprocess.Popen(command, cwd=PROJECT_DIR, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "started\n"
+    process = daemon.running()
+    assert process is not None
+    assert daemon.stop() is True
+    assert process.status() == psutil.STATUS_ZOMBIE
+    parent.communicate("")

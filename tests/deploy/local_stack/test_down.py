@@ -10,13 +10,14 @@ from docker.errors import APIError
 
 import deploy
 from deploy.local_stack import down, example
-from local import docker_engine
+from local import docker_engine, emulated_aws
 from local.errors import LocalError
 from local.settings import LocalSettings
 from local.stack_record import StackRecord, save_record
 from tests.local.conftest import Processes
 
 NOTHING_LEFT = "Nothing of the local stack is left"
+OTHERS = ["localhost:4566/recommender-local:x", "recommender-base:tag-0fc1a2b3"]
 
 
 class Images:
@@ -47,11 +48,9 @@ class Containers:
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: LocalSettings) -> Any:
     """A Docker engine with this stack's images and another's; the project's folder is a temporary one."""
-    images = Images(
-        "localhost:4666/recommender-local:tag", "recommender-base:tag", "localhost:4566/recommender-local:x"
-    )
+    images = Images("localhost:4666/recommender-local:tag", f"recommender-base:tag-{settings.clone}", *OTHERS)
     made = type("Engine", (), {"images": images, "containers": Containers()})
     monkeypatch.setattr(docker_engine, "connect", lambda: made)
     monkeypatch.setattr(down, "PROJECT_DIR", tmp_path)
@@ -85,13 +84,13 @@ def test_down_removes_this_stack_s_containers_and_images_and_leaves_those_of_ano
     _destroys(monkeypatch)
     down.down(settings)
     assert started.stopped == ["emulator"]
-    assert engine.images.names == ["localhost:4566/recommender-local:x"]
-    assert engine.containers.label == "ministack.instance=recommender-4666:4666"
+    assert engine.images.names == OTHERS
+    assert engine.containers.label == f"ministack.instance=recommender-{settings.clone}:4666"
     assert not settings.state_dir.exists()
     assert NOTHING_LEFT in capsys.readouterr().out
 
 
-def test_a_step_that_gave_up_is_not_ticked_and_the_rest_is_removed_all_the_same(
+def test_a_stack_that_was_not_destroyed_in_order_is_told_and_gone_with_the_rest(
     settings: LocalSettings,
     started: Processes,
     engine: Any,
@@ -99,13 +98,13 @@ def test_a_step_that_gave_up_is_not_ticked_and_the_rest_is_removed_all_the_same(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     _destroys(monkeypatch, "no answer")
-    with pytest.raises(LocalError, match="was not destroyed resource by resource"):
-        down.down(settings)
+    down.down(settings)
     told = capsys.readouterr()
     assert "✗ Destroying the stack `local`: failed (no answer)" in told.err
     assert "✓ Destroying" not in told.out
-    assert NOTHING_LEFT not in told.out
-    assert engine.images.names == ["localhost:4566/recommender-local:x"]
+    assert "was not destroyed resource by resource (above), and went with the emulated AWS" in told.out
+    assert NOTHING_LEFT in told.out
+    assert engine.images.names == OTHERS
     assert not settings.state_dir.exists()
 
 
@@ -139,7 +138,7 @@ def test_images_that_the_engine_keeps_are_told_and_a_second_down_goes_on(
     assert NOTHING_LEFT not in capsys.readouterr().out
     engine.images.refuses = None
     down.down(settings)
-    assert engine.images.names == ["localhost:4566/recommender-local:x"]
+    assert engine.images.names == OTHERS
     assert NOTHING_LEFT in capsys.readouterr().out
 
 
@@ -153,7 +152,7 @@ def test_without_an_engine_to_ask_nothing_is_said_to_be_gone(
     _destroys(monkeypatch)
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
     monkeypatch.setattr(down, "PROJECT_DIR", tmp_path)
-    with pytest.raises(LocalError, match="No Docker engine answers"):
+    with pytest.raises(LocalError, match=r"nothing\.sock does not answer"):
         down.down(settings)
     assert NOTHING_LEFT not in capsys.readouterr().out
     assert settings.state_dir.exists()
@@ -167,3 +166,38 @@ def test_where_nothing_was_started_no_container_and_no_image_is_touched(
     assert engine.images.names == before
     assert processes.stopped == []
     assert NOTHING_LEFT in capsys.readouterr().out
+
+
+def test_image_names_of_a_port_that_another_clone_serves_are_left(
+    settings: LocalSettings, processes: Processes, engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This clone's emulator ended without `make down`, and then another clone took the port."""
+    save_record(settings.state_dir, StackRecord(aws_port=4666, endpoint_port=8180))
+    monkeypatch.setattr(emulated_aws, "port_taken", lambda port: port == 4666)
+    down.down(settings)
+    assert engine.images.names == ["localhost:4666/recommender-local:tag", *OTHERS]
+
+
+def test_files_that_cannot_be_removed_are_told(
+    settings: LocalSettings, started: Processes, engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _destroys(monkeypatch)
+    (settings.state_dir / "tmp").mkdir()
+    monkeypatch.setattr(down.shutil, "rmtree", lambda *_, **__: None)
+    with pytest.raises(LocalError, match=r"cannot be removed: tmp\. Remove them by hand"):
+        down.down(settings)
+
+
+def test_what_an_interrupted_notebook_left_is_taken_down_with_its_own_ports(
+    settings: LocalSettings, processes: Processes, engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = settings.state_dir / "notebook"
+    (copy / ".local").mkdir(parents=True)
+    (copy / "deploy").mkdir()
+    program = "import os, pathlib; pathlib.Path('../../ran').write_text(os.environ.get('AWS_PORT', 'none'))"
+    (copy / "deploy" / "__init__.py").touch()
+    (copy / "deploy" / "local_stack.py").write_text(program)
+    monkeypatch.setenv("AWS_PORT", "4666")
+    down.down(settings)
+    assert (settings.state_dir.parent / "ran").read_text() == "none"
+    assert not settings.state_dir.exists()

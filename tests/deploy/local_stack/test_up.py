@@ -108,7 +108,7 @@ def test_other_ports_reach_the_registry_the_url_and_every_endpoint_of_the_provid
 
 def test_what_prepare_found_is_remembered(settings: LocalSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(up, "ensure_docker", lambda *_: None)
-    monkeypatch.setattr(up, "ensure_base_image", lambda *_: "base:1")
+    monkeypatch.setattr(up, "ensure_base_image", lambda *_, **__: "base:1")
     monkeypatch.setattr(emulated_aws, "ensure_emulator", lambda *_: None)
     config = up.prepare(settings)
     assert load_record(settings.state_dir) == StackRecord(aws_port=4666, endpoint_port=8180, config=config)
