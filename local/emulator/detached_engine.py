@@ -8,6 +8,7 @@ containers' addresses: their ports are published on loopback, and `published_add
 from typing import Any
 
 import docker
+from docker.errors import ImageNotFound
 from ministack.services import ecr, ecs
 
 from local.settings import HOST
@@ -53,6 +54,7 @@ class DetachedEngine:
     ) -> Any:
         built = built_image(cdef["image"])
         if built is not None:
+            _require_built(client, built)
             cdef, options = {**cdef, "image": built}, {**options, "refresh_image": False}
         return self._run(client, cdef, run_kwargs, **options)
 
@@ -75,3 +77,12 @@ def built_image(image: str) -> str | None:
         if digest and pushed["imageDigest"] == digest and pushed["imageTags"]:
             return f"{host}/{repository}:{pushed['imageTags'][0]}"
     return None
+
+
+def _require_built(client: docker.DockerClient, image: str) -> None:
+    try:
+        client.images.get(image)
+    except ImageNotFound:
+        raise ecs._ImagePullError(
+            f"{image} was removed from the Docker engine, which cannot pull it again: `make down`, then `make up`"
+        ) from None

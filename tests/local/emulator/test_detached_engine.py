@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from docker.errors import ImageNotFound
 from ministack.core.responses import request_scope
 from ministack.services import alb, ecr, ecs
 
@@ -39,12 +40,18 @@ class Container:
         self.ports = {"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(self._port)}], "9000/tcp": None}
 
 
-class Containers:
-    """The engine's containers: records what was run."""
+class Engine:
+    """An engine with these images: records what was run."""
 
-    def __init__(self) -> None:
-        self.containers = self
+    def __init__(self, *images: str) -> None:
+        self.containers = self.images = self
         self.ran: list[str] = []
+        self._names = images
+
+    def get(self, image: str) -> str:
+        if image not in self._names:
+            raise ImageNotFound(image)
+        return image
 
     def run(self, image: str, **_: Any) -> Container:
         self.ran.append(image)
@@ -127,14 +134,24 @@ def test_ports_are_published_on_loopback_unless_the_emulator_is_in_the_tasks_net
     assert made["ports"] == published
 
 
-def test_a_task_runs_the_image_that_was_built_under_the_tag_of_its_digest(
-    engine: DetachedEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def pushed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registry has two images."""
     other = {"imageDigest": f"sha256:{'2' * 64}", "imageTags": ["two"]}
     monkeypatch.setitem(ecr._images, "films", [other, {"imageDigest": DIGEST, "imageTags": ["one"]}])
-    client = Containers()
+
+
+def test_a_task_runs_the_image_that_was_built_under_the_tag_of_its_digest(engine: DetachedEngine, pushed: None) -> None:
+    client = Engine("localhost:4666/films:one", "localhost:4666/films:two")
     ecs._run_docker_container(client, CONTAINER, {}, refresh_image=True, allow_cached=False)
     assert client.ran == ["localhost:4666/films:one"]
+
+
+def test_a_task_whose_image_was_removed_from_the_engine_says_so(engine: DetachedEngine, pushed: None) -> None:
+    client = Engine("localhost:4666/films:two")
+    with pytest.raises(ecs._ImagePullError, match=r"films:one was removed from the Docker engine.*`make down`"):
+        ecs._run_docker_container(client, CONTAINER, {}, refresh_image=True)
+    assert client.ran == []
 
 
 @pytest.mark.parametrize("image", ["nginx", "nginx:1", f"localhost:4666/films@{DIGEST}", f"films@{DIGEST}"])
