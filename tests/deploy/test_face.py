@@ -7,6 +7,7 @@ import json
 import shutil
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from deploy.emulated_engine import EmulatedEngine, _read
 from deploy.events import format_event
 from deploy.orphans import find_orphans
 from deploy.pulumi_cli import PulumiCli
+from local.errors import LocalError
 from local.settings import PROJECT_DIR
 from tests.deploy.conftest import Cli
 
@@ -27,9 +29,45 @@ def no_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
 
-def test_with_the_cli_every_stack_goes_through_it(cli: Cli) -> None:
-    for stack in ("local", "dev", "prod"):
-        assert isinstance(engines.choose_engine(stack, config={}, backend=None, project_dir=PROJECT_DIR), PulumiCli)
+@pytest.fixture
+def docker(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What the Docker engine says of itself: it runs in this machine's network."""
+    info: dict[str, str] = {}
+    client = SimpleNamespace(info=lambda: info, close=lambda: None)
+    monkeypatch.setattr(engines.docker_engine, "connect", lambda: client)
+    return info
+
+
+def chosen(stack: str, project_dir: Path = PROJECT_DIR) -> type:
+    return type(engines.choose_engine(stack, config={}, backend=None, project_dir=project_dir))
+
+
+def test_with_the_cli_every_stack_goes_through_it(cli: Cli, docker: dict[str, str]) -> None:
+    assert [chosen(stack) for stack in ("local", "dev", "prod")] == [PulumiCli] * 3
+
+
+def test_where_docker_does_not_reach_the_local_registry_the_cli_deploys_only_the_other_stacks(
+    cli: Cli, docker: dict[str, str]
+) -> None:
+    docker["Name"] = "docker-desktop"
+    assert [chosen(stack) for stack in ("local", "dev", "prod")] == [EmulatedEngine, PulumiCli, PulumiCli]
+
+
+def test_what_was_deployed_without_the_cli_stays_so(cli: Cli, docker: dict[str, str], tmp_path: Path) -> None:
+    for name in ("Pulumi.yaml", "Pulumi.local.yaml"):
+        shutil.copy(PROJECT_DIR / name, tmp_path)
+    assert chosen("local", tmp_path) is PulumiCli
+    (tmp_path / ".local/engine").mkdir(parents=True)
+    (tmp_path / ".local/engine/local.json").write_text('{"outputs": {"url": "http://localhost:8080"}}')
+    assert chosen("local", tmp_path) is EmulatedEngine
+
+
+def test_without_a_docker_engine_the_cli_deploys_every_stack(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> None:
+        raise LocalError("No Docker engine answers.")
+
+    monkeypatch.setattr(engines.docker_engine, "connect", none)
+    assert chosen("local") is PulumiCli
 
 
 @pytest.mark.usefixtures("no_cli")
