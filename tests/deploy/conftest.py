@@ -8,10 +8,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from deploy import engines
 from deploy.pulumi_cli import PulumiCli
 from tests.infra.conftest import project
 
@@ -78,7 +80,7 @@ class Cli:
 
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """The stand-in on the PATH as `pulumi`, with nothing up."""
+    """The stand-in on the PATH as `pulumi`, with nothing up; which Docker engine this machine has changes nothing."""
     folder, project, bin_ = tmp_path / "standin", tmp_path / "project", tmp_path / "bin"
     for made in (folder, project, bin_):
         made.mkdir()
@@ -89,6 +91,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
         (project / f"Pulumi.{name}.yaml").write_text(text)
     monkeypatch.setenv("PATH", f"{bin_}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("STANDIN_DIR", str(folder))
+    monkeypatch.setattr(engines.docker_engine, "connect", lambda: SimpleNamespace(info=dict, close=lambda: None))
     monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE", raising=False)
     monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
     made_cli = Cli(folder=folder, project=project)
