@@ -25,7 +25,7 @@ class Connection(Protocol):
         """Since when, in `time.monotonic()`, its client keeps it waiting; infinity while a response is awaited."""
 
     def shed(self) -> None:
-        """Close it at once."""
+        """Close it at once, and account for 0 bytes."""
 
 
 class Admission(Enum):

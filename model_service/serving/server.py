@@ -18,8 +18,9 @@ import uvicorn
 
 from model_service.artifact import ArtifactLoader
 from model_service.serving.app import create_app
+from model_service.serving.bounded_protocol import KEEP_ALIVE_SECONDS
 from model_service.serving.connections import MAX_CONNECTIONS, PROBE_CONNECTIONS, ConnectionTable
-from model_service.serving.protocol import KEEP_ALIVE_SECONDS, HttpProtocol
+from model_service.serving.protocol import HttpProtocol
 from model_service.serving.service import RecommenderService
 from model_service.serving.settings import Settings
 from model_service.serving.supervisor import Supervisor, available_cpus, whole_cpus

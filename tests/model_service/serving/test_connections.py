@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from model_service.serving import protocol
+from model_service.serving import bounded_protocol
 from tests.model_service.conftest import Trained
 from tests.model_service.process import ROOT, ask, connect, free_port, read_answer, service
 
@@ -123,8 +123,8 @@ def test_a_head_that_does_not_come_ends_its_connection_and_an_idle_one_stays(
     trained: Trained,
 ) -> None:
     code = (
-        "from model_service.serving import protocol; import sys\n"
-        "protocol.HEAD_SECONDS = 0.5\n"
+        "from model_service.serving import bounded_protocol; import sys\n"
+        "bounded_protocol.HEAD_SECONDS = 0.5\n"
         "from model_service.serving.__main__ import main; sys.exit(main())\n"
     )
     own = free_port()
@@ -141,7 +141,7 @@ def test_a_head_that_does_not_come_ends_its_connection_and_an_idle_one_stays(
 def test_keep_alive_outlasts_the_load_balancers_idle_timeout() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "infra").rglob("*.py"))
     (seconds,) = re.findall(r"^IDLE_TIMEOUT_SECONDS\b.*= (\d+)", sources, re.MULTILINE)
-    assert int(seconds) < protocol.KEEP_ALIVE_SECONDS
+    assert int(seconds) < bounded_protocol.KEEP_ALIVE_SECONDS
 
 
 def test_a_client_that_does_not_read_does_not_grow_the_service(port: int) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from model_service.serving import healthcheck
+from model_service.serving.bounded_protocol import MAX_FRAMING_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, MAX_LINE_BYTES
 from model_service.serving.connections import Admission, ConnectionTable
-from model_service.serving.protocol import MAX_FRAMING_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, MAX_LINE_BYTES
 from tests.model_service.conftest import Trained
 from tests.model_service.process import ask, connect, free_port, read_answer, service
 

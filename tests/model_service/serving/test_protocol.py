@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, suppress
 import pytest
 import uvloop
 
-from model_service.serving.protocol import is_bodyless_keep_alive, parse_single_get
+from model_service.serving.fast_path import is_bodyless_keep_alive, parse_single_get
 from model_service.serving.server import ConnectionAcceptor
 from tests.model_service.conftest import Trained
 from tests.model_service.process import ask, connect, ended, free_port, read_answer, service

@@ -15,7 +15,7 @@ import pytest
 from model_service.artifact import write_artifact
 from model_service.catalogue import Item
 from model_service.ids import Ids
-from model_service.serving.protocol import parse_fast_path
+from model_service.serving.fast_path import parse_fast_path
 from model_service.serving.recommender import RecommendRequest
 from model_service.serving.settings import Settings
 from tests.model_service.client import Client, serving
