@@ -10,7 +10,6 @@ import json
 import shutil
 import tarfile
 import tempfile
-from pathlib import Path
 from typing import IO, Any
 
 import requests
@@ -24,26 +23,28 @@ REQUEST_SECONDS = 300
 COMPRESSION_LEVEL = 1
 
 
-def push_archive(archive: Path, registry_url: str, repository: str, tag: str) -> None:
+def push_archive(archive: IO[bytes], registry_url: str, repository: str, tag: str) -> None:
     """Push the one image of an archive under a tag; layers that are not compressed are compressed with gzip.
 
     Reads the layout of Docker before version 25 and the OCI layout: `manifest.json` names the files in both. Raises
     `requests.RequestException` where the registry does not answer or refuses, `ValueError` for another archive.
     """
-    with tarfile.open(archive) as files, requests.Session() as session:
+    archive.seek(0)
+    with tarfile.open(fileobj=archive) as files, requests.Session() as session:
         session.trust_env = False  # no proxy, no credentials of another registry: it is on loopback
         url = f"{registry_url}/v2/{repository}"
         image = _image(files)
         config = _send(session, url, _member(files, image["Config"]), CONFIG_TYPE)
         layers = [_send_layer(session, url, _member(files, name)) for name in image["Layers"]]
         manifest = {"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config, "layers": layers}
-        _checked(session.put(f"{url}/manifests/{tag}", json.dumps(manifest), headers={"Content-Type": MANIFEST_TYPE}))
+        headers = {"Content-Type": MANIFEST_TYPE}
+        _checked(session.put(f"{url}/manifests/{tag}", json.dumps(manifest), headers=headers, timeout=REQUEST_SECONDS))
 
 
 def _image(files: tarfile.TarFile) -> dict[str, Any]:
     images = json.load(_member(files, "manifest.json"))
     if len(images) != 1:
-        raise ValueError(f"the archive {files.name!r} has {len(images)} images: give one with a single image")
+        raise ValueError(f"the archive has {len(images)} images: give one with a single image")
     return dict(images[0])
 
 
@@ -53,7 +54,7 @@ def _member(files: tarfile.TarFile, name: str) -> IO[bytes]:
     except KeyError:
         found = None
     if found is None:
-        raise ValueError(f"the archive {files.name!r} has no file {name!r}: it was not written by `docker image save`")
+        raise ValueError(f"the archive has no file {name!r}: it was not written by `docker image save`")
     return found
 
 

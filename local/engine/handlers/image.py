@@ -58,14 +58,12 @@ def _repository_and_tag(aws: Aws, reference: str) -> tuple[str, str]:
 def _push(aws: Aws, reference: str) -> None:
     """Push with the engine, or, where it does not reach this machine's loopback, from this process."""
     with contextlib.closing(connect()) as engine:
-        reaches_registry = shares_host_network(engine)
-    if reaches_registry:
-        _docker(aws, ["push", reference])
-        return
-    with tempfile.TemporaryDirectory(prefix="image-") as folder:
-        archive = Path(folder) / "image.tar"
-        _docker(aws, ["image", "save", "--output", str(archive), reference])
-        push_archive(archive, f"http://{aws.registry_host}", *_repository_and_tag(aws, reference))
+        if shares_host_network(engine):
+            _docker(aws, ["push", reference])
+            return
+        with tempfile.TemporaryFile() as archive:
+            archive.writelines(engine.api.get_image(reference))
+            push_archive(archive, f"http://{aws.registry_host}", *_repository_and_tag(aws, reference))
 
 
 def _build(aws: Aws, inputs: Inputs, reference: str) -> None:

@@ -371,7 +371,7 @@ LAYERS = [b"films" * 1000, b"users" * 1000]
 """The content of an image's layers: the registry does not read it as archives."""
 
 
-def _archive(path: Path, *, oci: bool) -> None:
+def _archive(*, oci: bool) -> io.BytesIO:
     """An image's archive, in the layout of Docker before version 25, or in the OCI layout with a compressed layer."""
     config = json.dumps({"rootfs": {"type": "layers", "diff_ids": [_sha256(layer) for layer in LAYERS]}}).encode()
     layers = [gzip.compress(LAYERS[0], mtime=0), LAYERS[1]] if oci else [*LAYERS]
@@ -381,11 +381,13 @@ def _archive(path: Path, *, oci: bool) -> None:
     else:
         names = [f"{_sha256(config)}.json", *(f"{number}/layer.tar" for number, _ in enumerate(layers))]
     manifest = [{"Config": names[0], "RepoTags": ["films:one"], "Layers": [*names[1:]]}]
-    with tarfile.open(path, "w") as archive:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
         for name, content in [*zip(names, blobs, strict=True), ("manifest.json", json.dumps(manifest).encode())]:
             member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
+    return made
 
 
 def _sha256(content: bytes) -> str:
@@ -396,17 +398,16 @@ def _sha256(content: bytes) -> str:
 def test_an_image_of_an_engine_with_its_own_network_is_in_the_registry_with_its_layers(
     oci: bool, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _archive(tmp_path / "image.tar", oci=oci)
     docker = tmp_path / "docker"
     docker.write_text(
-        "#!/bin/sh\n"
-        'case "$1 $2" in\n'
-        f'"image save") cp {tmp_path}/image.tar "$4" ;;\n'
-        '"push"*) echo "dial tcp 127.0.0.1:4566: connection refused"; exit 1 ;;\n'
-        "esac\n"
+        '#!/bin/sh\n[ "$1" = build ] || { echo "dial tcp 127.0.0.1:4566: connection refused"; exit 1; }\n'
     )
     docker.chmod(0o755)
-    rootless = SimpleNamespace(info=lambda: {"SecurityOptions": ["name=rootless"]}, close=lambda: None)
+    rootless = SimpleNamespace(
+        info=lambda: {"SecurityOptions": ["name=rootless"]},
+        api=SimpleNamespace(get_image=lambda _: [_archive(oci=oci).getvalue()]),
+        close=lambda: None,
+    )
     monkeypatch.setattr(image, "connect", lambda: rootless)
     inputs, changes = _image(account)
     aws, handler = replace(account.aws, docker_cli=docker), HANDLERS["docker-build:index:Image"]
@@ -426,17 +427,17 @@ def test_an_image_of_an_engine_with_its_own_network_is_in_the_registry_with_its_
     assert {one["mediaType"] for one in layers} == {"application/vnd.docker.image.rootfs.diff.tar.gzip"}
 
 
-def test_a_push_that_the_registry_refuses_is_told_in_its_words(account: Account, tmp_path: Path) -> None:
-    _archive(tmp_path / "image.tar", oci=False)
+def test_a_push_that_the_registry_refuses_is_told_in_its_words(account: Account) -> None:
     with pytest.raises(requests.HTTPError, match=r"POST .*/blobs/uploads/: 404 .*NAME_UNKNOWN"):
-        push_archive(tmp_path / "image.tar", account.aws.endpoint_url, "nowhere", "one")
+        push_archive(_archive(oci=False), account.aws.endpoint_url, "nowhere", "one")
 
 
-def test_an_archive_that_docker_did_not_write_is_named(account: Account, tmp_path: Path) -> None:
-    with tarfile.open(tmp_path / "other.tar", "w") as archive:
+def test_an_archive_that_docker_did_not_write_is_named(account: Account) -> None:
+    other = io.BytesIO()
+    with tarfile.open(fileobj=other, mode="w") as archive:
         archive.addfile(tarfile.TarInfo("films"))
-    with pytest.raises(ValueError, match=r"other\.tar' has no file 'manifest\.json'"):
-        push_archive(tmp_path / "other.tar", account.aws.endpoint_url, account.repository(), "one")
+    with pytest.raises(ValueError, match=r"the archive has no file 'manifest\.json'"):
+        push_archive(other, account.aws.endpoint_url, account.repository(), "one")
 
 
 def test_a_condition_that_is_not_evaluated_is_refused(account: Account) -> None:
