@@ -5,6 +5,7 @@ runs the image that was built there, by the tag that the registry has for its di
 containers' addresses: their ports are published on loopback, and `published_address` maps a target to them.
 """
 
+import socket
 from typing import Any
 
 import docker
@@ -46,7 +47,7 @@ class DetachedEngine:
     ) -> dict[str, Any]:
         if ecs_network is None:  # else this process is in a container of the engine, on the same network
             ports = [mapping["containerPort"] for mapping in cdef.get("portMappings") or []]
-            port_bindings = {f"{port}/tcp": (HOST, None) for port in ports}
+            port_bindings = {f"{port}/tcp": (HOST, _free_port()) for port in ports}
         return dict(self._build(cdef, td, env, port_bindings, ecs_network, *args))
 
     def _run_built(
@@ -67,6 +68,13 @@ class DetachedEngine:
                 for binding in bindings or ():
                     _published[address, int(port.partition("/")[0])] = (HOST, int(binding["HostPort"]))
         return attached
+
+
+def _free_port() -> int:
+    """A port that is free on this machine: the engine, which publishes it here, only knows those of its own network."""
+    with socket.socket() as one:
+        one.bind((HOST, 0))
+        return int(one.getsockname()[1])
 
 
 def built_image(image: str) -> str | None:

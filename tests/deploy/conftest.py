@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from deploy import engines
 from deploy.pulumi_cli import PulumiCli
+from local import docker_engine
 from tests.infra.conftest import project
 
 __all__ = ["project"]
@@ -91,7 +91,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
         (project / f"Pulumi.{name}.yaml").write_text(text)
     monkeypatch.setenv("PATH", f"{bin_}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("STANDIN_DIR", str(folder))
-    monkeypatch.setattr(engines.docker_engine, "connect", lambda: SimpleNamespace(info=dict, close=lambda: None))
+    monkeypatch.setattr(docker_engine, "connect", lambda: SimpleNamespace(info=dict, close=lambda: None))
     monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE", raising=False)
     monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
     made_cli = Cli(folder=folder, project=project)

@@ -18,6 +18,7 @@ from deploy.emulated_engine import EmulatedEngine, _read
 from deploy.events import format_event
 from deploy.orphans import find_orphans
 from deploy.pulumi_cli import PulumiCli
+from local import docker_engine
 from local.errors import LocalError
 from local.settings import PROJECT_DIR
 from tests.deploy.conftest import Cli
@@ -34,7 +35,7 @@ def docker(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What the Docker engine says of itself: it runs in this machine's network."""
     info: dict[str, str] = {}
     client = SimpleNamespace(info=lambda: info, close=lambda: None)
-    monkeypatch.setattr(engines.docker_engine, "connect", lambda: client)
+    monkeypatch.setattr(docker_engine, "connect", lambda: client)
     return info
 
 
@@ -66,7 +67,7 @@ def test_without_a_docker_engine_the_cli_deploys_every_stack(cli: Cli, monkeypat
     def none() -> None:
         raise LocalError("No Docker engine answers.")
 
-    monkeypatch.setattr(engines.docker_engine, "connect", none)
+    monkeypatch.setattr(docker_engine, "connect", none)
     assert chosen("local") is PulumiCli
 
 
