@@ -34,7 +34,7 @@ INFO = {
     "MemoryLimit": True,
     "CpuCfsQuota": True,
 }
-ROOTLESS = {"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"]}
+ROOTLESS: dict[str, Any] = {"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"]}
 
 
 class Engine(ThreadingUnixStreamServer):
