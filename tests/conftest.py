@@ -1,0 +1,10 @@
+"""How the tests are shared among pytest-xdist's processes: `make test`."""
+
+import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file together, and the end-to-end tests, which share one stack, in one process."""
+    for item in items:
+        group = "e2e" if item.get_closest_marker("e2e") else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
