@@ -80,7 +80,11 @@ def write_artifact(
     if [item.id for item in items] != [*weights.items]:
         raise ValueError("items do not match the ids: the same ids in the same order are needed")
     check_replaceable(folder)
-    counts = {"users": len(weights.users), "items": len(items), "ratings": len(weights.seen_indices)}
+    counts = {
+        "users": len(weights.users),
+        "items": len(items) - data.get("unrated", 0),
+        "ratings": len(weights.seen_indices),
+    }
     fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     try:
@@ -146,10 +150,11 @@ def load_artifact(folder: Path | str) -> Artifact:
 
 def _check_data(data: Mapping[str, Any], weights: Weights) -> None:
     """Raises ValueError when the weights are not those of the data that the metadata describes."""
+    told = {"users": data["users"], "items": data["items"] + data.get("unrated", 0), "ratings": data["ratings"]}
     found = {"users": len(weights.users), "items": len(weights.items), "ratings": len(weights.seen_indices)}
-    for name, count in found.items():
-        if data[name] != count:
-            raise ValueError(f"{METADATA_FILE} tells of {data[name]} {name}, {WEIGHTS_FILE} has {count}")
+    for name, count in told.items():
+        if count != found[name]:
+            raise ValueError(f"{METADATA_FILE} tells of {count} {name}, {WEIGHTS_FILE} has {found[name]}")
     if weights.item_counts.sum(dtype=np.int64) != len(weights.seen_indices):
         raise ValueError(f"item_counts of {WEIGHTS_FILE} does not add up to the ratings in seen_indices")
     scale = data["scale"]

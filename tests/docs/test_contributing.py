@@ -10,7 +10,7 @@ from tests.test_imports import ANY, MAY_IMPORT
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SERVING = PROJECT / "model_service" / "serving"
-MAX_FILES_OF_A_REQUEST = 9
+MAX_FILES_OF_A_REQUEST = 11
 
 
 def section(title: str) -> str:
@@ -49,7 +49,7 @@ def test_every_path_that_it_names_exists() -> None:
     assert missing == []
 
 
-def test_a_request_passes_nine_python_files_at_most_and_all_are_there() -> None:
+def test_a_request_passes_eleven_python_files_at_most_and_all_are_there() -> None:
     way = re.sub(r"\(.*?\)", "", section("A request's path").partition("Every other request")[0], flags=re.DOTALL)
     files = set(re.findall(r"`([\w/]+\.py)`", way)) - {"supervisor.py"}
     assert [file for file in files if not (SERVING / file).is_file()] == []
