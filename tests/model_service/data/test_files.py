@@ -86,6 +86,7 @@ def test_an_archive_is_read_with_its_titles_and_without_its_hidden_files(folder:
         (zipped({}), "ratings.zip"),
         (b"PK\x03\x04", "damaged"),
     ],
+    ids=["encrypted", "cut", "workbook", "empty", "only the first bytes"],  # archives have the time of their making
 )
 def test_an_archive_that_cannot_be_read_is_refused(content: bytes, told: str, tmp_path: Path) -> None:
     assert told in refusal(one(tmp_path, content, "ratings.zip"))
