@@ -11,9 +11,6 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final, Self, cast
 
-from uvicorn.config import Config
-from uvicorn.server import ServerState
-
 from model_service.serving.bounded_protocol import RETRY_AFTER, BoundedProtocol
 from model_service.serving.cache import EncodedResponse
 from model_service.serving.connections import Admission, ConnectionTable
@@ -82,16 +79,9 @@ class FastPathCycle:
 class HttpProtocol(BoundedProtocol):
     """One connection: the fast path where a request qualifies for it, otherwise ASGI."""
 
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        *,
-        service: RecommenderService,
-        table: ConnectionTable,
-    ) -> None:
-        super().__init__(config, server_state, app_state, service=service, table=table)
+    def __init__(self, *connection: Any, service: RecommenderService, table: ConnectionTable) -> None:
+        """connection: uvicorn's own arguments."""
+        super().__init__(*connection, service=service, table=table)
         self._prefix = service.settings.root_path.encode()
 
     def _answer_unparsed(self, data: bytes) -> bool:

@@ -77,3 +77,18 @@ def ask(port: int, target: str, *lines: str) -> tuple[int, dict[str, str], bytes
     with connect(port) as connection:
         connection.sendall("\r\n".join((f"GET {target} HTTP/1.1", "Host: x", *lines, "", "")).encode())
         return read_answer(connection)
+
+
+FAILING = """
+import sys
+from model_service.serving.recommender import Recommender
+good = Recommender.recommend_many
+def failing(self, requests):
+    if any(request.n == 3 for request in requests):
+        raise ZeroDivisionError("planted")
+    return good(self, requests)
+Recommender.recommend_many = failing
+from model_service.serving.__main__ import main
+sys.exit(main())
+"""
+"""A service that fails in every computation with n=3."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -10,7 +9,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
@@ -20,15 +19,9 @@ from model_service.serving.service import RecommenderService
 from model_service.serving.settings import Settings
 from tests.model_service.client import Client
 from tests.model_service.forge import Parts, forge, safetensors, split, write_small
+from tests.model_service.fuzzing import fuzz
 
-# The same examples in each run, so that a change is what turns it red; `FUZZ_EXAMPLES=20000` tries that many new ones.
-EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
-FUZZ = settings(
-    max_examples=int(EXAMPLES or 60),
-    derandomize=EXAMPLES is None,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+FUZZ = fuzz(60)
 ODD = [
     *(None, True, False, 0, 1, -1, 2, 5, 10**15, 2**31, 2**63 - 1, 2**63, 10**400, -(10**400)),
     *(0.0, -0.0, 0.5, 1e-300, 1e15, 1e38, 1e300, float("nan"), float("inf"), float("-inf")),

@@ -1,29 +1,22 @@
 """Files of any content: never a traceback, never a changed id, never a row lost that is not reported."""
 
 import gzip
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from model_service.data.options import ReadOptions
 from model_service.data.ratings import DataError, Ratings
 from model_service.data.read_report import ReadReport
 from model_service.data.reader import read_ratings
+from tests.model_service.fuzzing import fuzz
 
-# The same examples in each run, so that a change is what turns it red; `FUZZ_EXAMPLES=20000` tries that many new ones.
-EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
-FUZZ = settings(
-    max_examples=int(EXAMPLES or 300),
-    derandomize=EXAMPLES is None,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+FUZZ = fuzz(300)
 HEADERS = (
     ("userId", "movieId", "rating", "timestamp"),
     ("user", "item", "rating", "timestamp"),

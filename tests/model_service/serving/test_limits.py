@@ -15,7 +15,7 @@ from model_service.serving import healthcheck
 from model_service.serving.bounded_protocol import MAX_FRAMING_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, MAX_LINE_BYTES
 from model_service.serving.connections import Admission, ConnectionTable
 from tests.model_service.conftest import Trained
-from tests.model_service.process import ask, connect, free_port, read_answer, service
+from tests.model_service.process import FAILING, ask, connect, free_port, read_answer, service
 
 _MAX_RESIDENT_MIB = 200
 _SLOW = """
@@ -340,7 +340,7 @@ def test_a_thousand_clients_that_misbehave_fill_no_log(unlike: str, trained: Tra
         "not found": b"GET /" + b"x" * 16_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
         "failing": b"GET /?uid=20&n=3 HTTP/1.1\r\nHost: x\r\n\r\n",
     }[unlike]
-    program = _FAILING if unlike == "failing" else None
+    program = FAILING if unlike == "failing" else None
     lines: list[str] = []
     with service(trained.folder, own, program=program, WORKERS="1", LOG_LEVEL="DEBUG") as process:
         assert process.stdout is not None
@@ -359,20 +359,6 @@ def test_a_thousand_clients_that_misbehave_fill_no_log(unlike: str, trained: Tra
     tracebacks = [line for line in lines if '"exception"' in line]
     assert bool(tracebacks) == (unlike == "failing")
     assert len(tracebacks) < 30
-
-
-_FAILING = """
-import sys
-from model_service.serving.recommender import Recommender
-good = Recommender.recommend_many
-def failing(self, requests):
-    if any(request.n == 3 for request in requests):
-        raise ZeroDivisionError("planted")
-    return good(self, requests)
-Recommender.recommend_many = failing
-from model_service.serving.__main__ import main
-sys.exit(main())
-"""
 
 
 def _eventually(holds: Callable[[], bool]) -> bool:

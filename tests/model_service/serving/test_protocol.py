@@ -12,7 +12,7 @@ import uvloop
 from model_service.serving.fast_path import is_bodyless_keep_alive, parse_single_get
 from model_service.serving.server import ConnectionAcceptor
 from tests.model_service.conftest import Trained
-from tests.model_service.process import ask, connect, ended, free_port, read_answer, service
+from tests.model_service.process import FAILING, ask, connect, ended, free_port, read_answer, service
 
 _SLOW = """
 import sys, time
@@ -29,18 +29,6 @@ _FULL = """
 import sys
 from model_service.serving.batching import MicroBatcher
 MicroBatcher.full = property(lambda self: True)
-from model_service.serving.__main__ import main
-sys.exit(main())
-"""
-_FAILING = """
-import sys
-from model_service.serving.recommender import Recommender
-good = Recommender.recommend_many
-def failing(self, requests):
-    if any(request.n == 3 for request in requests):
-        raise ZeroDivisionError("planted")
-    return good(self, requests)
-Recommender.recommend_many = failing
 from model_service.serving.__main__ import main
 sys.exit(main())
 """
@@ -164,7 +152,7 @@ def test_only_the_whole_head_of_one_get_is_read_without_the_parser(data: bytes) 
 
 def test_a_question_that_fails_is_a_500_with_a_line_in_the_log_and_spoils_nothing(trained: Trained) -> None:
     port = free_port()
-    with service(trained.folder, port, program=_FAILING, WORKERS="1", RESPONSE_CACHE_MIB="0") as process:
+    with service(trained.folder, port, program=FAILING, WORKERS="1", RESPONSE_CACHE_MIB="0") as process:
         with connect(port) as connection:
             connection.sendall(_plain(13, "X-Request-ID: mine").replace(b"uid=13", b"uid=13&n=3"))
             status, headers, body = read_answer(connection)
