@@ -57,10 +57,11 @@ def read_stack_file(file: Path) -> dict[str, Any]:
             f"To fix it: write {close[0]} in place of {stray[0]}."
         )
     if stray:
+        example = stray[0] if ":" in stray[0] else f"recommender:{stray[0]}"
         raise DeployError(
             f"{file.name} has {', '.join(stray)} outside `config:`, where nothing reads it; allowed there: "
             f"{', '.join(STACK_FILE_KEYS)}.\nTo fix it: put settings under `config:`, such as "
-            f"recommender:{stray[0].rpartition(':')[2]}, and remove everything else."
+            f"{example}, and remove everything else."
         )
     config = document.get("config") or {}
     if odd := [key for key in config if not isinstance(key, str)]:

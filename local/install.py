@@ -307,7 +307,11 @@ def main() -> None:
         signal.signal(number, _stop)
     try:
         with (VENV / ".install-lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                _say("Waiting: another command installs packages into .venv")
+                fcntl.flock(lock, fcntl.LOCK_EX)
             _say(f"Packages of {', '.join(f'requirements/{group}.txt' for group in groups)} into .venv")
             install(groups)
     except (InstallError, OSError) as problem:

@@ -55,6 +55,19 @@ def exclusive(state_dir: Path, command: str, *, wait_seconds: float = WAIT_SECON
                 _release(state_dir, file)
 
 
+def find_holder(state_dir: Path) -> str | None:
+    """The command that holds the lock, with its process and start; None where nobody does."""
+    try:
+        with (state_dir / LOCK_FILE).open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        with contextlib.suppress(OSError), (state_dir / LOCK_FILE).open(encoding="utf-8") as file:
+            return _holder(file)
+    except OSError:
+        return None
+    return None
+
+
 def inheritable(state_dir: Path) -> tuple[int, ...]:
     """The descriptor for a process that works under this lock: it stays locked when only this process is killed."""
     held = _held.get(state_dir.resolve())

@@ -53,6 +53,7 @@ def execute(
     environment: the kernel's; None: this process's.
     """
     document = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
+    print("Executing the notebook: two trainings and three deployments, several minutes", flush=True)
     with tempfile.TemporaryDirectory(prefix="kernel-") as scratch:
         connection = str(Path(scratch) / "kernel.json")  # beside the sockets, where only this user may read
         client = NotebookClient(

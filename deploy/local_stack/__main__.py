@@ -1,6 +1,7 @@
 """`python -m deploy.local_stack COMMAND`: the make targets up, down, status, logs, example and example-down."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -50,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command == "up" and (hint := orphaned_engine_hint(STATE_DIR)):
             print(hint, file=sys.stderr)
         return 1
+    except BrokenPipeError:  # the reader has left, as in `make status | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         if command == "logs":
             return 0

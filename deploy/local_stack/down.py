@@ -46,7 +46,7 @@ def down(settings: LocalSettings) -> None:
         _remove_state(settings)
     if not all(destroyed):
         echo("The stack was not destroyed resource by resource (above), and went with the emulated AWS that held it.")
-    echo("Nothing of the local stack is left. The trained model stays; `make clean` removes it.")
+    echo("Nothing of the local stack is left. The trained model and .venv stay: `make clean`, `rm -rf .venv`.")
 
 
 def remove_notebook_copy(state_dir: Path) -> None:

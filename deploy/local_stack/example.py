@@ -24,7 +24,7 @@ def example(settings: LocalSettings) -> None:
     with step("First answer") as now:
         answer = fetch(url, "/?name=reader")
         now.set_outcome(json.dumps(answer))
-    echo(f"\nEndpoint: {url}\n`make example-down` removes it.")
+    echo(f"\nEndpoint: {url}\nTry:      curl '{url}/?name=you'\n`make example-down` removes it.")
 
 
 def example_down(settings: LocalSettings) -> None:

@@ -15,6 +15,7 @@ from local import docker_engine, emulated_aws
 from local.console import echo
 from local.engine.aws import client
 from local.errors import LocalError
+from local.lock import find_holder
 from local.settings import REGION, LocalSettings
 from local.stack_record import load_record
 
@@ -36,6 +37,8 @@ def status(settings: LocalSettings) -> None:
     Of a service that is not steady, print why. Of a stack that is down, print what remains of it. Raises `LocalError`
     when the emulated AWS cannot be queried.
     """
+    if holder := find_holder(settings.state_dir):
+        echo(f"Under way: {holder}.")
     if not emulated_aws.daemon(settings.state_dir).running():
         for line in _left(settings):
             echo(line)

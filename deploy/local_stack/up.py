@@ -150,7 +150,7 @@ def print_summary(outputs: dict[str, Any], uid: str, answer: dict[str, Any]) -> 
     echo(f"Model:    {outputs['modelVersion']}")
     echo(f"Image:    {outputs['imageDigest']}")
     echo("")
-    what = f"The ten best films that user {uid} has not rated"
+    what = f"The ten best films that user {uid} has not rated, in the model's order"
     if answer.get("cold_start"):
         what = f"Ten popular films for user {uid} ({answer.get('reason', 'who is not in the data')})"
     echo(f"{what}, from {outputs['url']}{_target(uid)}")

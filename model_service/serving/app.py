@@ -58,7 +58,8 @@ async def _handle_http_error(request: Request, error: Exception) -> Response:
         return Response(status_code=307, headers={"location": location})
     headers = {"allow": _allowed_methods(request)} if error.status_code == 405 else error.headers
     path, docs = request.scope["path"][:100], f"{request.scope['root_path']}/docs"
-    message = f"{request.method} {path}: {error.detail}; {docs} tells what there is"
+    allowed = f"; allowed: {headers['allow']}" if error.status_code == 405 and headers else ""
+    message = f"{request.method} {path}: {error.detail}{allowed}; {docs} tells what there is"
     return _error_response(error, message, headers)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from local.errors import LocalError
-from local.lock import LOCK_FILE, exclusive, inheritable
+from local.lock import LOCK_FILE, exclusive, find_holder, inheritable
 from local.settings import PROJECT_DIR
 
 HOLD = """
@@ -128,3 +128,10 @@ def test_a_folder_with_other_files_stays(tmp_path: Path) -> None:
     with exclusive(tmp_path, "`make up`"):
         assert (tmp_path / LOCK_FILE).exists()
     assert (tmp_path / "stack.json").exists()
+
+
+def test_the_holder_is_told_to_who_asks_without_waiting(tmp_path: Path) -> None:
+    assert find_holder(tmp_path / "state") is None
+    with exclusive(tmp_path / "state", "`make up`"):
+        assert (find_holder(tmp_path / "state") or "").startswith("`make up` (process ")
+    assert find_holder(tmp_path / "state") is None

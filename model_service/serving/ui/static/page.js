@@ -78,7 +78,8 @@ async function loadMine() {
     byId("recommended-heading").textContent = rated ? "Recommended" : `Popular ${words.many}`;
     const missing = ENOUGH_RATINGS - rated;
     const verb = overview.scale ? "Rate" : "Choose";
-    byId("mine-help").textContent = missing <= 0 ? "" : rated
+    const unrated = mine.all().length - rated;
+    byId("mine-help").textContent = unrated > 0 ? `Give stars to ${words.count(unrated)} in your list.` : missing <= 0 ? "" : rated
       ? `${verb} ${missing} more for recommendations that suit you better.`
       : `${verb} ${ENOUGH_RATINGS} ${words.many} or more and see what is recommended.`;
     status_.textContent = rated
