@@ -34,7 +34,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _validate(stack: str, config: Sequence[str], *, resources: bool) -> int:
     """0 when the settings are valid, 1 when they are not."""
-    print(f"Checking the stack {stack} …", file=sys.stderr, flush=True)
     try:
         print(deploy.validate(stack, config=_overrides(config)).report(resources=resources))
     except DeployError as error:

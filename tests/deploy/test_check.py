@@ -214,7 +214,7 @@ TYPOS: Mapping[str, tuple[str, Sequence[str]]] = {
     ),
     "a value of the wrong type": (
         f"{REGION}  recommender:desiredCount: many\n",
-        ["allowed: a whole number from 0 to 1000", "line 3: recommender:desiredCount: 0"],
+        ["allowed: a whole number from 0 to 1000", "line 3: recommender:desiredCount: 2"],
     ),
     "a value out of range, without the namespace": (
         f"{REGION}  memoryMib: 9999\n",

@@ -65,7 +65,9 @@ def _shown(uid: str, answer: dict[str, Any], capsys: pytest.CaptureFixture[str])
 def test_a_model_that_knows_user_20_is_asked_for_that_one(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
     service.answers["/?uid=20"] = KNOWN
     assert up.first_recommendations(service.url) == ("20", KNOWN)
-    assert "best films that user 20 has not rated, in the model's order, from http://lb/?uid=20" in _shown("20", KNOWN, capsys)
+    assert "best films that user 20 has not rated, in the model's order, from http://lb/?uid=20" in _shown(
+        "20", KNOWN, capsys
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,9 @@ def test_a_model_without_user_20_is_asked_for_its_first_user(
 ) -> None:
     service.answers |= {"/?uid=20": COLD, "/users?n=1": {"users": [uid]}, target: KNOWN}
     assert up.first_recommendations(service.url) == (str(uid), KNOWN)
-    assert f"best films that user {uid} has not rated, in the model's order, from http://lb{target}\n" in _shown(str(uid), KNOWN, capsys)
+    assert f"best films that user {uid} has not rated, in the model's order, from http://lb{target}\n" in _shown(
+        str(uid), KNOWN, capsys
+    )
 
 
 @pytest.mark.parametrize("users", [None, {"users": []}, {"success": True}, {"users": ["who is refused"]}])
