@@ -55,10 +55,10 @@ notebook: .venv/.installed-notebook ## execute notebooks/deploy.ipynb with a sta
 	@$(PY) notebooks/execute.py $(ARGS)
 
 test: .venv/.installed-e2e lint ## everything: formatter, linter, types, unit, service and end-to-end tests
-	@$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -n 2 --no-loadscope-reorder $(ARGS)
 
 test-unit: .venv/.installed-test ## the tests that need no Docker
-	@$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not e2e" $(ARGS)
+	@$(PY) -m pytest -n 2 --no-loadscope-reorder -m "not e2e" $(ARGS)
 
 lint: .venv/.installed-lint ## formatter (check only), linter and type checker
 	@$(PY) -m ruff format --check $(SOURCES)
