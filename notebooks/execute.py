@@ -36,6 +36,7 @@ from local.settings import DEFAULT_PORTS, NOTEBOOK_FOLDER, STATE_DIR  # noqa: E4
 
 NOTEBOOK = PROJECT_DIR / "notebooks" / "deploy.ipynb"
 OUTPUT = PROJECT_DIR / ".build" / "notebook" / NOTEBOOK.name
+_PROGRESS = re.compile(r"\d+%\||\[\d\d:\d\d, ")  # of tqdm's bars, which are a stream of their own
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "artifact")
 
@@ -77,9 +78,11 @@ def execute(
 
 
 def make_readable(document: nbformat.NotebookNode, folder: Path) -> None:
-    """Remove from the outputs what a reader elsewhere cannot use: colours, folders, the kernel's version."""
+    """Remove from the outputs what a reader elsewhere cannot use: progress bars, colours, folders, kernel's version."""
     document.metadata.language_info = {"name": "python"}
     for cell in document.cells:
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if not _PROGRESS.search(output.get("text", ""))]
         for output in cell.get("outputs", []):
             for holder in (output, output.get("data", {})):
                 for key in ("text", "text/plain", "text/html"):

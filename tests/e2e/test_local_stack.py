@@ -207,4 +207,5 @@ def _images_left(project: Project, state_dir: Path) -> list[str]:
             names = [name for image in images for name in image.tags + (image.attrs["RepoDigests"] or [])]
     finally:
         docker_engine.daemon(state_dir).stop()
-    return [name for name in names if name.startswith((f"localhost:{project.aws_port}/", "recommender-base:"))]
+    own = re.compile(rf"localhost:{project.aws_port}/.*|recommender-base:.*{project.settings.clone}")
+    return [name for name in names if own.fullmatch(name)]
