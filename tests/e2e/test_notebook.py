@@ -31,7 +31,9 @@ def _as_it_is(project: Project) -> Any:
 
 
 def test_every_cell_runs_and_leaves_outputs_and_pictures_and_the_stack_that_is_up_as_it_was(project: Project) -> None:
+    project.run("deploy.local_stack", "up")  # a test before this one may have taken it down
     before = _as_it_is(project)
+    assert before[0]
     project.python("notebooks/execute.py", seconds=NOTEBOOK_SECONDS, ports=False)
     assert _as_it_is(project) == before
     outcome = project.folder / ".build" / "notebook" / "deploy.ipynb"
