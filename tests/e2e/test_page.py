@@ -242,6 +242,27 @@ def test_the_user_is_chosen_by_keyboard(films: str, browser: Browser) -> None:
         assert page.url.endswith("/ui?uid=33")
 
 
+@pytest.mark.parametrize("sent_early", [False, True])
+def test_an_id_typed_before_the_page_has_loaded_stays(sent_early: bool, films: str, browser: Browser) -> None:
+    with browser.new_context() as tab:
+        page = tab.new_page()
+        page.route("**/ui/users?*", lambda route: None)
+        page.goto(f"{films}/ui")
+        field = page.get_by_label("User", exact=True)
+        field.fill("33")
+        if sent_early:
+            field.press("Enter")
+            expect(page).to_have_url(f"{films}/ui?uid=33")
+        page.unroute("**/ui/users?*")  # what was held goes on
+        expect(page.locator("#recommended > li")).to_have_count(10)
+        expect(field).to_have_value("33")
+        if not sent_early:
+            field.press("Enter")
+        expect(page.locator("#status")).to_have_text("10 films for user 33")
+        expect(page.locator("#notice")).to_be_hidden()
+        expect(page.locator("#about")).to_contain_text("users")
+
+
 def test_words_in_any_order_find_a_title_and_no_match_is_told(films: str, browser: Browser) -> None:
     titles = [film["title"] for film in _ask(f"{films}/items?n=100")["items"]]
     title = next(title for title in titles if title.startswith("The "))

@@ -13,6 +13,7 @@ const [form, uidInput, notice, status_, people, single] =
   ["pick", "uid", "notice", "status", "answer", "item"].map(byId);
 let overview; // what GET ui/users told
 let running; // of the request in progress
+let typed = false; // an id, before the page had one to show
 let shown = null; // whose recommendations the page holds, as the address that asks for them
 
 const ask = (path, options = {}) => request(path, {
@@ -121,7 +122,7 @@ async function show({ focus = true } = {}) {
   const { signal } = running;
   const left = single.hidden ? null : single.dataset.item;
   document.querySelector("main").setAttribute("aria-busy", "true");
-  uidInput.value = where.uid ?? "";
+  if (focus || !typed) uidInput.value = where.uid ?? "";
   document.title = `${where.rate ? "Your ratings" : `User ${where.uid}`} - ${document.querySelector("h1").textContent}`;
   if (where.rate) showMine(overview.scale, changed);
   try {
@@ -155,9 +156,9 @@ async function show({ focus = true } = {}) {
 }
 
 function go(address) {
-  history.pushState({}, "", address);
+  history[overview ? "pushState" : "replaceState"]({}, "", address);
   window.scrollTo(0, 0);
-  return show();
+  return overview ? show() : start();
 }
 
 // The visitor's ratings are other ones: what they were asked for is old.
@@ -184,14 +185,16 @@ function addMine(one) {
   byId("mine").querySelector(`[data-item="${CSS.escape(one.id)}"] :is(input, button)`)?.focus();
 }
 
+uidInput.addEventListener("input", () => { typed = true; });
 form.addEventListener("submit", (event) => {
   event.preventDefault();
+  typed = false;
   // Blanks around a typed id are a slip, unless somebody in the data has them.
-  const typed = uidInput.value;
-  go(link({ uid: overview?.examples.includes(typed) ? typed : typed.trim() }));
+  const text = uidInput.value;
+  go(link({ uid: overview?.examples.includes(text) ? text : text.trim() }));
 });
 byId("another").addEventListener("click", () => {
-  const others = overview.examples.filter((uid) => uid !== uidInput.value);
+  const others = (overview?.examples ?? []).filter((uid) => uid !== uidInput.value);
   if (others.length) go(link({ uid: others[Math.floor(Math.random() * others.length)] }));
 });
 byId("clear").addEventListener("click", () => {
@@ -211,6 +214,7 @@ window.addEventListener("popstate", (event) => {
 searchBox((one) => (place().rate && place().item === null ? addMine(one) : go(link({ ...place(), item: one.id }))));
 
 async function start() {
+  running?.abort();
   running = new AbortController();
   arrange(place());
   try {
@@ -230,7 +234,7 @@ async function start() {
     history.replaceState({}, "");
     await show({ focus: false });
   } catch (problem) {
-    tellProblem(problem);
+    if (problem.name !== "AbortError") tellProblem(problem);
   }
 }
 
