@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from model_service.training.factors import Factors
 from model_service.training.metrics import rmse
 from model_service.training.split import Split
 
-MAX_RATINGS = 2_000_000  # Surprise stores ratings as Python objects, about 300 bytes each
+MAX_RATINGS = 2_000_000  # Surprise stores ratings as Python objects, about 400 bytes each
 MAX_TUNED_RATINGS = 300_000  # above, tuning takes longer than the rest of the training
 _SVD_START: Mapping[str, Any] = {"n_factors": 10, "n_epochs": 80, "lr_all": 0.01, "reg_all": 0.1}
 _SVD_AXES: tuple[tuple[str, tuple[float, ...]], ...] = (
@@ -52,7 +53,10 @@ def trainset_of(ratings: Ratings, positions: NDArray[np.int64]) -> Trainset:
     star = star_width(ratings.scale)
     low, high = ratings.scale or (0.0, float(ratings.values.max()))
     reader = Reader(rating_scale=(low / star, high / star))
-    return Dataset.load_from_df(_Frame(ratings, positions), reader).build_full_trainset()
+    trainset = Dataset.load_from_df(_Frame(ratings, positions), reader).build_full_trainset()
+    # Surprise's own method is a Python generator, which each epoch waits for: half of the time of a fit.
+    trainset.all_ratings = partial(iter, list(trainset.all_ratings()))
+    return trainset
 
 
 def train_baselines(ratings: Ratings, split: Split, *, seed: int) -> Baselines:

@@ -24,7 +24,8 @@ from torch import Tensor
 from model_service.native import build
 
 _ABI = 1
-_ENTRIES_PER_TASK = 1 << 18  # of one thread at a time; a row is never split between threads
+_ENTRIES_PER_TASK = 1 << 12, 1 << 18  # least and most of one thread at a time; a row is never split between threads
+_TASKS_PER_THREAD = 8  # so that a thread with long rows does not keep the others waiting
 _MAX_BATCH_ELEMENTS = 1 << 20  # float32 gathered by PyTorch at a time, 4 MiB
 _POINTER = ctypes.c_void_p
 
@@ -129,9 +130,10 @@ def _solve_natively(
 
 
 def _task_bounds(ends: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where to split the rows so that each part has about _ENTRIES_PER_TASK entries."""
+    """Where to split the rows so that each part has about the same number of entries."""
     total = int(ends[-1]) if len(ends) else 0
-    return np.unique(np.searchsorted(ends, np.arange(_ENTRIES_PER_TASK, total, _ENTRIES_PER_TASK)))
+    entries = int(np.clip(total // (_TASKS_PER_THREAD * _threads()), *_ENTRIES_PER_TASK))
+    return np.unique(np.searchsorted(ends, np.arange(entries, total, entries)))
 
 
 def _threads() -> int:

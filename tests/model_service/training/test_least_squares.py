@@ -78,7 +78,7 @@ def test_a_row_of_many_entries_is_summed_in_pieces_and_stays_exact() -> None:
 def test_the_number_of_threads_does_not_change_a_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, prior, vectors = _case(8)
     first = solve_rows(rows, vectors, prior)
-    monkeypatch.setattr(least_squares, "_ENTRIES_PER_TASK", 50)
+    monkeypatch.setattr(least_squares, "_ENTRIES_PER_TASK", (50, 50))
     monkeypatch.setattr(least_squares, "_threads", lambda: 3)
     assert torch.equal(first, solve_rows(rows, vectors, prior))
 
