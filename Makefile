@@ -1,6 +1,8 @@
 # The commands of the project. `make` lists them.
 PYTHON ?= python3
 export PYTHON AWS_PORT ENDPOINT_PORT
+# Without the packages' byte code each command starts five seconds later.
+unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 need-stack = test -n "$(STACK)" || { echo "Which stack? make $@ STACK=dev" >&2; exit 2; }
 NOTHING_HERE := [ ! -e .venv/.installed-stack ] && [ ! -e .local ]

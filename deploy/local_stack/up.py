@@ -8,12 +8,14 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 import deploy
+from deploy.local_stack.image_layers import building_layers
 from local import emulated_aws
 from local.base_image import ensure_base_image
 from local.console import BOLD, Step, echo, paint, step
@@ -54,7 +56,7 @@ def up(settings: LocalSettings) -> None:
     """Deploy the stack `local`, without the steps already done; raises `LocalError` or `DeployError`."""
     config = prepare(settings)
     with step("Trained model", ticking=False) as now:  # the training tells its progress itself
-        ensure_model(now)
+        ensure_model(now, meanwhile=building_layers(settings, config))
     echo(f"• Deploying the stack `local` ({deploy.engine_name('local')})")
     with step("Deployment") as now:
         result = deploy.up("local", config=config)
@@ -94,11 +96,15 @@ def find_ca_bundle() -> Path | None:
     return SYSTEM_CA if added and SYSTEM_CA.is_file() else None
 
 
-def ensure_model(now: Step) -> None:
-    """Train the default model unless there is a valid artifact; a broken one is an error, and not overwritten."""
+def ensure_model(now: Step, *, meanwhile: AbstractContextManager[None]) -> None:
+    """Train the default model unless there is a valid artifact; a broken one is an error, and not overwritten.
+
+    meanwhile: entered if there is a training, and left when it has ended.
+    """
     if not ARTIFACT_DIR.exists():
         training = [sys.executable, "-m", "model_service.training"]
-        status = subprocess.run(training, cwd=PROJECT_DIR, check=False).returncode
+        with meanwhile:
+            status = subprocess.run(training, cwd=PROJECT_DIR, check=False).returncode
         if status == _WORSE_THAN_SIMPLE:
             raise LocalError(
                 "The trained model is worse than a simple one, as the report above says; nothing was written. "

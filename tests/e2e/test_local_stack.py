@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import subprocess
 import time
 import urllib.request
 from pathlib import Path
@@ -12,8 +13,11 @@ from typing import Any
 
 import pytest
 
+from deploy.local_stack.image_layers import CONTEXT, STAGE, build_options
 from local import docker_engine, emulated_aws
 from local.console import step
+from local.docker_engine import buildkit_cli, buildkit_environment
+from local.stack_record import load_record
 from tests.e2e.conftest import Project, engine_answers
 from tests.e2e.traffic import Traffic
 
@@ -66,6 +70,19 @@ def test_tasks_run_the_image_by_the_digest_that_the_registry_lists(project: Proj
     containers = _wait_for_tasks(project, 2)
     images = {one.attrs["Config"]["Image"] for one in containers}
     assert images == {f"localhost:{project.aws_port}/recommender-local@{outputs['imageDigest']}"}
+
+
+def test_the_layers_that_were_built_during_the_training_are_those_of_the_image(project: Project) -> None:
+    record = load_record(project.settings.state_dir)
+    assert record is not None
+    tag = ["--tag", f"{project.settings.registry_host}/layers"]  # `make down` removes it
+    command = [buildkit_cli(), "build", "--target", STAGE, *tag, *build_options(record.config), CONTEXT.name]
+    done = subprocess.run(
+        command, cwd=project.folder, env=buildkit_environment(), capture_output=True, text=True, check=True
+    )
+    commands = re.findall(r"^(#\d+) \[build \d+/\d+\] RUN", done.stderr, flags=re.MULTILINE)
+    assert len(set(commands)) >= 4
+    assert set(commands) <= set(re.findall(r"^(#\d+) CACHED", done.stderr, flags=re.MULTILINE)), done.stderr
 
 
 def test_a_second_up_changes_nothing(project: Project) -> None:

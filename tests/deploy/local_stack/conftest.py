@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from deploy.local_stack import example
+from tests.infra.conftest import project
 from tests.local.conftest import processes, settings
 
-__all__ = ["processes", "settings"]
+__all__ = ["processes", "project", "settings"]
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -182,7 +183,7 @@ def test_a_training_without_a_model_is_told_with_what_to_do(
     monkeypatch.setattr(up, "ARTIFACT_DIR", tmp_path / "artifact")
     monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, status))
     with step("Trained model") as now, pytest.raises(LocalError, match=message):
-        up.ensure_model(now)
+        up.ensure_model(now, meanwhile=nullcontext())
 
 
 @pytest.mark.parametrize("content", ['{"metrics": NaN}', "[" * 100_000, '{"source": "\\ud800"}', '{"files": []}'])
@@ -192,7 +193,7 @@ def test_a_forged_artifact_is_refused_and_left_as_it_is(
     (tmp_path / "metadata.json").write_text(content)
     monkeypatch.setattr(up, "ARTIFACT_DIR", tmp_path)
     with step("Trained model") as now, pytest.raises(LocalError, match=r"(?s)metadata\.json .*left as it is"):
-        up.ensure_model(now)
+        up.ensure_model(now, meanwhile=nullcontext())
     assert (tmp_path / "metadata.json").read_text() == content
 
 
