@@ -34,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _validate(stack: str, config: Sequence[str], *, resources: bool) -> int:
     """0 when the settings are valid, 1 when they are not."""
+    if sys.stderr.isatty():
+        print(f"Evaluating the program with the settings of {stack} …", file=sys.stderr, flush=True)
     try:
         print(deploy.validate(stack, config=_overrides(config)).report(resources=resources))
     except DeployError as error:

@@ -157,6 +157,15 @@ def test_a_refused_setting_is_told_in_the_programs_words(
     assert "Traceback" not in told.err
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_is_told_what_it_waits_for(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    assert command.main(["validate", "dev"]) == 0
+    assert capsys.readouterr().err == ("Evaluating the program with the settings of dev …\n" if terminal else "")
+
+
 def test_overrides_are_settings_like_the_files(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--config", "desiredCount=4", 'tags=["team=a"]', "--config", "aws:region=eu-west-1"]
     assert command.main(["validate", "dev", *arguments]) == 0

@@ -80,9 +80,9 @@ def test_the_layers_that_were_built_during_the_training_are_those_of_the_image(p
     done = subprocess.run(
         command, cwd=project.folder, env=buildkit_environment(), capture_output=True, text=True, check=True
     )
-    commands = re.findall(r"^(#\d+) \[build \d+/\d+\] RUN", done.stderr, flags=re.MULTILINE)
-    assert len(set(commands)) >= 4
-    assert set(commands) <= set(re.findall(r"^(#\d+) CACHED", done.stderr, flags=re.MULTILINE)), done.stderr
+    last = re.search(r"^(#\d+) \[build (\d+)/\2\] RUN", done.stderr, flags=re.MULTILINE)
+    assert last is not None, done.stderr
+    assert re.search(f"^{last[1]} CACHED", done.stderr, flags=re.MULTILINE), done.stderr
 
 
 def test_a_second_up_changes_nothing(project: Project) -> None:
@@ -163,7 +163,7 @@ def test_a_new_model_takes_over_without_a_failed_request(project: Project) -> No
 
 def test_a_version_that_never_gets_ready_is_rolled_back_and_fails_with_its_last_words(project: Project) -> None:
     old, tasks = _outputs(project), {one.id for one in _wait_for_tasks(project, 2)}
-    broken = json.dumps({"environment": ["ARTIFACT_DIR=/nowhere"], "healthCheckGraceSeconds": 3})
+    broken = json.dumps({"environment": ["ARTIFACT_DIR=/nowhere"], "healthCheckGraceSeconds": 8})
     code = (
         "import json, sys, deploy\n"
         "from deploy.local_stack.up import prepare\n"
