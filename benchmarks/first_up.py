@@ -23,7 +23,7 @@ from benchmarks.machine import commit, hardware
 from benchmarks.paths import HERE, ROOT
 from benchmarks.servers import free_port
 from local import docker_engine
-from local.build_cache import own_ids
+from local.build_cache import own_ids, remove_build_cache
 from local.errors import LocalError
 
 PAGE = HERE / "first_up.md"
@@ -79,6 +79,8 @@ def measure(revision: str) -> FirstUp:
             )
         finally:
             subprocess.run(["make", "down"], cwd=clone, env=environment, check=False)
+            with contextlib.closing(docker_engine.connect()) as client:
+                remove_build_cache(client)  # earlier commits leave it
 
 
 def step_seconds(told: Sequence[tuple[float, str]], seconds: float) -> dict[str, float]:
