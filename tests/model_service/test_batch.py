@@ -191,7 +191,8 @@ def test_a_finished_run_is_not_repeated(trained: Trained, tmp_path: Path, capsys
 
 
 SLOW = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 from model_service.batch import destination
 from model_service.batch.__main__ import main
 write = destination.FolderDestination.write
