@@ -19,7 +19,7 @@ from local.errors import LocalError
             "E: unable to pick chroot mode automatically (use --mode for manual selection)",
             r"(?s)needs root, or user namespaces.*apt-get install .*uidmap.*--add-subuids.*docker pull python:",
         ),
-        ("E: cannot resolve deb.debian.org", r"(?s)cannot resolve.*package mirror is reachable"),
+        ("E: cannot resolve packages.example.com", r"(?s)cannot resolve.*package mirror is reachable"),
     ],
 )
 def test_a_base_image_that_cannot_be_made_is_explained_by_its_cause(
