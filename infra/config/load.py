@@ -226,9 +226,8 @@ def _allowed(field: FieldInfo, text: str) -> tuple[str, Any]:
     low, high = bounds(field)
     if not high:
         return allowed_values(field), ""
-    return f"a whole number from {low} to {high}", min(
-        max(_integer(text, low if field.is_required() else field.default), low), high
-    )
+    number = _integer(text, low if field.is_required() else field.default)
+    return f"a whole number from {low} to {high}", min(max(number, low), high)
 
 
 def _integer(text: str, default: int) -> int:

@@ -27,6 +27,7 @@ UNREAD_SECONDS: Final = 30.0
 PROBE_TARGETS: Final = frozenset((b"/health", b"/ready"))
 RETRY_AFTER: Final = f"retry-after: {RETRY_AFTER_SECONDS}\r\n".encode()
 
+_TOO_MANY: Final = "too many connections are open; ask again in a second"
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _PIECES_PER_TURN: Final = 64  # of one connection, before the others have their turn
 _UNSENT_BYTES: Final = 8 * 1024  # of responses, above which no further request of the connection is parsed
@@ -314,7 +315,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._pending or self._unread_since or self.transport.is_closing():
             self._leave(self.transport.abort)
         else:
-            self._refuse(503, "too many connections are open; ask again in a second", RETRY_AFTER)
+            self._refuse(503, _TOO_MANY, RETRY_AFTER)
 
     def sweep(self, now: float) -> None:
         """Close the connection if its client is too slow or idle; `now` is `time.monotonic()`."""
@@ -343,8 +344,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse_connection(self, request_id: bytes) -> None:
         self._recorder.record_rejection()
-        message = "too many connections are open; ask again in a second"
-        self._refuse(503, message, RETRY_AFTER + b"x-request-id: %s\r\n" % request_id)
+        self._refuse(503, _TOO_MANY, RETRY_AFTER + b"x-request-id: %s\r\n" % request_id)
 
     def _refuse(self, status: int, message: str, headers: bytes = b"") -> None:
         """Answer what is no acceptable request and close; not logged, since any client can cause it at will."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from local.emulated_aws import task_label
 from local.engine.aws import client
 from local.errors import LocalError
 from local.settings import STATE_FOLDER, LocalSettings
+from tests.model_service.process import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 UP_SECONDS = 900
@@ -97,12 +97,6 @@ def engine_answers() -> bool:
     return True
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def copy_project(folder: Path) -> Project:
     """Copy every file that git knows or would add to a folder; nothing is up yet."""
     listed = subprocess.run(
@@ -116,7 +110,7 @@ def copy_project(folder: Path) -> Project:
         if (PROJECT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(PROJECT / name, folder / name)
-    return Project(folder=folder, aws_port=_free_port(), endpoint_port=_free_port())
+    return Project(folder=folder, aws_port=free_port(), endpoint_port=free_port())
 
 
 @pytest.fixture(scope="session")
