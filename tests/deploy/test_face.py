@@ -39,36 +39,44 @@ def docker(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return info
 
 
-def chosen(stack: str, project_dir: Path = PROJECT_DIR) -> type:
+@pytest.fixture
+def fresh(tmp_path: Path) -> Path:
+    """A project of which nothing is deployed, whatever is up in this one."""
+    for file in PROJECT_DIR.glob("Pulumi*.yaml"):
+        shutil.copy(file, tmp_path)
+    return tmp_path
+
+
+def chosen(stack: str, project_dir: Path) -> type:
     return type(engines.choose_engine(stack, config={}, backend=None, project_dir=project_dir))
 
 
-def test_with_the_cli_every_stack_goes_through_it(cli: Cli, docker: dict[str, str]) -> None:
-    assert [chosen(stack) for stack in ("local", "dev", "prod")] == [PulumiCli] * 3
+def test_with_the_cli_every_stack_goes_through_it(cli: Cli, docker: dict[str, str], fresh: Path) -> None:
+    assert [chosen(stack, fresh) for stack in ("local", "dev", "prod")] == [PulumiCli] * 3
 
 
 def test_where_docker_does_not_reach_the_local_registry_the_cli_deploys_only_the_other_stacks(
-    cli: Cli, docker: dict[str, str]
+    cli: Cli, docker: dict[str, str], fresh: Path
 ) -> None:
     docker["Name"] = "docker-desktop"
-    assert [chosen(stack) for stack in ("local", "dev", "prod")] == [EmulatedEngine, PulumiCli, PulumiCli]
+    assert [chosen(stack, fresh) for stack in ("local", "dev", "prod")] == [EmulatedEngine, PulumiCli, PulumiCli]
 
 
-def test_what_was_deployed_without_the_cli_stays_so(cli: Cli, docker: dict[str, str], tmp_path: Path) -> None:
-    for name in ("Pulumi.yaml", "Pulumi.local.yaml"):
-        shutil.copy(PROJECT_DIR / name, tmp_path)
-    assert chosen("local", tmp_path) is PulumiCli
-    (tmp_path / ".local/engine").mkdir(parents=True)
-    (tmp_path / ".local/engine/local.json").write_text('{"outputs": {"url": "http://localhost:8080"}}')
-    assert chosen("local", tmp_path) is EmulatedEngine
+def test_what_was_deployed_without_the_cli_stays_so(cli: Cli, docker: dict[str, str], fresh: Path) -> None:
+    assert chosen("local", fresh) is PulumiCli
+    (fresh / ".local/engine").mkdir(parents=True)
+    (fresh / ".local/engine/local.json").write_text('{"outputs": {"url": "http://localhost:8080"}}')
+    assert chosen("local", fresh) is EmulatedEngine
 
 
-def test_without_a_docker_engine_the_cli_deploys_every_stack(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_docker_engine_the_cli_deploys_every_stack(
+    cli: Cli, fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def none() -> None:
         raise LocalError("No Docker engine answers.")
 
     monkeypatch.setattr(docker_engine, "connect", none)
-    assert chosen("local") is PulumiCli
+    assert chosen("local", fresh) is PulumiCli
 
 
 @pytest.mark.usefixtures("no_cli")
