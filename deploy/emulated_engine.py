@@ -26,7 +26,12 @@ class EmulatedEngine:
     stack: str
     config: dict[str, Any]
     project_dir: Path = PROJECT_DIR
-    description: str = "without the Pulumi CLI: the SDK's mock runtime creates each resource on the emulated AWS"
+    reason: str = ""
+
+    @property
+    def description(self) -> str:
+        """What deploys, and why it is not the Pulumi CLI."""
+        return f"without the Pulumi CLI, by calls of the emulated AWS's APIs: {self.reason}"
 
     def preview(self, on_event: OnEvent) -> Result:
         """What `up` would do."""
@@ -49,6 +54,12 @@ class EmulatedEngine:
         with contextlib.suppress(FileNotFoundError):
             return dict(json.loads(self._state_file().read_text())["outputs"])
         return {}
+
+    def has_resources(self) -> bool:
+        """Whether this engine has made something that is still there."""
+        with contextlib.suppress(FileNotFoundError):
+            return bool(json.loads(self._state_file().read_text())["resources"])
+        return False
 
     def _state_file(self) -> Path:
         return self.project_dir / STATE_FOLDER / "engine" / f"{self.stack}.json"

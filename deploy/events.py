@@ -8,14 +8,15 @@ from typing import Any, Literal
 from local.console import echo
 
 Kind = Literal["begin", "done", "log", "error"]
-MARKS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
+MARKS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "delete-replaced": "-"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """One event: work on a resource begun or done, a line of progress, or an error.
 
-    seconds: the duration; None where nothing was done, as in a preview.
+    seconds: the duration; None where nothing was done, as in a preview. changed: the properties that differ, where the
+    engine tells them.
     """
 
     kind: Kind
@@ -24,6 +25,7 @@ class Event:
     type: str = ""
     name: str = ""
     seconds: float | None = None
+    changed: tuple[str, ...] = ()
 
 
 OnEvent = Callable[[Event], None]
@@ -65,7 +67,9 @@ def format_event(event: Event) -> str:
         return f"      {event.message}"
     if event.kind == "done" and event.operation in MARKS:
         took = "" if event.seconds is None else f" ({event.seconds:.1f} s)"
-        return f"  {MARKS[event.operation]} {what}{took}"
+        what += ", replaced" if event.operation == "delete-replaced" else ""
+        changed = f": {', '.join(event.changed)}" if event.changed else ""
+        return f"  {MARKS[event.operation]} {what}{changed}{took}"
     if event.kind == "begin" and _takes_long(event.type):
         return f"  … {what}"
     return ""

@@ -1,24 +1,23 @@
 """Deploys any stack with the Pulumi CLI, through the Automation API."""
 
 import os
-import subprocess
-from collections import Counter
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pulumi import automation
-from pulumi.automation.errors import InvalidVersionError
 
-from deploy.engine_events import OPERATIONS, EventCollector
+from deploy.engine_events import EventCollector
 from deploy.errors import DeployError
 from deploy.events import OnEvent, Result
-from deploy.stack_file import LOCAL_STACK, cli_config_file, extract_salt
+from deploy.local_backend import backend_dir, release_stale_lock
+from deploy.stack_file import LOCAL_STACK, create_workspace, overlaid_file
 from local.docker_engine import engine_environment
-from local.settings import PROJECT_DIR, STATE_FOLDER
+from local.settings import PROJECT_DIR
 
-Work = Callable[[automation.Stack, str], Any]
+Work = Callable[[automation.Stack, str | None], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,68 +27,69 @@ class PulumiCli:
     stack: str
     config: dict[str, Any]
     backend: str | None
+    command: automation.PulumiCommand
     project_dir: Path = PROJECT_DIR
     description: str = "with the Pulumi CLI, through the Automation API"
 
     def preview(self, on_event: OnEvent) -> Result:
         """`pulumi preview`."""
         collector = EventCollector(on_event)
-        done = self._call(
-            lambda stack, file: stack.preview(config_file=file, on_event=collector, color="never"), collector
-        )
-        return Result(changes=_changes(done.change_summary))
+        self._call(lambda stack, file: stack.preview(config_file=file, on_event=collector, color="never"), collector)
+        return Result(changes=collector.changes)
 
     def up(self, on_event: OnEvent) -> Result:
         """`pulumi up`."""
         collector = EventCollector(on_event)
         done = self._call(lambda stack, file: stack.up(config_file=file, on_event=collector, color="never"), collector)
-        return Result(outputs=_values(done.outputs), changes=_changes(done.summary.resource_changes))
+        return Result(outputs=_values(done.outputs), changes=collector.changes)
 
     def refresh(self, on_event: OnEvent) -> Result:
         """`pulumi refresh`."""
         collector = EventCollector(on_event)
-        done = self._call(
-            lambda stack, file: stack.refresh(config_file=file, on_event=collector, color="never"), collector
-        )
-        return Result(changes=_changes(done.summary.resource_changes))
+        self._call(lambda stack, file: stack.refresh(config_file=file, on_event=collector, color="never"), collector)
+        return Result(changes=collector.changes)
 
     def destroy(self, on_event: OnEvent) -> Result:
         """`pulumi destroy`; the stack itself, empty then, stays."""
         collector = EventCollector(on_event)
-        done = self._call(
-            lambda stack, file: stack.destroy(config_file=file, on_event=collector, color="never"), collector
-        )
-        return Result(changes=_changes(done.summary.resource_changes))
+        self._call(lambda stack, file: stack.destroy(config_file=file, on_event=collector, color="never"), collector)
+        return Result(changes=collector.changes)
 
     def outputs(self) -> dict[str, Any]:
         """`pulumi stack output`."""
         return _values(self._call(lambda stack, _: stack.outputs(), EventCollector(lambda _: None)))
 
     def _call(self, work: Work, collector: EventCollector) -> Any:
+        local = self.stack == LOCAL_STACK
+        if local:
+            folder, file = create_workspace(self.project_dir, self.stack, self.config), None
+        else:
+            folder, file = self.project_dir, str(overlaid_file(self.project_dir, self.stack, self.config))
         try:
-            options = automation.LocalWorkspaceOptions(env_vars=self._environment())
-            with extract_salt(self.project_dir, self.stack, enabled=self.stack == LOCAL_STACK):
-                stack = automation.create_or_select_stack(self.stack, work_dir=str(self.project_dir), opts=options)
-            return work(stack, str(cli_config_file(self.project_dir, self.stack, self.config)))
+            options = automation.LocalWorkspaceOptions(env_vars=self._environment(), pulumi_command=self.command)
+            stack = automation.create_or_select_stack(self.stack, work_dir=str(folder), opts=options)
+            if local:
+                release_stale_lock(stack, self.project_dir)
+            return work(stack, file)
         except automation.ConcurrentUpdateError as error:
             raise DeployError(
-                f"Another update of the stack {self.stack!r} is under way. Wait for it, or, if it was killed, "
-                f"`pulumi cancel --stack {self.stack}`."
+                f"Another update of the stack {self.stack!r} is under way. Wait for it, or, if it was killed: "
+                f"{self._cancel_command()}"
             ) from error
         except (automation.CommandError, RuntimeError) as error:  # the second: a preview that ended without a summary
             raise DeployError(collector.failure() or _extract_stderr(str(error))) from error
-        except InvalidVersionError as error:
-            raise DeployError(f"The Pulumi CLI on the PATH cannot be used: {error}") from error
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise DeployError(f"The Pulumi CLI on the PATH does not run: {error}. Try `pulumi version`.") from error
+
+    def _cancel_command(self) -> str:
+        """The command that removes the lock of an update, with the variables that it needs."""
+        own = {key: value for key, value in self._environment().items() if key.startswith("PULUMI_")}
+        variables = "".join(f"{key}={shlex.quote(value)} " for key, value in own.items())
+        return f"{variables}{self.command.command} cancel --yes --stack {self.stack}"
 
     def _environment(self) -> dict[str, str]:
         """The backend and the local stack's Docker engine; that stack has no secrets, so its passphrase is empty."""
         backend = self.backend
         if backend is None and self.stack == LOCAL_STACK:
-            folder = self.project_dir / STATE_FOLDER / "pulumi"
-            folder.mkdir(parents=True, exist_ok=True)
-            backend = folder.as_uri()
+            backend = backend_dir(self.project_dir).as_uri()
         environment = {"PULUMI_BACKEND_URL": backend} if backend else {}
         if self.stack == LOCAL_STACK and "PULUMI_CONFIG_PASSPHRASE" not in os.environ:
             environment["PULUMI_CONFIG_PASSPHRASE"] = ""
@@ -105,11 +105,3 @@ def _extract_stderr(text: str) -> str:
 def _values(outputs: Any) -> dict[str, Any]:
     return {key: output.value for key, output in outputs.items()}
 
-
-def _changes(summary: Any) -> Counter[str]:
-    counted: Counter[str] = Counter()
-    for key, count in (summary or {}).items():
-        operation = OPERATIONS.get(str(getattr(key, "value", key)))
-        if operation:
-            counted[operation] += int(count)
-    return counted

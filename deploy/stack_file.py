@@ -1,7 +1,7 @@
 """The configuration files of a project's stacks: checked, read, and laid over without being changed."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import sys
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
@@ -115,45 +115,40 @@ def read_project(project_dir: Path) -> dict[str, Any]:
     return dict(yaml.safe_load((project_dir / "Pulumi.yaml").read_text(encoding="utf-8")))
 
 
-def cli_config_file(project_dir: Path, stack: str, overrides: Mapping[str, Any]) -> Path:
-    """The stack's file for the CLI; with overrides or a stored salt, a copy with them in the git-ignored `.build`."""
+def overlaid_file(project_dir: Path, stack: str, overrides: Mapping[str, Any]) -> Path:
+    """The stack's file for the CLI: its own; with overrides a copy with them in the git-ignored `.build`."""
     own = project_dir / f"Pulumi.{stack}.yaml"
-    salt_file = _salt_file(project_dir, stack)
-    salt = salt_file.read_text() if salt_file.exists() else ""
-    if not overrides and not salt:
+    if not overrides:
         return own
-    document = yaml.safe_load(own.read_text()) or {}
-    project = read_project(project_dir)["name"]
-    changes = {qualified(project, key): value for key, value in overrides.items()}
-    document["config"] = {**(document.get("config") or {}), **changes}
-    if salt:
-        document[SALT] = salt
     merged = project_dir / ".build" / stack / own.name
     merged.parent.mkdir(parents=True, exist_ok=True)
-    merged.write_text(yaml.safe_dump(document))
+    merged.write_text(yaml.safe_dump(_overlaid(project_dir, stack, overrides)))
     return merged
 
 
-@contextmanager
-def extract_salt(project_dir: Path, stack: str, *, enabled: bool) -> Iterator[None]:
-    """If enabled, undo what the block's `pulumi stack init` writes into the stack's file.
+def create_workspace(project_dir: Path, stack: str, overrides: Mapping[str, Any]) -> Path:
+    """A folder in the state folder from which the CLI deploys a stack without a change of any file that is in git.
 
-    With a passphrase, `stack init` adds a salt. The local stack's file is in git and its state on this machine, so the
-    salt is stored beside that state and added to the copy that `cli_config_file` makes.
+    It has a Pulumi.yaml whose program is this project's, in the environment of this process, and the stack's file with
+    the overrides. What the CLI writes into the latter, a salt, stays.
     """
-    own = project_dir / f"Pulumi.{stack}.yaml"
-    before = own.read_bytes()
-    try:
-        yield
-    finally:
-        if enabled and own.read_bytes() != before:
-            salt = (yaml.safe_load(own.read_text()) or {}).get(SALT)
-            own.write_bytes(before)
-            if salt:
-                file = _salt_file(project_dir, stack)
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(salt)
+    folder = project_dir / STATE_FOLDER / "pulumi" / "workspace"
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / "program"  # Pulumi's `main` is a folder below the file
+    if not program.is_symlink():
+        program.symlink_to(project_dir.resolve())
+    project = read_project(project_dir)
+    runtime = {"name": "python", "options": {"toolchain": "pip", "virtualenv": sys.prefix}}
+    (folder / "Pulumi.yaml").write_text(yaml.safe_dump({**project, "runtime": runtime, "main": program.name}))
+    file = folder / f"Pulumi.{stack}.yaml"
+    salt = (yaml.safe_load(file.read_text()) or {}).get(SALT) if file.exists() else None
+    document = _overlaid(project_dir, stack, overrides)
+    file.write_text(yaml.safe_dump({**document, **({SALT: salt} if salt else {})}))
+    return folder
 
 
-def _salt_file(project_dir: Path, stack: str) -> Path:
-    return project_dir / STATE_FOLDER / "pulumi" / f"{stack}.{SALT}"
+def _overlaid(project_dir: Path, stack: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    document = yaml.safe_load((project_dir / f"Pulumi.{stack}.yaml").read_text()) or {}
+    project = read_project(project_dir)["name"]
+    changes = {qualified(project, key): value for key, value in overrides.items()}
+    return {**document, "config": {**(document.get("config") or {}), **changes}}

@@ -16,6 +16,8 @@ PROJECT = "recommender"
 ACCOUNT_ID = "000000000000"
 NOTEBOOK_FOLDER = "notebook"
 """The copy of the project that `make notebook` works in, in the state folder."""
+CLI_FOLDER = "cli"
+"""The Pulumi CLI that `make up` installed, in the state folder; it stays when the stack goes, as .venv does."""
 REGION = "us-east-1"
 HOST = "127.0.0.1"
 DEFAULT_PORTS = {"AWS_PORT": 4566, "ENDPOINT_PORT": 8080}

@@ -6,12 +6,18 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 
+LONG = ("tests/e2e", "tests/pulumi_cli")
+
+
 class ByFile(LoadScopeScheduling):  # type: ignore[misc] # the library has no types
-    """Keeps the tests of a file together, and the end-to-end tests, which share one stack, in one process."""
+    """Keeps the tests of a file together, and the end-to-end tests, which share one stack, in one process.
+
+    So are those of the Pulumi CLI, in another one.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "tests/e2e" if file.startswith("tests/e2e/") else file
+        return next((folder for folder in LONG if file.startswith(f"{folder}/")), file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
@@ -20,6 +26,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Among several processes the end-to-end tests come first: they take as long as all others."""
+    """Among several processes the longest come first, each in a process of its own."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+        items.sort(key=lambda item: not item.nodeid.startswith(LONG))

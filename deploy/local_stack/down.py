@@ -17,7 +17,7 @@ from local.build_cache import remove_build_cache
 from local.console import echo, step
 from local.errors import LocalError
 from local.lock import LOCK_FILE, exclusive
-from local.settings import NOTEBOOK_FOLDER, PROJECT_DIR, STATE_FOLDER, LocalSettings, without_ports
+from local.settings import CLI_FOLDER, NOTEBOOK_FOLDER, PROJECT_DIR, STATE_FOLDER, LocalSettings, without_ports
 from local.stack_record import load_record
 
 
@@ -46,7 +46,10 @@ def down(settings: LocalSettings) -> None:
         _remove_state(settings)
     if not all(destroyed):
         echo("The stack was not destroyed resource by resource (above), and went with the emulated AWS that held it.")
-    echo("Nothing of the local stack is left. The trained model and .venv stay: `make clean`, `rm -rf .venv`.")
+    stays = "The trained model and .venv stay: `make clean`, `rm -rf .venv`."
+    if (cli := settings.state_dir / CLI_FOLDER).exists():
+        stays = f"The trained model, .venv and the Pulumi CLI stay: `make clean`, `rm -rf .venv {cli}`."
+    echo(f"Nothing of the local stack is left. {stays}")
 
 
 def remove_notebook_copy(state_dir: Path) -> None:
@@ -70,14 +73,19 @@ def _remove_state(settings: LocalSettings) -> None:
     shutil.rmtree(PROJECT_DIR / ".build" / LOCAL_STACK, ignore_errors=True)
     with contextlib.suppress(OSError):  # what else is in it stays
         (PROJECT_DIR / ".build").rmdir()
-    for path in settings.state_dir.iterdir():
+    for path in _state_of(settings):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
-        elif path.name != LOCK_FILE:
+        else:
             path.unlink()
-    left = [path.name for path in settings.state_dir.iterdir() if path.name != LOCK_FILE]
+    left = [path.name for path in _state_of(settings)]
     if left:
         raise LocalError(f"Files in {settings.state_dir} cannot be removed: {', '.join(left)}. Remove them by hand.")
+
+
+def _state_of(settings: LocalSettings) -> list[Path]:
+    """What is in the state folder, but the lock and the Pulumi CLI."""
+    return [path for path in settings.state_dir.iterdir() if path.name not in (LOCK_FILE, CLI_FOLDER)]
 
 
 def _destroy(project_dir: Path) -> bool:

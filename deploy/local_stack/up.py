@@ -16,6 +16,7 @@ import yaml
 
 import deploy
 from deploy.local_stack.image_layers import building_layers
+from deploy.pulumi_command import install_pulumi
 from local import emulated_aws
 from local.base_image import ensure_base_image
 from local.console import BOLD, Step, echo, paint, step
@@ -33,7 +34,7 @@ SYSTEM_CA = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def prepare(settings: LocalSettings | None = None) -> dict[str, Any]:
-    """Start what the stack `local` needs and does not find: Docker engine, emulated AWS, base image.
+    """Start or install what the stack `local` needs and does not find: Docker engine, emulated AWS, base image, CLI.
 
     Returns what this machine adds to the stack's configuration. `deploy` uses it for the stack `local` from then on,
     under the `config` of a call. Raises `LocalError` with what is in the way.
@@ -46,6 +47,8 @@ def prepare(settings: LocalSettings | None = None) -> dict[str, Any]:
             emulated_aws.ensure_emulator(settings, now)
         with step("Base image") as now:
             base_image = ensure_base_image(docker, now, clone=settings.clone)
+        with step("Pulumi CLI") as now:
+            install_pulumi(now)
         config = machine_config(settings, base_image)
         ports = {"aws_port": settings.aws_port, "endpoint_port": settings.endpoint_port}
         save_record(settings.state_dir, StackRecord(**ports, config=config))

@@ -55,6 +55,14 @@ class ImageSettings(Settings):
     cpu_architecture: Annotated[CpuArchitecture, Field(description="X86_64 or ARM64, of the image and the tasks")] = (
         "X86_64"
     )
+    docker_builder: Annotated[
+        str,
+        matches(r"[A-Za-z][A-Za-z0-9_.-]*", "the name of a buildx builder", "default"),
+        Field(
+            description="Buildx builder of the image, such as default, the Docker engine's own, which pushes to a "
+            "registry on this machine too; empty: one in a container, which can cross-build"
+        ),
+    ] = ""
     base_image: Annotated[str, Field(description="Python base image; empty: the Dockerfile's default")] = ""
     ca_bundle: Annotated[
         str,

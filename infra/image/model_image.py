@@ -78,6 +78,7 @@ class ModelImage(pulumi.ComponentResource):
             dockerfile=docker_build.DockerfileArgs(location=(staging / context.dockerfile).as_posix()),
             build_args=build_args,
             platforms=[platform],
+            builder=docker_build.BuilderConfigArgs(name=args.docker_builder) if args.docker_builder else None,
             tags=[pulumi.Output.concat(args.repository.url, ":", tag)],
             push=True,
             build_on_preview=_build_now(args.build_on_preview),

@@ -14,6 +14,7 @@ from ministack.services import alb, ecs
 from local.docker_engine import shares_host_network
 from local.emulator.detached_engine import DetachedEngine
 from local.emulator.request_guard import App, Receive, Scope, Send, guarded, send_json
+from local.emulator.service_settings import ServiceSettings
 from local.emulator.target_health import TargetHealth
 from local.emulator.task_limits import TaskLimits
 from local.settings import ACCOUNT_ID, HOST, PROJECT, REGION
@@ -69,6 +70,7 @@ async def run(*, aws_port: int, endpoint_port: int) -> None:
     if engine is not None and not shares_host_network(engine):
         DetachedEngine().install()
     TargetHealth(account_id=ACCOUNT_ID, region=REGION).install()
+    ServiceSettings().install()
     config = Config()
     config.bind = [f"{HOST}:{aws_port}", f"{HOST}:{endpoint_port}"]
     config.keep_alive_timeout = 75

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from deploy.pulumi_cli import PulumiCli
+from deploy.pulumi_command import find_pulumi
 from local import docker_engine
 from tests.infra.conftest import project
 
@@ -31,9 +32,14 @@ def urn(type_: str, name: str) -> str:
     return f"urn:pulumi:dev::recommender::{type_}::{name}"
 
 
-def step(op: str, type_: str, name: str, *, planning: bool = False) -> list[dict[str, Any]]:
+def step(
+    op: str, type_: str, name: str, *, planning: bool = False, custom: bool = True, diffs: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """The engine's two events for a step that went well."""
-    metadata = {"op": op, "urn": urn(type_, name), "type": type_, "provider": "", "old": None, "new": None}
+    state = {"type": type_, "urn": urn(type_, name), "id": "", "parent": "", "inputs": {}, "outputs": {}}
+    state |= {"provider": "", "protect": False, "custom": custom}
+    metadata = {"op": op, "urn": urn(type_, name), "type": type_, "provider": "", "old": None, "new": state}
+    metadata |= {"diffs": list(diffs)}
     told = {"metadata": metadata, "planning": planning}
     return [{"resourcePreEvent": told}, {"resOutputsEvent": told}]
 
@@ -65,7 +71,9 @@ class Cli:
 
     def stack(self, name: str, *, config: dict[str, Any] | None = None, backend: str | None = None) -> PulumiCli:
         """A stack of the small project."""
-        return PulumiCli(stack=name, config=config or {}, backend=backend, project_dir=self.project)
+        command = find_pulumi()
+        assert command is not None
+        return PulumiCli(stack=name, config=config or {}, backend=backend, project_dir=self.project, command=command)
 
     def calls(self) -> list[dict[str, Any]]:
         """Every call but those for the version: arguments, Pulumi's environment, the configuration file's text."""
@@ -92,6 +100,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     monkeypatch.setenv("PATH", f"{bin_}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("STANDIN_DIR", str(folder))
     monkeypatch.setattr(docker_engine, "connect", lambda: SimpleNamespace(info=dict, close=lambda: None))
+    monkeypatch.delenv("DEPLOY_ENGINE", raising=False)
     monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE", raising=False)
     monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
     made_cli = Cli(folder=folder, project=project)

@@ -1,13 +1,16 @@
 """A stand-in for the Pulumi CLI's command line: writes down each call, answers as the CLI does, keeps its stacks.
 
 Told what to do by `scenario.json` in the folder STANDIN_DIR: `version`, `events` (sent to the event log of preview,
-up, refresh and destroy), `changes`, `outputs`, `exit` and `stderr` (of those four), `stack_exit` (of `stack select`).
+up, refresh and destroy), `changes`, `outputs`, `exit` and `stderr` (of those four), `stack_exit` (of `stack select`),
+`sleep` (seconds of work of those four).
 The answers' forms are read off `pulumi/automation/_stack.py`, `_local_workspace.py` and `events.py` of SDK 3.272.
 """
 
 import json
 import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 FOLDER = Path(os.environ["STANDIN_DIR"])
@@ -41,6 +44,8 @@ def main() -> int:
             print(json.dumps(scenario["outputs"]))
         case ["stack", "history"]:
             print(json.dumps([summary(scenario)]))
+        case ["cancel", "--yes"]:
+            pass
         case [command, *_] if command in UPDATES:
             return update(arguments, scenario)
         case _:
@@ -71,9 +76,24 @@ def update(arguments: list[str], scenario: dict[str, object]) -> int:
     events = scenario["events"]
     assert isinstance(events, list)
     send(value(arguments, "--event-log"), events)
+    if scenario.get("sleep"):
+        wait(float(str(scenario["sleep"])))
     if scenario.get("exit"):
         print(scenario["stderr"], file=sys.stderr)
     return int(str(scenario.get("exit", 0)))
+
+
+def wait(seconds: float) -> None:
+    """Work for so long, or until an interrupt, which is counted."""
+    interrupts = []
+    signal.signal(signal.SIGINT, lambda *_: interrupts.append(1))
+    (FOLDER / "sleeps").touch()
+    for _ in range(int(seconds * 20)):
+        if interrupts:
+            time.sleep(0.3)  # a second one would come now
+            break
+        time.sleep(0.05)
+    (FOLDER / "interrupts").write_text(str(len(interrupts)))
 
 
 def send(log: str, events: list[object]) -> None:

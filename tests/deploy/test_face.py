@@ -28,6 +28,7 @@ from tests.deploy.conftest import Cli
 def no_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A PATH without Pulumi."""
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("DEPLOY_ENGINE", raising=False)
 
 
 @pytest.fixture
@@ -65,8 +66,27 @@ def test_where_docker_does_not_reach_the_local_registry_the_cli_deploys_only_the
 def test_what_was_deployed_without_the_cli_stays_so(cli: Cli, docker: dict[str, str], fresh: Path) -> None:
     assert chosen("local", fresh) is PulumiCli
     (fresh / ".local/engine").mkdir(parents=True)
-    (fresh / ".local/engine/local.json").write_text('{"outputs": {"url": "http://localhost:8080"}}')
+    (fresh / ".local/engine/local.json").write_text('{"outputs": {}, "resources": [{}], "superseded": []}')
     assert chosen("local", fresh) is EmulatedEngine
+
+
+def test_the_environment_turns_the_cli_off(cli: Cli, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEPLOY_ENGINE", "emulated")
+    engine = engines.choose_engine("local", config={}, backend=None, project_dir=fresh)
+    assert engine.description.endswith("DEPLOY_ENGINE says so")
+    assert chosen("dev", fresh) is PulumiCli
+
+
+@pytest.mark.usefixtures("no_cli")
+def test_what_was_deployed_with_the_cli_is_not_deployed_beside_it_without_the_cli(fresh: Path) -> None:
+    state = fresh / ".local/pulumi/.pulumi/stacks/recommender/local.json"
+    state.parent.mkdir(parents=True)
+    made = [{"type": "pulumi:pulumi:Stack"}, {"type": "aws:ecr/repository:Repository"}]
+    state.write_text(json.dumps({"checkpoint": {"latest": {"resources": made[:1]}}}))
+    assert chosen("local", fresh) is EmulatedEngine
+    state.write_text(json.dumps({"checkpoint": {"latest": {"resources": made}}}))
+    with pytest.raises(DeployError, match=r"was deployed with the Pulumi CLI, which is not on the PATH any more"):
+        chosen("local", fresh)
 
 
 def test_without_a_docker_engine_the_cli_deploys_every_stack(

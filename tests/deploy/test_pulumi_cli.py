@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from deploy import DeployError, Event
+from deploy.events import format_event
 from tests.deploy.conftest import STACK_FILES, Cli, diagnostic, step, urn
 
 SERVICE = "aws:ecs/service:Service"
@@ -38,6 +45,7 @@ def _options(call: dict[str, Any]) -> dict[str, str]:
 def test_each_call_runs_its_command_on_its_stack_with_its_file_and_asks_nothing(
     cli: Cli, method: str, flags: set[str]
 ) -> None:
+    cli.says(*step("create", SERVICE, "a"))
     result = getattr(cli.stack("dev"), method)(_ignore)
     call = cli.last(method)
     assert flags <= set(call["arguments"])
@@ -45,7 +53,7 @@ def test_each_call_runs_its_command_on_its_stack_with_its_file_and_asks_nothing(
     assert _options(call)["--stack"] == "dev"
     assert _options(call)["--config-file"] == str(cli.project / "Pulumi.dev.yaml")
     assert call["cwd"] == str(cli.project)
-    assert dict(result.changes) == {"create": 1, "same": 2}
+    assert dict(result.changes) == {"create": 1}
 
 
 def test_a_stack_that_is_not_there_is_made_and_one_that_is_there_is_selected(cli: Cli) -> None:
@@ -75,12 +83,26 @@ def test_the_local_stack_keeps_its_state_in_the_project_and_needs_no_passphrase(
     assert environment["PULUMI_CONFIG_PASSPHRASE"] == ""
 
 
-def test_the_salt_that_the_cli_writes_for_the_local_stack_stays_out_of_git_and_comes_back(cli: Cli) -> None:
+@pytest.mark.parametrize("method", ["preview", "up", "refresh", "destroy", "outputs"])
+def test_no_call_for_the_local_stack_changes_a_file_that_is_in_git_and_its_salt_stays(cli: Cli, method: str) -> None:
     cli.stack("local").up(_ignore)
-    cli.stack("local").destroy(_ignore)
-    assert (cli.project / "Pulumi.local.yaml").read_text() == STACK_FILES["local"]
-    for command in ("up", "destroy"):
-        assert yaml.safe_load(cli.last(command)["config"])["encryptionsalt"].startswith("v1:")
+    file = cli.project / ".local" / "pulumi" / "workspace" / "Pulumi.local.yaml"
+    salt = yaml.safe_load(file.read_text())["encryptionsalt"]
+    call = getattr(cli.stack("local", config={"desiredCount": 3}), method)
+    call(*(() if method == "outputs" else (_ignore,)))
+    assert {name: (cli.project / f"Pulumi.{name}.yaml").read_text() for name in STACK_FILES} == STACK_FILES
+    kept = yaml.safe_load(file.read_text())
+    assert kept["encryptionsalt"] == salt
+    assert kept["config"] == {"aws:region": "us-east-1", "recommender:desiredCount": 3}
+
+
+def test_the_local_stack_s_program_is_the_project_s_in_the_environment_of_this_process(cli: Cli) -> None:
+    cli.stack("local").up(_ignore)
+    folder = Path(cli.last("up")["cwd"])
+    project = yaml.safe_load((folder / "Pulumi.yaml").read_text())
+    assert project["name"] == "recommender"
+    assert (folder / project["main"]).resolve() == cli.project.resolve()
+    assert project["runtime"]["options"]["virtualenv"] == sys.prefix
 
 
 def test_the_salt_of_another_stack_stays_in_its_file_where_its_owner_commits_it(
@@ -116,6 +138,7 @@ def test_steps_are_told_as_they_happen_by_gRPC_and_by_file(cli: Cli, version: st
         ("done", "create", "a"),
         ("begin", "replace", "b"),
         ("done", "replace", "b"),
+        ("done", "delete-replaced", "b"),
         ("done", "same", "c"),
     ]
     assert all(event.seconds is not None for event in seen if event.kind == "done")
@@ -126,6 +149,34 @@ def test_a_preview_tells_no_durations(cli: Cli) -> None:
     seen: list[Event] = []
     cli.stack("dev").preview(seen.append)
     assert [event.seconds for event in seen] == [None, None]
+
+
+def test_components_providers_and_the_stack_are_neither_told_nor_counted(cli: Cli) -> None:
+    cli.says(
+        *step("delete", "pulumi:pulumi:Stack", "recommender-dev", custom=False),
+        *step("delete", "pulumi:providers:aws", "default"),
+        *step("delete", "recommender:infra:Network", "recommender-dev", custom=False),
+        *step("delete", SERVICE, "a"),
+    )
+    seen: list[Event] = []
+    result = cli.stack("dev").destroy(seen.append)
+    assert [event.name for event in seen if event.kind == "done"] == ["a"]
+    assert dict(result.changes) == {"delete": 1}
+
+
+def test_a_refresh_tells_which_properties_differ(cli: Cli) -> None:
+    cli.says(*step("update", SERVICE, "a", diffs=["tags.team", "desiredCount"]))
+    seen: list[Event] = []
+    cli.stack("dev").refresh(seen.append)
+    assert format_event(seen[-1]).startswith("  ~ Service a: desiredCount, tags (")
+
+
+def test_debug_messages_of_the_engine_are_not_told(cli: Cli) -> None:
+    levels = ("debug", "info", "warning")
+    cli.says(*[diagnostic(f"of level {level}", severity=level) for level in levels])
+    seen: list[Event] = []
+    cli.stack("dev").up(seen.append)
+    assert [event.message for event in seen] == ["of level info", "of level warning"]
 
 
 def test_messages_come_through_without_colour_marks_and_passing_ones_do_not(cli: Cli) -> None:
@@ -161,10 +212,50 @@ def test_a_failure_without_an_event_tells_what_the_cli_said(cli: Cli) -> None:
     assert "stdout" not in str(caught.value)
 
 
+LOCKED = "error: the stack is currently locked by 1 lock(s). Either wait or run `pulumi cancel`"
+
+
 def test_a_locked_stack_is_explained_with_the_command_that_frees_it(cli: Cli) -> None:
-    cli.says(exit=255, stderr="error: the stack is currently locked by 1 lock(s). Either wait or run `pulumi cancel`")
-    with pytest.raises(DeployError, match=re.escape("`pulumi cancel --stack dev`")):
+    cli.says(exit=255, stderr=LOCKED)
+    with pytest.raises(DeployError, match=re.escape("pulumi cancel --yes --stack dev")):
         cli.stack("dev").up(_ignore)
+
+
+def test_the_command_that_frees_the_local_stack_has_its_backend_and_passphrase(cli: Cli) -> None:
+    cli.says(exit=255, stderr=LOCKED)
+    backend = (cli.project / ".local" / "pulumi").as_uri()
+    advised = f"PULUMI_BACKEND_URL={backend} PULUMI_CONFIG_PASSPHRASE='' pulumi cancel --yes --stack local"
+    with pytest.raises(DeployError, match=re.escape(advised)):
+        cli.stack("local").up(_ignore)
+
+
+@pytest.mark.parametrize(("pid", "host", "cancelled"), [(None, "", True), (1, "", False), (None, "elsewhere", False)])
+def test_a_lock_is_removed_where_its_process_has_ended(cli: Cli, pid: int | None, host: str, cancelled: bool) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    lock = cli.project / ".local" / "pulumi" / ".pulumi" / "locks" / "organization" / "recommender" / "local" / "a.json"
+    lock.parent.mkdir(parents=True)
+    lock.write_text(json.dumps({"pid": pid or ended.pid, "hostname": host or socket.gethostname()}))
+    cli.stack("local").up(_ignore)
+    assert (["cancel", "--yes"] in [call["arguments"][:2] for call in cli.calls()]) is cancelled
+
+
+def test_an_interrupt_is_handed_to_the_cli_and_its_end_waited_for(cli: Cli) -> None:
+    cli.says(sleep=60)
+    code = (
+        "from pathlib import Path\n"
+        "from deploy.pulumi_cli import PulumiCli\nfrom deploy.pulumi_command import find_pulumi\n"
+        f"stack = PulumiCli(stack='dev', config={{}}, backend=None, project_dir=Path({str(cli.project)!r}), "
+        "command=find_pulumi())\n"
+        "try:\n    stack.up(lambda _: None)\nexcept KeyboardInterrupt:\n    print('interrupted')\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        while not (cli.folder / "sleeps").exists():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        told, _ = process.communicate()
+    assert told == "interrupted\n"
+    assert (cli.folder / "interrupts").read_text() == "1"
 
 
 def test_a_cli_that_is_too_old_is_named_with_the_version_it_needs(cli: Cli) -> None:

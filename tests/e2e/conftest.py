@@ -27,7 +27,7 @@ UP_SECONDS = 900
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """The copied project and how to run its commands."""
+    """The copied project and how to run its commands; it is deployed without the Pulumi CLI."""
 
     folder: Path
     aws_port: int
@@ -49,7 +49,7 @@ class Project:
         """This process's environment with the copy's ports, or with none, as once the stack is up."""
         own = {"AWS_PORT": str(self.aws_port), "ENDPOINT_PORT": str(self.endpoint_port)}
         others = {key: value for key, value in os.environ.items() if key not in own}
-        return {**others, **(own if ports else {})}
+        return {**others, "DEPLOY_ENGINE": "emulated", **(own if ports else {})}
 
     def run(self, *arguments: str, check: bool = True, ports: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `python -m ARGUMENTS` in the copy; with `check`, its output is in the failure."""

@@ -115,6 +115,7 @@ def test_what_prepare_found_is_remembered(settings: LocalSettings, monkeypatch: 
     monkeypatch.setattr(up, "ensure_docker", lambda *_: None)
     monkeypatch.setattr(up, "ensure_base_image", lambda *_, **__: "base:1")
     monkeypatch.setattr(emulated_aws, "ensure_emulator", lambda *_: None)
+    monkeypatch.setattr(up, "install_pulumi", lambda _: None)
     config = up.prepare(settings)
     assert load_record(settings.state_dir) == StackRecord(aws_port=4666, endpoint_port=8180, config=config)
 
@@ -123,7 +124,7 @@ def test_plain_calls_for_the_local_stack_get_what_prepare_found_under_their_own_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engines, "STATE_DIR", tmp_path)
-    monkeypatch.setattr(engines.shutil, "which", lambda _: None)
+    monkeypatch.setattr(engines, "find_pulumi", lambda: None)
     config = {"baseImage": "base:1", "publicUrl": "http://localhost:8180"}
     save_record(tmp_path, StackRecord(aws_port=4666, endpoint_port=8180, config=config))
     plain: Any = engines.choose_engine("local", config={}, backend=None, project_dir=PROJECT_DIR)
@@ -136,7 +137,7 @@ def test_another_program_gets_what_prepare_found_of_the_settings_that_it_declare
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(engines, "STATE_DIR", tmp_path)
-    monkeypatch.setattr(engines.shutil, "which", lambda _: None)
+    monkeypatch.setattr(engines, "find_pulumi", lambda: None)
     config = {"baseImage": "base:1", "publicUrl": "http://localhost:8180", "aws:endpoints": []}
     save_record(tmp_path, StackRecord(aws_port=4666, endpoint_port=8180, config=config))
     engine: Any = engines.choose_engine("local", config={}, backend=None, project_dir=EXAMPLE_DIR)
