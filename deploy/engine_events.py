@@ -14,7 +14,11 @@ STEPS = {
     "create-replacement": "replace",  # the first of its three steps: then `replace`, and at the end `delete-replaced`
 }
 _COLOUR = re.compile(r"<\{%[^%]*%\}>")
-_UNINFORMATIVE = {"update failed", "preview failed", "destroy failed", "refresh failed"}
+_UNINFORMATIVE = {
+    *("update failed", "preview failed", "destroy failed", "refresh failed"),
+    "Resource monitor has terminated, shutting down",
+}
+_PROGRAM_STDERR = "info#err"
 
 
 class EventCollector:
@@ -69,6 +73,8 @@ class EventCollector:
     def _diagnostic(self, diagnostic: automation.DiagnosticEvent) -> None:
         message = _COLOUR.sub("", diagnostic.message).strip()
         if not message or diagnostic.severity == "debug":
+            return
+        if diagnostic.severity == _PROGRAM_STDERR and self._errors:  # tracebacks of the program that the engine ends
             return
         if diagnostic.severity != "error":
             self._on_event(Event(kind="log", message=message))

@@ -138,6 +138,7 @@ def test_steps_are_told_as_they_happen_by_gRPC_and_by_file(cli: Cli, version: st
         ("done", "create", "a"),
         ("begin", "replace", "b"),
         ("done", "replace", "b"),
+        ("begin", "delete-replaced", "b"),
         ("done", "delete-replaced", "b"),
         ("done", "same", "c"),
     ]
@@ -177,6 +178,22 @@ def test_debug_messages_of_the_engine_are_not_told(cli: Cli) -> None:
     seen: list[Event] = []
     cli.stack("dev").up(seen.append)
     assert [event.message for event in seen] == ["of level info", "of level warning"]
+
+
+def test_what_the_cancelled_program_writes_after_the_error_is_not_told(cli: Cli) -> None:
+    cli.says(
+        diagnostic("about to fail", severity="info#err"),
+        diagnostic("creating ECS Service: AccessDeniedException", at=urn(SERVICE, "api-service")),
+        diagnostic("Traceback (most recent call last):", severity="info#err"),
+        diagnostic("Resource monitor has terminated, shutting down"),
+        exit=255,
+        stderr="error: update failed",
+    )
+    seen: list[Event] = []
+    with pytest.raises(DeployError) as caught:
+        cli.stack("dev").up(seen.append)
+    assert str(caught.value) == "api-service: creating ECS Service: AccessDeniedException"
+    assert [event.message for event in seen if event.kind == "log"] == ["about to fail"]
 
 
 def test_messages_come_through_without_colour_marks_and_passing_ones_do_not(cli: Cli) -> None:

@@ -41,7 +41,8 @@ def cli_path(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("plugins")
     for file in PLUGINS.glob("[a-z]*.py"):
         plugin = folder / f"pulumi-resource-{file.stem.replace('_', '-')}"
-        plugin.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" "{file}" "$@"\n')
+        own = f' "{folder}"' if file.stem == "aws" else ""
+        plugin.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" "{file}"{own} "$@"\n')
         plugin.chmod(0o755)
     analyzer = folder / "pulumi-analyzer-policy-python"  # ships with the released CLI
     analyzer.write_text(f'#!/bin/sh\nexec "{sys.executable}" -u -m pulumi.policy "$@"\n')
