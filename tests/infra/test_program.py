@@ -55,7 +55,7 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, object]]] = {
                 '{"name": "score", "command": ["true"], "schedule": "rate(1 day)", "s3Read": ["s3://films/in/"]}'
             ],
             "registryPullAccounts": ["444455556666"],
-            "registryKmsKeyArn": "arn:aws:kms:eu-central-1:111122223333:key/k",
+            "registryKmsKeyArn": "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
             "allowedCidrs": ["203.0.113.0/24", "2001:db8::/32"],
             "environment": ["GREETING=hello"],
             "secrets": ["TOKEN=arn:aws:secretsmanager:eu-central-1:111122223333:secret:token-AbCdEf"],

@@ -169,7 +169,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
     "zone without domain": ({"hostedZoneId": "Z1"}, "there is no domain", "set domain films.example.com"),
     "certificate": ({"certificateArn": "arn:x"}, "a certificate in ACM", "set certificateArn arn:aws:acm"),
     "certificate without a name": (
-        {"certificateArn": "arn:aws:acm:eu-central-1:111122223333:certificate/c"},
+        {"certificateArn": "arn:aws:acm:eu-central-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"},
         "with publicUrl (https) or domain",
         "set publicUrl https://",
     ),
