@@ -257,6 +257,22 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
     "budget of nobody": ({"monthlyBudgetUsd": 9}, "goes with budgetEmail", "set budgetEmail team@"),
     "mail of no budget": ({"budgetEmail": "a@example.com"}, "goes with monthlyBudgetUsd", "monthlyBudgetUsd 100"),
     "latency": ({"latencyP95AlarmMs": 0}, "from 1 to 60000", "set latencyP95AlarmMs 1"),
+    "tag of the program": ({"tags": ["project=shop"]}, "one of the program's own", "--path 'tags[0]'"),
+    "tag of the program in another case": ({"tags": ["a=b", "Project=shop"]}, "but for its case", "--path 'tags[1]'"),
+    "managed-by": ({"tags": ["Managed-By=me"]}, "one of the program's own", "--path 'tags[0]'"),
+    "tags that differ by case": ({"tags": ["Owner=a", "owner=b"]}, 'is "Owner"', "--path 'tags[1]'"),
+    "tag's characters": ({"tags": ["owner=R&D, search (EU)"]}, "with & ( ) ,; allowed: letters", "--path 'tags[0]'"),
+    "tag's name": ({"tags": ["a;b=c"]}, "with ;", "--path 'tags[0]'"),
+    "tag with a tab": ({"tags": ["a=b\tc"]}, "allowed: letters, digits, spaces", "--path 'tags[0]'"),
+    "tag's reserved value": ({"tags": ["a=AWS:x"]}, "not beginning with aws:", "--path 'tags[0]'"),
+    "tag without a name": ({"tags": ["=x"]}, "is not NAME=value", "--path 'tags[0]'"),
+    "tag twice": ({"tags": ["a=1", "a=2"]}, "names a twice", "--path 'tags[1]'"),
+    "48 tags": ({"tags": [f"k{n}=v" for n in range(48)]}, "48 tags; allowed: at most 47", "remove 1 of them"),
+    "47 tags and Name": (
+        {"network": "new", "tags": [f"k{n}=v" for n in range(47)]},
+        "at most 46, since a resource has at most 50",
+        "remove 1 of them",
+    ),
     "tag": ({"tags": ["aws:x=1"]}, "not beginning with aws:", "--path 'tags[0]'"),
 }
 
@@ -270,6 +286,13 @@ def test_a_bad_value_is_refused_with_what_is_allowed_and_the_command(case: str) 
     assert message.startswith(f"recommender:{refusal.value.key} ")
     assert allowed in message
     assert command in mend
+
+
+@pytest.mark.parametrize(
+    "tags", [[f"k{n}=v" for n in range(47)], ["größe=Köln 東京 ٣"], ["cost/center=a@b.c:1+2-3=4_"], ["empty="]]
+)
+def test_a_tag_that_every_service_takes_is_accepted(tags: list[str]) -> None:
+    assert len(settings_of({"tags": tags}).tags) == len(tags) + 3
 
 
 def test_an_internal_balancer_needs_no_public_subnets() -> None:
