@@ -157,16 +157,21 @@ def _parse_bool(key: str, text: str) -> bool:
 
 
 def _parse_list(key: str, text: str, item: Any) -> tuple[Any, ...]:
+    """The items of a list of texts; whole numbers stay numbers.
+
+    `pulumi config set --path` and YAML without quotes make numbers and truth values of texts that look like them.
+    """
     try:
         values = json.loads(text or "[]")
     except ValueError:
         values = None
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+    if not isinstance(values, list) or not all(isinstance(value, str | int) for value in values):
         fixes: list[Fix] = [Remove(key), Set(f"{key}[0]", "VALUE")]
         raise ConfigError(key=key, problem=f'is "{text}"; allowed: a list of texts', fixes=fixes)
-    stripped = [value.strip() for value in values]
+    plain = [json.dumps(value) if isinstance(value, bool) else value for value in values]
+    stripped = [value.strip() if isinstance(value, str) else value for value in plain]
     if isinstance(item, type) and issubclass(item, ScheduleModel):
-        return tuple(_parse_object(f"{key}[{place}]", value, item) for place, value in enumerate(stripped))
+        return tuple(_parse_object(f"{key}[{place}]", str(value), item) for place, value in enumerate(stripped))
     return tuple(stripped)
 
 
@@ -182,11 +187,11 @@ def _parse_object(key: str, text: str, model: type[ScheduleModel]) -> Any:
     return value
 
 
-def _parse_pairs(key: str, items: tuple[str, ...]) -> dict[str, str]:
+def _parse_pairs(key: str, items: tuple[Any, ...]) -> dict[str, str]:
     """NAME=value texts as a mapping; a message shows the name alone, never the value."""
     pairs: dict[str, str] = {}
     for place, item in enumerate(items):
-        name, equals, value = item.partition("=")
+        name, equals, value = str(item).partition("=")
         if not equals or not name.strip():
             problem = f"has an item {place} that is not NAME=value"
             raise ConfigError(key=key, problem=problem, fixes=[Set(f"{key}[{place}]", "NAME=value")])

@@ -109,7 +109,17 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
     "cpu in words": ({"cpu": "half"}, "256, 512, 1024", "pulumi config set cpu 256"),
     "memory": ({"memoryMib": 4096}, "512, 1024, 2048", "pulumi config set memoryMib 2048"),
     "no list": ({"allowedCidrs": "10.0.0.0/8"}, "a list of texts", "--path 'allowedCidrs[0]'"),
-    "list of numbers": ({"registryPullAccounts": [1]}, "a list of texts", "--path 'registryPullAccounts[0]'"),
+    "list of lists": ({"registryPullAccounts": [["1"]]}, "a list of texts", "--path 'registryPullAccounts[0]'"),
+    "list of fractions": ({"publicSubnetIds": [1.5]}, "a list of texts", "--path 'publicSubnetIds[0]'"),
+    "number in a list": ({"allowedCidrs": [10]}, 'has "10"', "--path 'allowedCidrs[0]'"),
+    "truth value in a list": ({"corsOrigins": [True]}, 'has "true"', "--path 'corsOrigins[0]'"),
+    "number for a pair": ({"environment": [1]}, "item 0 that is not NAME=value", "--path 'environment[0]'"),
+    "number for an object": ({"batchJobs": [1]}, "allowed: an object", "--path 'batchJobs[0]'"),
+    "octal account": (
+        {"registryPullAccounts": [0o12345670123]},
+        'has "1402433619"; allowed: an account\'s id, 12 digits, in a file in quotes',
+        "--path 'registryPullAccounts[0]' '111122223333' --type string",
+    ),
     "cidr": ({"allowedCidrs": ["10.0.0.1/8"]}, "has host bits set", "--path 'allowedCidrs[0]'"),
     "second cidr": ({"allowedCidrs": ["10.0.0.0/8", "x"]}, 'has "x"', "--path 'allowedCidrs[1]'"),
     "no cidr": ({"allowedCidrs": []}, "one address range or more", "0.0.0.0/0"),
@@ -293,6 +303,14 @@ def test_a_bad_value_is_refused_with_what_is_allowed_and_the_command(case: str) 
 )
 def test_a_tag_that_every_service_takes_is_accepted(tags: list[str]) -> None:
     assert len(settings_of({"tags": tags}).tags) == len(tags) + 3
+
+
+@pytest.mark.parametrize(
+    ("item", "account"),
+    [("111122223333", "111122223333"), (111122223333, "111122223333"), (12345678901, "012345678901")],
+)
+def test_an_account_is_read_as_the_cli_and_yaml_write_it(item: object, account: str) -> None:
+    assert settings_of({"registryPullAccounts": [item]}).registry.pull_accounts == (account,)
 
 
 def test_an_internal_balancer_needs_no_public_subnets() -> None:
