@@ -147,6 +147,16 @@ def test_a_boundary_that_is_no_managed_policy_is_refused() -> None:
         run_main("dev", config={"permissionsBoundary": "arn:aws:iam::111122223333:role/admin"})
 
 
+@pytest.mark.usefixtures("project")
+def test_an_older_cli_is_refused_before_anything_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_engine: object, request: Any) -> None:
+        raise RuntimeError(f"required: {request.pulumi_version_range}")
+
+    monkeypatch.setattr("mock_runtime.run._any_version", refuse)
+    with pytest.raises(RuntimeError, match=r"required: >=3\.219\.0"):
+        run_main("dev")
+
+
 UNTAGGABLE = {
     "aws:cloudwatch/dashboard:Dashboard",
     "aws:sns/topicSubscription:TopicSubscription",
