@@ -20,6 +20,7 @@ from infra.service.batch import BatchJobs, BatchJobsArgs
 from infra.service.fargate_service import FargateService, FargateServiceArgs
 from infra.tags import register_default_tags
 
+pulumi.require_pulumi_version(">=3.219.0")  # the first one with error hooks for Python, which explain a rollback
 settings = load_settings()
 name, production, context = settings.name, settings.common.production, Path("model_service")
 register_default_tags(settings.tags)

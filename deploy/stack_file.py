@@ -24,7 +24,7 @@ def check_stack(stack: str, project_dir: Path = PROJECT_DIR) -> Path:
     """The stack's configuration file; raises `DeployError`, with the existing stacks, for an unknown one, and for a
     file that `read_stack_file` rejects."""
     file = project_dir / f"Pulumi.{stack}.yaml"
-    known = sorted(path.name.split(".")[1] for path in project_dir.glob("Pulumi.*.yaml"))
+    known = sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in project_dir.glob("Pulumi.*.yaml"))
     if stack not in known:
         close = get_close_matches(stack, known, n=1)
         hint = f"Did you mean {close[0]}? " if close else ""

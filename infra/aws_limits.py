@@ -1,8 +1,11 @@
 """AWS's own tables and limits, each with its source. Imports no Pulumi."""
 
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
+
+from botocore.loaders import create_loader
 
 GIB: Final = 1024  # MiB
 
@@ -70,6 +73,12 @@ def check_fargate_size(cpu: int, memory_mib: int) -> None:
     if memory_mib not in allowed:
         sizes = ", ".join(str(size) for size in allowed)
         raise ValueError(f"Fargate has no task with {cpu} CPU units and {memory_mib} MiB; with {cpu}: {sizes}")
+
+
+def partition_of(region: str) -> str:
+    """The partition of a region by its name, so that of a new region too; empty: unknown. Source: botocore's data."""
+    partitions = create_loader().load_data("partitions")["partitions"]
+    return next((str(one["id"]) for one in partitions if re.match(one["regionRegex"], region)), "")
 
 
 def nearest(value: float, allowed: Sequence[int]) -> int:

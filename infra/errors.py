@@ -71,7 +71,14 @@ def _instruction(fix: Fix) -> str:
         return f"{_set_command(Set(fix.key, fix.value))} && pulumi config rm {fix.old}"
     if isinstance(fix, Remove):
         return f"pulumi config rm {fix.key}"
-    return f"pulumi config set --path '{fix.key}' '{fix.value}'" if "[" in fix.key else _set_command(fix)
+    return _set_item_command(fix) if "[" in fix.key else _set_command(fix)
+
+
+def _set_item_command(fix: Set) -> str:
+    """With the type where the CLI would take the text for a number or a truth value."""
+    value = str(fix.value)
+    type_ = " --type string" if value.isdigit() or value in ("true", "false") else ""
+    return f"pulumi config set --path '{fix.key}' '{value}'{type_}"
 
 
 def _set_command(fix: Set) -> str:

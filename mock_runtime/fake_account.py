@@ -1,8 +1,10 @@
 """A made-up AWS account that has whatever a configuration names."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from botocore.loaders import create_loader
 from pulumi.runtime import mocks
 
 ACCOUNT: Final = "111122223333"
@@ -17,24 +19,26 @@ LookupResult = dict[str, Any] | tuple[dict[str, Any], Failures]
 class FakeAccount(mocks.Mocks):
     """Answers lookups as an account in which everything exists, and plans resources as a preview does.
 
-    Every subnet is in `vpc_id`, in a zone of its own and with an IPv6 range; every Route 53 zone exists. Subclasses
-    override single lookups. Raises LookupError for a function without an answer here.
+    Its partition is that of the region, `aws` for one that is not known. Every subnet is in `vpc_id`, in a zone of its
+    own and with an IPv6 range; every Route 53 zone exists. Subclasses override single lookups. Raises LookupError for a
+    function without an answer here.
     """
 
-    def __init__(self, *, region: str, vpc_id: str) -> None:
+    def __init__(self, *, region: str, vpc_id: str, account: str = ACCOUNT) -> None:
         self.region = region
         self.vpc_id = vpc_id
+        self.account = account
 
     def call(self, args: mocks.MockCallArgs) -> Any:
         """Answer a provider function."""
         arguments: Mapping[str, Any] = args.args
         match args.token:
             case "aws:index/getCallerIdentity:getCallerIdentity":
-                return {"accountId": ACCOUNT, "id": ACCOUNT}
+                return {"accountId": self.account, "id": self.account}
             case "aws:index/getRegion:getRegion":
                 return {"region": self.region, "id": self.region}
             case "aws:index/getPartition:getPartition":
-                return {"partition": "aws", "dnsSuffix": "amazonaws.com", "id": "aws"}
+                return partition_of(self.region)
             case "aws:ecr/getAuthorizationToken:getAuthorizationToken":
                 return {"userName": "AWS", "password": "short-lived", "id": self.region}
             case "aws:ecr/getImage:getImage" | "docker:index/getRegistryImage:getRegistryImage":
@@ -79,3 +83,12 @@ class FakeAccount(mocks.Mocks):
     def hosted_zone(self, name: str) -> LookupResult:
         """A public zone of Route 53."""
         return {"zoneId": "Z0000000000000", "id": "Z0000000000000"}
+
+
+def partition_of(region: str) -> dict[str, Any]:
+    """The provider's answer on the partition of a region. Source: botocore's data."""
+    partitions = create_loader().load_data("partitions")["partitions"]
+    known = next((one for one in partitions if re.match(one["regionRegex"], region)), partitions[0])
+    suffix = known["outputs"]["dnsSuffix"]
+    reverse = ".".join(reversed(suffix.split(".")))
+    return {"partition": known["id"], "dnsSuffix": suffix, "reverseDnsPrefix": reverse, "id": known["id"]}

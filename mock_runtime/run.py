@@ -10,6 +10,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pulumi
+from pulumi.runtime import mocks
 
 from mock_runtime.recorder import Recorder
 
@@ -46,12 +47,16 @@ def evaluate(
         program()
         return pulumi.Output.from_input(resolve())
 
-    with _closing_event_loops():
+    with _closing_event_loops(), patch.object(mocks.MockEngine, "RequirePulumiVersion", _any_version, create=True):
         pulumi.runtime.set_mocks(
             monitor.mocks, project=project, stack=stack, preview=preview, logger=logger, monitor=monitor
         )
         run()
     return outputs
+
+
+def _any_version(_engine: mocks.MockEngine, _request: object) -> None:
+    """The answer to a program that requires a version of the CLI: there is none here."""
 
 
 def main_of(project_dir: Path) -> Callable[[], object]:

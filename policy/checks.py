@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from documents import overly_permissive
+from links import sources
 
 Inputs = Mapping[str, Any]
 Check = Callable[[Inputs], Iterator[str]]
@@ -19,13 +20,15 @@ OWNER_TAGS: Final = ("project", "stack", "managed-by")
 
 
 def open_ingress(inputs: Inputs) -> Iterator[str]:
-    """Any address may reach TCP ports 80 and 443, and no others."""
-    source = inputs.get("cidrIpv4") or inputs.get("cidrIpv6")
+    """Any address may reach TCP ports 80 and 443, and no others; of a rule of either kind."""
+    if inputs.get("type") == "egress":
+        return
     first, last = inputs.get("fromPort"), inputs.get("toPort")
-    web_port = inputs.get("ipProtocol") == "tcp" and first in WEB_PORTS and first == last
-    if source in OPEN and not web_port:
-        which = "every port" if first is None or last is None else f"ports {first:g} to {last:g}"
-        yield f"lets {source} in on {which}; allowed: ports 80 and 443 alone"
+    web_port = (inputs.get("ipProtocol") or inputs.get("protocol")) == "tcp" and first in WEB_PORTS and first == last
+    for source in sources(inputs):
+        if source in OPEN and not web_port:
+            which = "every port" if first is None or last is None else f"ports {first:g} to {last:g}"
+            yield f"lets {source} in on {which}; allowed: ports 80 and 443 alone"
 
 
 def inline_rules(inputs: Inputs) -> Iterator[str]:

@@ -9,8 +9,16 @@ Typed = tuple[str, str, Mapping[str, Any]]
 
 SERVICE: Final = "aws:ecs/service:Service"
 INGRESS: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+RULE: Final = "aws:ec2/securityGroupRule:SecurityGroupRule"
 BUCKET: Final = "aws:s3/bucket:Bucket"
 PUBLIC_ACCESS_BLOCK: Final = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+
+
+def sources(inputs: Mapping[str, Any]) -> list[str]:
+    """The addresses that an ingress rule, of either kind, lets in; a security group is none."""
+    single = [inputs.get(key) for key in ("cidrIpv4", "cidrIpv6", "prefixListId")]
+    listed = [source for key in ("cidrBlocks", "ipv6CidrBlocks", "prefixListIds") for source in inputs.get(key) or []]
+    return [str(source) for source in [*single, *listed] if source]
 
 
 def reachable_tasks(resources: Sequence[Typed]) -> Iterator[str]:
@@ -25,9 +33,10 @@ def reachable_tasks(resources: Sequence[Typed]) -> Iterator[str]:
         for group in (inputs.get("networkConfiguration") or {}).get("securityGroups") or []
     }
     for type_, name, inputs in resources:
-        source = inputs.get("cidrIpv4") or inputs.get("cidrIpv6") or inputs.get("prefixListId")
-        if type_ == INGRESS and source and inputs.get("securityGroupId") in groups:
-            yield f"{name} lets {source} reach the tasks; allowed: the load balancer's security group alone"
+        ingress = type_ == INGRESS or (type_ == RULE and inputs.get("type") != "egress")
+        if ingress and inputs.get("securityGroupId") in groups:
+            for source in sources(inputs):
+                yield f"{name} lets {source} reach the tasks; allowed: the load balancer's security group alone"
 
 
 def open_buckets(resources: Sequence[Typed]) -> Iterator[str]:

@@ -67,7 +67,9 @@ RULES: Final = (
         description="Only ports 80 and 443 are open to every address.",
         checks={
             "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": open_ingress,
+            "aws:ec2/securityGroupRule:SecurityGroupRule": open_ingress,
             "aws:ec2/securityGroup:SecurityGroup": inline_rules,
+            "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": inline_rules,
         },
     ),
     Rule(

@@ -8,16 +8,19 @@ into the project and no trained model is needed.
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import pulumi
 
+from infra.config.arns import own_account
 from local.settings import PROJECT_DIR
-from mock_runtime.fake_account import FakeAccount
+from mock_runtime.fake_account import ACCOUNT, FakeAccount
 from mock_runtime.recorder import Recorder, Recording
 from mock_runtime.run import evaluate, main_of
 from model_service.metadata import ARTIFACT_FILES, METADATA_FILE, Metadata, sha256_file
@@ -46,7 +49,11 @@ def run(project: str, stack: str, values: dict[str, str], secret_keys: list[str]
     logger = logging.Logger("program")
     logger.addHandler(log)
     recording = Recording()
-    account = FakeAccount(region=values.get("aws:region", ""), vpc_id=values.get(f"{project}:vpcId", ""))
+    account = FakeAccount(
+        region=values.get("aws:region", ""),
+        vpc_id=values.get(f"{project}:vpcId", ""),
+        account=account_id(project, values) or ACCOUNT,
+    )
     outputs = evaluate(
         main_of(PROJECT_DIR),
         monitor=Recorder(account, recording),
@@ -66,6 +73,16 @@ def run(project: str, stack: str, values: dict[str, str], secret_keys: list[str]
         "monthly_usd": outputs.get("estimatedMonthlyCostUsd"),
         "costs": outputs.get("estimatedCostLines", {}),
     }
+
+
+def account_id(project: str, values: Mapping[str, str]) -> str:
+    """The stack's account as far as the settings tell it, by those of the provider first; empty where they do not."""
+    roles = re.findall(r"arn:[\w-]+:iam::(\d{12}):role/", values.get("aws:assumeRoles", ""))
+    allowed = re.findall(r"\d{12}", values.get("aws:allowedAccountIds", ""))
+    if roles or len(allowed) == 1:
+        return str([*allowed, *roles][-1])
+    prefix = f"{project}:"
+    return own_account({key.removeprefix(prefix): text for key, text in values.items() if key.startswith(prefix)})
 
 
 def create_workspace(folder: Path) -> bool:

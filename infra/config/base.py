@@ -26,7 +26,12 @@ class Settings(BaseModel):
     """The settings of one component: snake_case fields, with the camelCase keys of the configuration as aliases."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, arbitrary_types_allowed=True
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        arbitrary_types_allowed=True,
+        coerce_numbers_to_str=True,
     )
 
     def args(self, **changes: Any) -> dict[str, Any]:

@@ -1,16 +1,20 @@
 """The only reader of the stack's configuration. Every key is declared, with its default, in a settings model."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Final, Literal, get_args, get_origin
 
 import pulumi
+import pulumi_aws as aws
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from infra import naming
+from infra.aws_limits import partition_of
+from infra.config.arns import Place, check_arns, own_account
 from infra.config.base import SettingError, Settings, allowed_values, bounds, check_of
 from infra.config.schedules import ScheduleModel
 from infra.config.stack import StackSettings
@@ -59,9 +63,7 @@ def load_settings() -> StackSettings:
             errors.append(error)
         except ValidationError as invalid:
             errors += [_config_error(error, values) for error in invalid.errors()]
-    if errors:
-        first, *others = errors
-        raise ConfigError(key=first.key, problem=first.problem, fixes=first.fixes, others=others)
+    _raise(errors)
     settings = StackSettings(
         name=naming.base_name(project, stack),
         repository_name=naming.repository_name(project, stack),
@@ -73,7 +75,30 @@ def load_settings() -> StackSettings:
         settings.check()
     except SettingError as invalid:
         raise _invalid(invalid, "") from None
+    _check_places(texts, settings)
     return settings
+
+
+def _raise(errors: Sequence[ConfigError]) -> None:
+    if errors:
+        first, *others = errors
+        raise ConfigError(key=first.key, problem=first.problem, fixes=first.fixes, others=others)
+
+
+def _check_places(texts: Mapping[str, str], settings: StackSettings) -> None:
+    """Raise ConfigError for ARNs of another partition, region or account than the stack's.
+
+    AWS is asked for the account only where an ARN depends on it, and after everything else has been compared.
+    """
+    if not any("arn:" in text for text in texts.values()):
+        return
+    region = pulumi.Config("aws").get("region") or aws.get_region().region
+    place = Place(partition_of(region), region)
+    isolated = settings.network.vpc_endpoints and settings.network.nat_gateways == "none"
+    _raise(check_arns(texts, place, isolated=isolated))
+    if own_account(texts) and not settings.emulated:
+        place = replace(place, account=aws.get_caller_identity().account_id)
+        _raise(check_arns(texts, place, isolated=isolated))
 
 
 def _project_config(project: str) -> dict[str, str]:
@@ -132,16 +157,21 @@ def _parse_bool(key: str, text: str) -> bool:
 
 
 def _parse_list(key: str, text: str, item: Any) -> tuple[Any, ...]:
+    """The items of a list of texts; whole numbers stay numbers.
+
+    `pulumi config set --path` and YAML without quotes make numbers and truth values of texts that look like them.
+    """
     try:
         values = json.loads(text or "[]")
     except ValueError:
         values = None
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+    if not isinstance(values, list) or not all(isinstance(value, str | int) for value in values):
         fixes: list[Fix] = [Remove(key), Set(f"{key}[0]", "VALUE")]
         raise ConfigError(key=key, problem=f'is "{text}"; allowed: a list of texts', fixes=fixes)
-    stripped = [value.strip() for value in values]
+    plain = [json.dumps(value) if isinstance(value, bool) else value for value in values]
+    stripped = [value.strip() if isinstance(value, str) else value for value in plain]
     if isinstance(item, type) and issubclass(item, ScheduleModel):
-        return tuple(_parse_object(f"{key}[{place}]", value, item) for place, value in enumerate(stripped))
+        return tuple(_parse_object(f"{key}[{place}]", str(value), item) for place, value in enumerate(stripped))
     return tuple(stripped)
 
 
@@ -157,11 +187,11 @@ def _parse_object(key: str, text: str, model: type[ScheduleModel]) -> Any:
     return value
 
 
-def _parse_pairs(key: str, items: tuple[str, ...]) -> dict[str, str]:
+def _parse_pairs(key: str, items: tuple[Any, ...]) -> dict[str, str]:
     """NAME=value texts as a mapping; a message shows the name alone, never the value."""
     pairs: dict[str, str] = {}
     for place, item in enumerate(items):
-        name, equals, value = item.partition("=")
+        name, equals, value = str(item).partition("=")
         if not equals or not name.strip():
             problem = f"has an item {place} that is not NAME=value"
             raise ConfigError(key=key, problem=problem, fixes=[Set(f"{key}[{place}]", "NAME=value")])

@@ -1,5 +1,6 @@
 """Settings of a whole stack: those of each component, and what concerns several of them."""
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Final
 
@@ -18,20 +19,42 @@ from infra.config.service import ServiceSettings, check_instance_architecture
 from infra.contract import METRICS_NAMESPACE, RESERVED_ENVIRONMENT
 from infra.errors import Remove, Set
 
+PROGRAM_TAGS: Final = ("project", "stack", "managed-by")
+TAG_SYMBOLS: Final = "_.:/=+-@"
+MAX_TAGS: Final = 50
+"""Of a resource; those that begin with `aws:` do not count. Source: "Tag" (see `_check_tags`)."""
+
 _BOUNDARY_EXAMPLE: Final = "arn:aws:iam::111122223333:policy/boundary-recommender"
 
 
 def _check_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
-    """Source: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
-    ("Best practices and strategies")."""
+    """Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html ("Tag"), the pattern of every
+    service here; and for case https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html ("Tags for AWS Identity
+    and Access Management resources")."""
+    names: dict[str, str] = dict.fromkeys(PROGRAM_TAGS, "one of the program's own")
     for position, (name, value) in enumerate(tags.items()):
-        if name.lower().startswith("aws:") or len(name) > 128 or len(value) > 256:
-            raise SettingError(
-                f'has "{name}"; allowed: names of at most 128 characters not beginning with aws:, '
-                "values of at most 256",
-                Set(f"[{position}]", "team=search"),
+        fix = Set(f"[{position}]", "team=search")
+        if not name or len(name) > 128 or len(value) > 256 or _reserved(name) or _reserved(value):
+            problem = (
+                f'has "{name}"; allowed: names of 1 to 128 characters and values of at most 256, '
+                "both not beginning with aws:"
             )
+            raise SettingError(problem, fix)
+        if odd := sorted({character for character in name + value if not _is_tag_character(character)}):
+            problem = f'has "{name}={value}" with {" ".join(odd)}; allowed: letters, digits, spaces and {TAG_SYMBOLS}'
+            raise SettingError(problem, fix)
+        if same := names.get(name.casefold()):
+            raise SettingError(f'has "{name}", which but for its case is {same}; allowed: names that differ', fix)
+        names[name.casefold()] = f'"{name}"'
     return tags
+
+
+def _reserved(text: str) -> bool:
+    return text.lower().startswith("aws:")
+
+
+def _is_tag_character(character: str) -> bool:
+    return unicodedata.category(character)[0] in "LNZ" or character in TAG_SYMBOLS
 
 
 class CommonSettings(Settings):
@@ -43,7 +66,7 @@ class CommonSettings(Settings):
     tags: Annotated[
         Mapping[str, str],
         AfterValidator(_check_tags),
-        Field(description="Further tags of every resource as name=value"),
+        Field(description="Further tags of every resource as name=value; names differ by more than case"),
     ] = {}
     permissions_boundary: Annotated[
         str,
@@ -83,6 +106,16 @@ class StackSettings(Settings):
                 "`make train` wrote; allowed with imageUri alone",
                 Remove("modelVersion"),
                 key="modelVersion",
+            )
+        added = self.network.mode == "new" or self.service.launch_type == "EC2"
+        most = MAX_TAGS - len(PROGRAM_TAGS) - added
+        if len(self.common.tags) > most:
+            also = " and Name or AmazonECSManaged" if added else ""
+            raise SettingError(
+                f"has {len(self.common.tags)} tags; allowed: at most {most}, since a resource has at most {MAX_TAGS} "
+                f"with {', '.join(PROGRAM_TAGS)}{also}",
+                f"remove {len(self.common.tags) - most} of them from the stack's file",
+                key="tags",
             )
         cidrs = self.endpoint.allowed_cidrs
         if self.network.ipv6 and not any(":" in cidr for cidr in cidrs):

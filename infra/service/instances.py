@@ -11,6 +11,7 @@ import pulumi_aws as aws
 from infra.args import Input, Subnets
 from infra.config.image import CpuArchitecture
 from infra.iam import trust_policy
+from infra.naming import provider_name
 from infra.service.security_groups import allow_https_out
 
 IMAGES: Final[Mapping[CpuArchitecture, str]] = {
@@ -60,7 +61,7 @@ def instance_provider(name: str, args: InstancesArgs, opts: pulumi.ResourceOptio
         ),
     )
     return aws.ecs.CapacityProvider(
-        f"{name}-instances-provider",
+        f"{provider_name(name)}-instances-provider",
         auto_scaling_group_provider=aws.ecs.CapacityProviderAutoScalingGroupProviderArgs(
             auto_scaling_group_arn=group.arn,
             managed_termination_protection="ENABLED",

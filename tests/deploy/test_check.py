@@ -324,6 +324,49 @@ def test_what_nothing_reads_and_where_nobody_knows_is_warned_of(staging: Staging
     assert staging.check(aws__region="eu-north-1", recommender__cpu=512).warnings == ()
 
 
+CERTIFICATE = "arn:{}:acm:{}:{}:certificate/12345678-1234-1234-1234-123456789012"
+
+
+@pytest.mark.parametrize(
+    ("partition", "region"), [("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"), ("aws-eusc", "eusc-de-east-1")]
+)
+def test_a_stack_in_another_partition_is_valid(partition: str, region: str) -> None:
+    everything = {
+        **VARIANTS["everything"][1],
+        "aws:region": region,
+        "registryKmsKeyArn": f"arn:{partition}:kms:{region}:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        "secrets": [f"TOKEN=arn:{partition}:secretsmanager:{region}:111122223333:secret:token-AbCdEf"],
+        "certificateArn": CERTIFICATE.format(partition, region, "444455556666"),
+        "permissionsBoundary": f"arn:{partition}:iam::444455556666:policy/limit",
+    }
+    assert deploy.validate("prod", config=everything).resources
+
+
+def test_an_arn_of_another_region_or_of_two_accounts_is_refused_without_an_account() -> None:
+    here = {"publicUrl": "https://films.example.com"}
+    abroad = CERTIFICATE.format("aws", "us-east-1", "444455556666")
+    with pytest.raises(deploy.DeployError, match="of the region us-east-1; allowed: eu-central-1"):
+        deploy.validate("dev", config={**here, "certificateArn": abroad})
+    certificate = CERTIFICATE.format("aws", "eu-central-1", "444455556666")
+    two = {**here, "certificateArn": certificate, "permissionsBoundary": "arn:aws:iam::111122223333:policy/limit"}
+    with pytest.raises(deploy.DeployError, match="of the account 111122223333; allowed: 444455556666, that of"):
+        deploy.validate("dev", config=two)
+
+
+@pytest.mark.parametrize(
+    "provider",
+    [
+        {"aws:allowedAccountIds": ["111122223333"]},
+        {"aws:assumeRoles": [{"roleArn": "arn:aws:iam::111122223333:role/deploy"}]},
+    ],
+)
+def test_the_account_that_the_provider_is_told_of_is_the_stacks(provider: Mapping[str, object]) -> None:
+    certificate = CERTIFICATE.format("aws", "eu-central-1", "444455556666")
+    config = {**provider, "publicUrl": "https://films.example.com", "certificateArn": certificate}
+    with pytest.raises(deploy.DeployError, match="of the account 444455556666; allowed: 111122223333, the stack's"):
+        deploy.validate("dev", config=config)
+
+
 def test_a_date_in_a_file_is_a_text_for_the_program_to_refuse(staging: Staging) -> None:
     staging.check(recommender__modelVersion=date(2026, 1, 1))
     assert staging.asked["values"]["recommender:modelVersion"] == '"2026-01-01"'

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -11,7 +12,7 @@ from botocore.stub import Stubber
 from deploy import __main__ as command
 from deploy import orphans as module
 from deploy.errors import DeployError
-from deploy.orphans import BILLING, FREE, Orphan, find_orphans, format_orphans, kind_of
+from deploy.orphans import BILLING, FREE, LOOKUPS, Orphan, find_orphans, format_orphans, kind_of
 from tests.infra.recorder import run_main
 
 PLACE = "eu-central-1:111122223333"
@@ -29,7 +30,9 @@ STRANGE = f"arn:aws:newservice:{PLACE}:thing/1"
 Answer = tuple[str, dict[str, Any], dict[str, Any] | None]
 
 
-def account(tagged: list[str], *, dashboards: tuple[str, ...] = (), **more: Answer) -> Callable[[str], Any]:
+def account(
+    tagged: list[str], *, dashboards: tuple[str, ...] = (), iam: list[Answer] | None = None, **more: Answer
+) -> Callable[[str], Any]:
     """Clients of an account where these things carry the stack's tags; `more` answers further services."""
     listed = {"ResourceTagMappingList": [{"ResourceARN": arn} for arn in tagged]}
     filters = [{"Key": "project", "Values": ["recommender"]}, {"Key": "stack", "Values": ["dev"]}]
@@ -42,14 +45,19 @@ def account(tagged: list[str], *, dashboards: tuple[str, ...] = (), **more: Answ
         **more,
     }
 
+    listing = [("list_roles", "Roles"), ("list_instance_profiles", "InstanceProfiles"), ("list_policies", "Policies")]
+    nothing: list[Answer] = [(operation, {found: []}, None) for operation, found in listing]
+
     def client(service: str) -> Any:
         made = boto3.client(service, region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
         stub = Stubber(made)
-        operation, response, expected = answers[service]
-        if "ErrorCode" in response:
-            stub.add_client_error(operation, response["ErrorCode"])
-        else:
-            stub.add_response(operation, response, expected)
+        for operation, response, expected in (
+            nothing if service == "iam" and iam is None else iam if service == "iam" else [answers[service]]
+        ):
+            if "ErrorCode" in response:
+                stub.add_client_error(operation, response["ErrorCode"])
+            else:
+                stub.add_response(operation, response, expected)
         stub.activate()
         return made
 
@@ -57,7 +65,11 @@ def account(tagged: list[str], *, dashboards: tuple[str, ...] = (), **more: Answ
 
 
 def test_what_costs_money_comes_first_with_how_it_is_billed() -> None:
-    left = find_orphans("dev", clients=account([DEFINITION, GROUP, BALANCER, REPOSITORY, LOGS, BUCKET]))
+    there: dict[str, Answer] = {
+        "ec2": ("describe_security_groups", {"SecurityGroups": [{}]}, {"GroupIds": ["sg-1"]}),
+        "elbv2": ("describe_load_balancers", {"LoadBalancers": [{}]}, {"LoadBalancerArns": [BALANCER]}),
+    }
+    left = find_orphans("dev", clients=account([DEFINITION, GROUP, BALANCER, REPOSITORY, LOGS, BUCKET], **there))
     assert [one.arn for one in left if one.billing] == [REPOSITORY, BALANCER, LOGS, BUCKET]
     assert {one.arn for one in left if not one.billing} == {DEFINITION, GROUP}
     text = format_orphans("dev", left)
@@ -93,6 +105,43 @@ def test_an_inactive_service_is_not_told(status: str, left: int) -> None:
     asked = {"cluster": "films", "services": ["films-1"]}
     clients = account([SERVICE], ecs=("describe_services", {"services": [{"status": status}]}, asked))
     assert len(find_orphans("dev", clients=clients)) == left
+
+
+@pytest.mark.parametrize("kind", LOOKUPS)
+def test_what_is_listed_for_a_while_after_it_is_gone_is_not_told(kind: str) -> None:
+    lookup = LOOKUPS[kind]
+    service, _, type_ = kind.partition(":")
+    arn = f"arn:aws:{service}:{PLACE}:{type_}/films/1"
+    asked: dict[str, Any] = {lookup.parameter: [arn if lookup.by_arn else "1"]}
+    if kind in ("ecs:service", "ecs:task"):
+        asked["cluster"] = "films"
+    answers: list[tuple[dict[str, Any], int]] = [({lookup.found: []}, 0), ({"ErrorCode": "ThingNotFound"}, 0)]
+    answers += [({lookup.found: [{lookup.state: state}]}, 0) for state in lookup.gone]
+    answers += [({lookup.found: [{lookup.state: "available"} if lookup.gone else {}]}, 1)]
+    for response, left in answers:
+        clients = account([arn], **{lookup.service: (lookup.operation, response, asked)})
+        assert len(find_orphans("dev", clients=clients)) == left
+
+
+def test_a_role_of_the_stack_is_found_by_its_name_and_tags() -> None:
+    def role(name: str) -> dict[str, Any]:
+        return {
+            "Path": "/",
+            "RoleName": name,
+            "RoleId": "AROAEXAMPLEEXAMPLE",
+            "Arn": f"arn:aws:iam::111122223333:role/{name}",
+            "CreateDate": datetime(2026, 1, 1, tzinfo=UTC),
+        }
+
+    own, other, foreign = "recommender-dev-task-1", "recommender-dev-two-task-1", "payroll-task"
+    tags = {own: "dev", other: "dev-two"}
+    asked: list[Answer] = [("list_roles", {"Roles": [role(name) for name in (own, other, foreign)]}, None)]
+    for name, stack in tags.items():
+        tagged = [{"Key": "project", "Value": "recommender"}, {"Key": "stack", "Value": stack}]
+        asked.append(("get_role", {"Role": {**role(name), "Tags": tagged}}, {"RoleName": name}))
+    asked += [("list_instance_profiles", {"InstanceProfiles": []}, None), ("list_policies", {"Policies": []}, None)]
+    (left,) = find_orphans("dev", clients=account([], iam=asked))
+    assert (left.arn, left.kind, left.billing) == (role(own)["Arn"], "iam:role", "")
 
 
 def test_the_dashboard_is_found_by_its_name_and_others_are_left_alone() -> None:

@@ -45,3 +45,11 @@ def test_a_file_that_is_none_is_refused_in_words(folder: Path, text: str, told: 
 def test_a_file_without_settings_is_one(folder: Path, text: str) -> None:
     (folder / "Pulumi.local.yaml").write_text(text)
     assert read_stack_file(check_stack("local", folder))["config"] == {}
+
+
+@pytest.mark.parametrize("stack", ["v1.2", "feature_x", "a.b.c", "yaml"])
+def test_a_stack_has_any_name_that_pulumi_allows(folder: Path, stack: str) -> None:
+    (folder / f"Pulumi.{stack}.yaml").write_text("config:\n")
+    assert check_stack(stack, folder).name == f"Pulumi.{stack}.yaml"
+    with pytest.raises(DeployError, match=f"There are: {stack}"):
+        check_stack("nowhere", folder)

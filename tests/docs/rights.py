@@ -1,177 +1,140 @@
-"""What each kind of resource takes to be made, read, changed and deleted by the provider.
+"""The IAM actions that each resource type of pulumi-aws needs, from what its provider was recorded to call.
 
-Source: Service Authorization Reference, "Actions, resources, and condition keys for AWS services"
-(docs.aws.amazon.com).
+`tests/docs/provider/calls.json` has the calls by type; what AWS asks its policies besides, and what nothing recorded, is
+here with its source. A new type: a resource in `tests/docs/provider/main.tf`, recorded anew (`record.py` says how), or
+until then an entry in DOCUMENTED.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Final
+
+import pulumi_aws
+
+RECORDED: Final[Mapping[str, Mapping[str, list[str]]]] = json.loads(
+    (Path(__file__).parent / "provider" / "calls.json").read_text(encoding="utf-8")
+)
+"""Terraform's types to phases to calls, as `service:Operation`."""
+GIVEN: Final = frozenset({"aws_route53_zone", "provider"})
+"""Recorded for the sake of others: the program is given a zone."""
+
+REGISTRY: Final = frozenset(
+    re.findall(r'"(aws:\w+/\w+:\w+)": "\w+"', Path(str(pulumi_aws.__file__)).read_text(encoding="utf-8"))
+)
+"""Every resource type of pulumi-aws, from its own list."""
+
+_VPC: Final = ("aws_vpc", "aws_subnet", "aws_internet_gateway", "aws_eip", "aws_nat_gateway", "aws_route_table")
+COMPONENTS: Final[Mapping[str, tuple[str, ...]]] = {"awsx:ec2:Vpc": (*_VPC, "aws_route", "aws_route_table_association")}
+"""The types that a component of pulumi-awsx makes. Source: its `aws.vpc.ts`."""
+
+_PREFIXES: Final[Mapping[str, str]] = {"monitoring": "cloudwatch"}
+"""The IAM prefix of a service that signs by another name."""
+_ACTIONS: Final[Mapping[str, str]] = {
+    **{f"budgets:{verb}Budget": "ModifyBudget" for verb in ("Create", "Update", "Delete")},
+    "budgets:DescribeBudget": "ViewBudget",
+    "budgets:DescribeNotificationsForBudget": "ViewBudget",
+    "s3:DeleteBucketLifecycle": "PutLifecycleConfiguration",
+    "s3:DeleteObjects": "DeleteObject",
+    "s3:DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
+    "s3:GetBucketAccelerateConfiguration": "GetAccelerateConfiguration",
+    "s3:GetBucketCors": "GetBucketCORS",
+    "s3:GetBucketEncryption": "GetEncryptionConfiguration",
+    "s3:GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "s3:GetBucketReplication": "GetReplicationConfiguration",
+    "s3:GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
+    "s3:GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "s3:HeadBucket": "ListBucket",
+    "s3:ListObjectVersions": "ListBucketVersions",
+    "s3:ListObjectsV2": "ListBucket",
+    "s3:PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "s3:PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+}
+"""Operations whose action has another name. Source: "Service Authorization Reference", the tables of AWS Budgets and
+Amazon S3 (docs.aws.amazon.com)."""
+NEVER_CALLED: Final = frozenset({"ecs:DeregisterTaskDefinition"})
+"""By this program: its task definitions have `skip_destroy`."""
 
 
 def _of(service: str, actions: str) -> frozenset[str]:
     return frozenset(f"{service}:{action}" for action in actions.split())
 
 
-_GROUP_RULE: Final = "ModifySecurityGroupRules DescribeSecurityGroupRules CreateTags"
-_INLINE: Final = _of("iam", "PutRolePolicy GetRolePolicy DeleteRolePolicy")
+_LINKED_ROLE: Final = _of("iam", "CreateServiceLinkedRole")
+_PASS_ROLE: Final = _of("iam", "PassRole")
+DEPENDENT: Final[Mapping[str, frozenset[str]]] = {
+    "application-autoscaling:PutScalingPolicy": _of("cloudwatch", "PutMetricAlarm DescribeAlarms DeleteAlarms"),
+    "application-autoscaling:RegisterScalableTarget": _LINKED_ROLE | _of("ecs", "DescribeServices UpdateService"),
+    "autoscaling:CreateAutoScalingGroup": _of("ec2", "RunInstances CreateTags")
+    | _of("autoscaling", "CreateOrUpdateTags")
+    | _PASS_ROLE,
+    "ec2:CreateLaunchTemplate": _of("ec2", "CreateTags") | _of("ssm", "GetParameters"),
+    "ec2:CreateVpcEndpoint": _of("route53", "AssociateVPCWithHostedZone") | _of("ec2", "CreateTags"),
+    "ecs:CreateCluster": _LINKED_ROLE | _of("ecs", "TagResource"),
+    "ecs:CreateService": _of("ecs", "TagResource"),
+    "ecs:RegisterTaskDefinition": _PASS_ROLE | _of("ecs", "TagResource"),
+    "elasticloadbalancing:CreateLoadBalancer": _LINKED_ROLE,
+    "iam:AddRoleToInstanceProfile": _PASS_ROLE,
+    "iam:CreateRole": _of("iam", "PutRolePermissionsBoundary"),
+    "s3:ListObjectVersions": _of("s3", "DeleteObject DeleteObjectVersion"),
+    "scheduler:CreateSchedule": _PASS_ROLE,
+    "wafv2:AssociateWebACL": _of("elasticloadbalancing", "SetWebACL"),
+}
+"""What a call takes of the caller beside its own action. Source: "Service Authorization Reference", the column
+"Dependent actions", and the user guides: "Target tracking scaling policies" (Application Auto Scaling asks for the
+caller's rights to its alarms), "Service-linked roles" and "Tagging on creation" of each service
+(docs.aws.amazon.com)."""
+DOCUMENTED: Final[Mapping[str, frozenset[str]]] = {
+    "aws:autoscaling/group:Group": _of("autoscaling", "SetInstanceProtection"),
+    "aws:ec2/launchTemplate:LaunchTemplate": _of("ec2", "ModifyLaunchTemplate"),
+    "aws:ecr/repository:Repository": _of("ecr", "GetAuthorizationToken BatchCheckLayerAvailability PutImage")
+    | _of("ecr", "InitiateLayerUpload UploadLayerPart CompleteLayerUpload BatchGetImage GetDownloadUrlForLayer"),
+    "aws:ecs/service:Service": _of("ecs", "ListTasks DescribeTasks")
+    | {"elasticloadbalancing:DescribeTargetHealth", "logs:GetLogEvents"},
+    "aws:iam/policy:Policy": _of("iam", "DeletePolicyVersion"),
+    "aws:iam/role:Role": _of("iam", "UpdateRole"),
+    "aws:lb/loadBalancer:LoadBalancer": _of("elasticloadbalancing", "SetIpAddressType SetSecurityGroups SetSubnets"),
+    "aws:route53/record:Record": _of("route53", "ListHostedZones"),
+    "aws:sns/topicSubscription:TopicSubscription": _of("sns", "SetSubscriptionAttributes"),
+    "awsx:ec2:Vpc": _of("ec2", "DescribeAvailabilityZones"),
+}
+"""What was not recorded: calls of updates that main.tf does not make, the push of an image ("Pushing a Docker image to
+an Amazon ECR private repository", docs.aws.amazon.com), the look at tasks that fail (infra/service/diagnosis.py),
+look-ups of zones, and what a type that is not in main.tf takes (Service Authorization Reference)."""
+
+
+def terraform_types(type_: str) -> tuple[str, ...]:
+    """The recorded types of Terraform that a type of Pulumi is, or makes; none if it was not recorded."""
+    if type_ in COMPONENTS:
+        return COMPONENTS[type_]
+    module, name = re.fullmatch(r"aws:(\w+)/\w+:(\w+)", type_).groups()  # type: ignore[union-attr]
+    snake = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
+    candidates = [f"aws_{module}_{snake}", f"aws_{snake}", *(["aws_lb"] if name == "LoadBalancer" else [])]
+    return tuple([one for one in candidates if one in RECORDED and one not in GIVEN][:1])
+
+
+def calls(kind: str) -> Iterator[str]:
+    """The recorded calls for a type of Terraform, of all phases."""
+    for made in RECORDED[kind].values():
+        yield from made
+
+
+def action_of(call: str) -> str:
+    """The IAM action of a recorded call."""
+    service, _, operation = call.partition(":")
+    return f"{_PREFIXES.get(service, service)}:{_ACTIONS.get(call, operation)}"
+
+
+def _rights(type_: str) -> frozenset[str]:
+    made = {call for kind in terraform_types(type_) for call in calls(kind)} - NEVER_CALLED
+    besides = [DEPENDENT.get(call, frozenset()) for call in made]
+    return frozenset(map(action_of, made)).union(*besides, DOCUMENTED.get(type_, frozenset()))
+
 
 RIGHTS: Final[Mapping[str, frozenset[str]]] = {
-    "aws:acm/certificate:Certificate": _of(
-        "acm",
-        "RequestCertificate DescribeCertificate DeleteCertificate AddTagsToCertificate ListTagsForCertificate",
-    ),
-    "aws:acm/certificateValidation:CertificateValidation": _of("acm", "DescribeCertificate"),
-    "aws:appautoscaling/policy:Policy": _of(
-        "application-autoscaling", "PutScalingPolicy DeleteScalingPolicy DescribeScalingPolicies"
-    )
-    | _of("cloudwatch", "PutMetricAlarm DeleteAlarms DescribeAlarms"),
-    "aws:appautoscaling/scheduledAction:ScheduledAction": _of(
-        "application-autoscaling", "PutScheduledAction DeleteScheduledAction DescribeScheduledActions"
-    ),
-    "aws:appautoscaling/target:Target": _of(
-        "application-autoscaling",
-        "RegisterScalableTarget DeregisterScalableTarget DescribeScalableTargets ListTagsForResource TagResource",
-    )
-    | {"iam:CreateServiceLinkedRole", "ecs:DescribeServices", "ecs:UpdateService"},
-    "aws:autoscaling/group:Group": _of(
-        "autoscaling",
-        "CreateAutoScalingGroup UpdateAutoScalingGroup DeleteAutoScalingGroup DescribeAutoScalingGroups "
-        "DescribeScalingActivities SetInstanceProtection CreateOrUpdateTags",
-    )
-    | {"ec2:RunInstances", "ec2:CreateTags", "iam:PassRole"},
-    "aws:budgets/budget:Budget": _of("budgets", "ViewBudget ModifyBudget TagResource ListTagsForResource"),
-    "aws:cloudwatch/dashboard:Dashboard": _of("cloudwatch", "PutDashboard GetDashboard DeleteDashboards"),
-    "aws:cloudwatch/logGroup:LogGroup": _of(
-        "logs", "CreateLogGroup DeleteLogGroup DescribeLogGroups PutRetentionPolicy ListTagsForResource TagResource"
-    ),
-    "aws:cloudwatch/metricAlarm:MetricAlarm": _of(
-        "cloudwatch", "PutMetricAlarm DeleteAlarms DescribeAlarms ListTagsForResource TagResource"
-    ),
-    "aws:ec2/launchTemplate:LaunchTemplate": _of(
-        "ec2",
-        "CreateLaunchTemplate CreateLaunchTemplateVersion ModifyLaunchTemplate DeleteLaunchTemplate "
-        "DescribeLaunchTemplates DescribeLaunchTemplateVersions CreateTags",
-    )
-    | {"ssm:GetParameters"},
-    "aws:ec2/securityGroup:SecurityGroup": _of(
-        "ec2",
-        "CreateSecurityGroup DeleteSecurityGroup DescribeSecurityGroups RevokeSecurityGroupEgress CreateTags "
-        "DescribeNetworkInterfaces",
-    ),
-    "aws:ec2/vpcEndpoint:VpcEndpoint": _of(
-        "ec2",
-        "CreateVpcEndpoint ModifyVpcEndpoint DeleteVpcEndpoints DescribeVpcEndpoints DescribePrefixLists CreateTags",
-    ),
-    "aws:ecr/lifecyclePolicy:LifecyclePolicy": _of(
-        "ecr", "PutLifecyclePolicy GetLifecyclePolicy DeleteLifecyclePolicy"
-    ),
-    "aws:ecr/repository:Repository": _of(
-        "ecr",
-        "CreateRepository DeleteRepository DescribeRepositories PutImageScanningConfiguration PutImageTagMutability "
-        "TagResource ListTagsForResource",
-    )
-    | _of("ecr", "GetAuthorizationToken BatchCheckLayerAvailability InitiateLayerUpload UploadLayerPart PutImage")
-    | _of("ecr", "CompleteLayerUpload BatchGetImage GetDownloadUrlForLayer"),
-    "aws:ecr/repositoryPolicy:RepositoryPolicy": _of(
-        "ecr", "SetRepositoryPolicy GetRepositoryPolicy DeleteRepositoryPolicy"
-    ),
-    "aws:ecs/capacityProvider:CapacityProvider": _of(
-        "ecs", "CreateCapacityProvider UpdateCapacityProvider DeleteCapacityProvider DescribeCapacityProviders"
-    ),
-    "aws:ecs/cluster:Cluster": _of("ecs", "CreateCluster UpdateCluster DeleteCluster DescribeClusters TagResource")
-    | {"iam:CreateServiceLinkedRole"},
-    "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": _of(
-        "ecs", "PutClusterCapacityProviders DescribeClusters"
-    ),
-    "aws:ecs/service:Service": _of(
-        "ecs", "CreateService UpdateService DeleteService DescribeServices ListTasks DescribeTasks TagResource"
-    )
-    | {"elasticloadbalancing:DescribeTargetHealth", "logs:GetLogEvents"},
-    "aws:ecs/taskDefinition:TaskDefinition": _of("ecs", "RegisterTaskDefinition DescribeTaskDefinition TagResource")
-    | {"iam:PassRole"},
-    "aws:iam/instanceProfile:InstanceProfile": _of(
-        "iam",
-        "CreateInstanceProfile GetInstanceProfile DeleteInstanceProfile AddRoleToInstanceProfile "
-        "RemoveRoleFromInstanceProfile TagInstanceProfile PassRole",
-    ),
-    "aws:iam/policy:Policy": _of(
-        "iam",
-        "CreatePolicy GetPolicy GetPolicyVersion DeletePolicyVersion ListPolicyVersions DeletePolicy TagPolicy",
-    ),
-    "aws:iam/role:Role": _of(
-        "iam",
-        "CreateRole GetRole UpdateRole DeleteRole TagRole ListRolePolicies ListAttachedRolePolicies "
-        "ListInstanceProfilesForRole PutRolePermissionsBoundary",
-    ),
-    "aws:iam/rolePolicy:RolePolicy": _INLINE,
-    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": _of(
-        "iam", "AttachRolePolicy DetachRolePolicy ListAttachedRolePolicies"
-    ),
-    "aws:lb/listener:Listener": _of(
-        "elasticloadbalancing",
-        "CreateListener ModifyListener DeleteListener DescribeListeners DescribeListenerAttributes DescribeTags "
-        "AddTags",
-    ),
-    "aws:lb/listenerRule:ListenerRule": _of(
-        "elasticloadbalancing", "CreateRule ModifyRule DeleteRule DescribeRules DescribeTags AddTags"
-    ),
-    "aws:lb/loadBalancer:LoadBalancer": _of(
-        "elasticloadbalancing",
-        "CreateLoadBalancer DeleteLoadBalancer DescribeLoadBalancers DescribeLoadBalancerAttributes "
-        "ModifyLoadBalancerAttributes SetSecurityGroups SetSubnets SetIpAddressType DescribeTags AddTags",
-    )
-    | {"iam:CreateServiceLinkedRole"},
-    "aws:lb/targetGroup:TargetGroup": _of(
-        "elasticloadbalancing",
-        "CreateTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes DeleteTargetGroup DescribeTargetGroups "
-        "DescribeTargetGroupAttributes DescribeTags AddTags",
-    ),
-    "aws:route53/record:Record": _of(
-        "route53", "ChangeResourceRecordSets ListResourceRecordSets GetHostedZone GetChange ListHostedZones"
-    ),
-    "aws:s3/bucket:Bucket": _of(
-        "s3",
-        "CreateBucket DeleteBucket ListBucket GetBucketLocation GetBucketTagging PutBucketTagging "
-        "GetEncryptionConfiguration GetLifecycleConfiguration GetReplicationConfiguration GetAccelerateConfiguration "
-        "ListBucketVersions DeleteObject DeleteObjectVersion",
-    ),
-    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _of(
-        "s3", "PutLifecycleConfiguration GetLifecycleConfiguration"
-    ),
-    "aws:s3/bucketPolicy:BucketPolicy": _of("s3", "PutBucketPolicy GetBucketPolicy DeleteBucketPolicy"),
-    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": _of(
-        "s3", "PutBucketPublicAccessBlock GetBucketPublicAccessBlock"
-    ),
-    "aws:scheduler/schedule:Schedule": _of("scheduler", "CreateSchedule GetSchedule UpdateSchedule DeleteSchedule")
-    | {"iam:PassRole"},
-    "aws:sns/topic:Topic": _of(
-        "sns", "CreateTopic DeleteTopic GetTopicAttributes SetTopicAttributes ListTagsForResource TagResource"
-    ),
-    "aws:sns/topicSubscription:TopicSubscription": _of(
-        "sns", "Subscribe Unsubscribe GetSubscriptionAttributes SetSubscriptionAttributes"
-    ),
-    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": _of(
-        "ec2", f"AuthorizeSecurityGroupEgress RevokeSecurityGroupEgress {_GROUP_RULE}"
-    ),
-    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": _of(
-        "ec2", f"AuthorizeSecurityGroupIngress RevokeSecurityGroupIngress {_GROUP_RULE}"
-    ),
-    "aws:wafv2/webAcl:WebAcl": _of(
-        "wafv2", "CreateWebACL GetWebACL UpdateWebACL DeleteWebACL ListTagsForResource TagResource"
-    ),
-    "aws:wafv2/webAclAssociation:WebAclAssociation": _of(
-        "wafv2", "AssociateWebACL DisassociateWebACL GetWebACLForResource"
-    )
-    | {"elasticloadbalancing:SetWebACL"},
-    "awsx:ec2:Vpc": _of(
-        "ec2",
-        "CreateVpc ModifyVpcAttribute DeleteVpc DescribeVpcs DescribeVpcAttribute DescribeAvailabilityZones "
-        "CreateSubnet ModifySubnetAttribute DeleteSubnet DescribeSubnets CreateInternetGateway AttachInternetGateway "
-        "DetachInternetGateway DeleteInternetGateway DescribeInternetGateways AllocateAddress DisassociateAddress "
-        "ReleaseAddress DescribeAddresses CreateNatGateway DeleteNatGateway DescribeNatGateways CreateRouteTable "
-        "AssociateRouteTable DisassociateRouteTable DeleteRouteTable DescribeRouteTables CreateRoute ReplaceRoute "
-        "DeleteRoute CreateTags DeleteTags",
-    ),
+    type_: found for type_ in sorted({*REGISTRY, *COMPONENTS, *DOCUMENTED}) if (found := _rights(type_))
 }
+"""The actions by type, of every type that was recorded or is documented here."""

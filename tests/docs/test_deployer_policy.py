@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.docs.rights import RIGHTS
+from deploy.orphans import LOOKUPS
+from tests.docs.iam_evaluation import Request, allows
+from tests.docs.rights import DOCUMENTED, RIGHTS
 from tests.infra.answers import Aws
 from tests.infra.conftest import project  # noqa: F401 (a fixture)
 from tests.infra.recorder import run_main
@@ -55,7 +57,7 @@ def types_of(variant: str) -> set[str]:
 @pytest.mark.usefixtures("project")
 def test_it_allows_what_every_kind_of_resource_that_the_program_registers_takes(variant: str) -> None:
     types = types_of(variant)
-    assert types - set(RIGHTS) == set(), "say in tests/docs/rights.py which actions these take"
+    assert types - set(RIGHTS) == set(), "record these, or say in tests/docs/rights.py which actions they take"
     assert missing({action for type_ in types for action in RIGHTS[type_]}, BASE, OPTIONS) == set()
 
 
@@ -121,12 +123,17 @@ def test_the_page_names_these_options_for_these_files() -> None:
 
 @pytest.mark.usefixtures("project")
 def test_no_kind_of_resource_is_listed_that_the_program_never_registers() -> None:
-    assert set(RIGHTS) - {type_ for variant in VARIANTS for type_ in types_of(variant)} == set()
+    assert set(DOCUMENTED) - {type_ for variant in VARIANTS for type_ in types_of(variant)} == set()
 
 
 def test_it_can_look_for_what_a_destroy_left_behind() -> None:
     asked = {"tag:GetResources", "cloudwatch:ListDashboards", "ec2:DescribeNatGateways", "ec2:DescribeInstances"}
-    assert missing(asked | {"ecs:DescribeServices"}, BASE) == set()
+    looked_up = {f"{one.service}:{''.join(map(str.capitalize, one.operation.split('_')))}" for one in LOOKUPS.values()}
+    asked |= {one.replace("elbv2:", "elasticloadbalancing:") for one in looked_up}
+    asked |= {"iam:ListRoles", "iam:ListInstanceProfiles", "iam:ListPolicies", "iam:GetRole"}
+    assert missing(asked, BASE) == set()
+    for action in ("iam:ListRoles", "iam:ListInstanceProfiles", "iam:ListPolicies"):
+        assert allows([json.loads((DOCS / BASE).read_text())], Request(action))
 
 
 @pytest.mark.parametrize("name", [BASE, OPTIONS, BOUNDARY])

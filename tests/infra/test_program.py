@@ -55,7 +55,7 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, object]]] = {
                 '{"name": "score", "command": ["true"], "schedule": "rate(1 day)", "s3Read": ["s3://films/in/"]}'
             ],
             "registryPullAccounts": ["444455556666"],
-            "registryKmsKeyArn": "arn:aws:kms:eu-central-1:111122223333:key/k",
+            "registryKmsKeyArn": "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
             "allowedCidrs": ["203.0.113.0/24", "2001:db8::/32"],
             "environment": ["GREETING=hello"],
             "secrets": ["TOKEN=arn:aws:secretsmanager:eu-central-1:111122223333:secret:token-AbCdEf"],
@@ -145,6 +145,16 @@ def test_every_role_has_the_boundary_that_is_set_and_none_without_one(variant: s
 def test_a_boundary_that_is_no_managed_policy_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"permissionsBoundary.*allowed: the ARN of a managed policy"):
         run_main("dev", config={"permissionsBoundary": "arn:aws:iam::111122223333:role/admin"})
+
+
+@pytest.mark.usefixtures("project")
+def test_an_older_cli_is_refused_before_anything_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_engine: object, request: Any) -> None:
+        raise RuntimeError(f"required: {request.pulumi_version_range}")
+
+    monkeypatch.setattr("mock_runtime.run._any_version", refuse)
+    with pytest.raises(RuntimeError, match=r"required: >=3\.219\.0"):
+        run_main("dev")
 
 
 UNTAGGABLE = {

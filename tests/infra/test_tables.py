@@ -1,12 +1,13 @@
 """Claims about the tables and helpers that know nothing of Pulumi."""
 
 import json
+import re
 
 import pytest
 
 from infra.aws_limits import FARGATE_MEMORY_MIB, check_fargate_size, nearest
 from infra.image_reference import EcrRepository, image_tag, parse_image_uri
-from infra.naming import base_name, child_name, repository_name, shorten
+from infra.naming import base_name, child_name, provider_name, repository_name, shorten
 from infra.registry import lifecycle_policy
 from infra.service.roles import execution_policy
 
@@ -69,8 +70,39 @@ def test_a_name_that_fits_is_left_alone() -> None:
 
 
 def test_names_hold_what_aws_takes() -> None:
-    assert base_name("recommender", "My_Stack.1") == "recommender-My-Stack-1"
-    assert repository_name("recommender", "My_Stack.1") == "recommender-my-stack-1"
+    assert re.fullmatch("recommender-My-Stack-1-[0-9a-f]{6}", base_name("recommender", "My_Stack.1"))
+    assert re.fullmatch("recommender-my-stack-1(-[0-9a-f]{6}){2}", repository_name("recommender", "My_Stack.1"))
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod", "local", "pr-12", "v2"])
+def test_a_stack_whose_name_aws_takes_keeps_it(stack: str) -> None:
+    assert base_name("recommender", stack) == repository_name("recommender", stack) == f"recommender-{stack}"
+
+
+def test_no_two_stacks_share_a_name_or_a_repository() -> None:
+    stacks = [
+        "feature-x",
+        "feature_x",
+        "feature.x",
+        "feature--x",
+        "feature-x-",
+        "Feature-x",
+        "FEATURE-X",
+        "v1.2",
+        "v1-2",
+    ]
+    long = [f"{'x' * 40}{end}" for end in ("", "-y", "_y", ".y", "-Y")]
+    for name in (base_name, repository_name):
+        names = [name("recommender", stack) for stack in [*stacks, *long]]
+        assert len({one.lower() if name is repository_name else one for one in names}) == len(names)
+        assert all(re.fullmatch("[A-Za-z0-9]+(-[A-Za-z0-9]+)*", one) for one in names)
+
+
+def test_no_name_begins_as_aws_reserves() -> None:
+    assert base_name("sg", "dev").startswith("app-sg-dev-")
+    for reserved in ("aws-films-dev", "ecs-demo-dev", "Fargate-dev"):
+        assert provider_name(reserved) == f"app-{reserved}"
+    assert provider_name("recommender-dev") == "recommender-dev"
 
 
 @pytest.mark.parametrize(

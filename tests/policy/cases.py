@@ -19,6 +19,15 @@ OTHERWISE: Final[Mapping[str, Inputs]] = {
             }
         ),
     },
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": {"vpcId": "vpc-1"},
+    "aws:ec2/securityGroupRule:SecurityGroupRule": {
+        "type": "ingress",
+        "securityGroupId": "sg-1",
+        "protocol": "tcp",
+        "fromPort": 443,
+        "toPort": 443,
+        "cidrBlocks": ["0.0.0.0/0"],
+    },
     "aws:iam/userPolicyAttachment:UserPolicyAttachment": {"user": "ci", "policyArn": "arn:aws:iam::1:policy/push"},
 }
 """Right ones of the types that the program itself never makes."""
@@ -69,7 +78,23 @@ TASK: Final = "aws:ecs/taskDefinition:TaskDefinition"
 BLOCK: Final = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 GRANTS: Final = "aws:iam/rolePolicy:RolePolicy"
 
+RULE: Final = "aws:ec2/securityGroupRule:SecurityGroupRule"
+DEFAULT_GROUP: Final = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
+
 CASES: Final[Mapping[str, tuple[str, str, Spoil, str]]] = {
+    "open port by the older kind of rule": ("no-open-group", RULE, to(fromPort=22, toPort=22), "80 and 443 alone"),
+    "open port by the older kind of rule, IPv6": (
+        "no-open-group",
+        RULE,
+        to(cidrBlocks=["10.0.0.0/8"], ipv6CidrBlocks=["::/0"], protocol="-1"),
+        "lets ::/0 in",
+    ),
+    "rules in the default group": (
+        "no-open-group",
+        DEFAULT_GROUP,
+        to(ingress=[{"fromPort": 22, "toPort": 22, "protocol": "tcp", "cidrBlocks": ["0.0.0.0/0"]}]),
+        "inline ingress rules",
+    ),
     "open port": ("no-open-group", INGRESS, to(cidrIpv4="0.0.0.0/0", fromPort=8080, toPort=8080), "80 and 443 alone"),
     "open port, IPv6": (
         "no-open-group",

@@ -8,11 +8,11 @@ from typing import Any
 import pulumi_aws
 import pytest
 from documents import ACTIONS_WITHOUT_RESOURCE, overly_permissive
-from links import BUCKET, INGRESS, PUBLIC_ACCESS_BLOCK, SERVICE, open_buckets, reachable_tasks
+from links import BUCKET, INGRESS, PUBLIC_ACCESS_BLOCK, RULE, SERVICE, open_buckets, reachable_tasks
 from rules import RULES, TAGGED_TYPES, Rule
 
 from tests.infra.answers import Aws
-from tests.infra.recorder import Recording, run_main
+from tests.infra.recorder import ROOT, Recording, run_main
 from tests.infra.test_program import VARIANTS, ZONES
 from tests.policy.cases import CASES, OTHERWISE, Inputs
 
@@ -97,6 +97,17 @@ def test_every_type_that_a_rule_names_is_one_of_the_providers() -> None:
         assert f'"{type_}"' in known, type_
 
 
+def test_what_the_pack_imports_is_installed_with_the_program() -> None:
+    needed = set((ROOT / "policy" / "requirements.txt").read_text(encoding="utf-8").splitlines()[1:])
+    assert needed
+    assert needed <= set((ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines())
+
+
+def test_an_outgoing_rule_opens_no_port() -> None:
+    rule = {"type": "egress", "protocol": "-1", "cidrBlocks": ["0.0.0.0/0"]}
+    assert violations([NAMED["no-open-group"]], RULE, rule) == []
+
+
 def test_plain_http_is_advice_and_a_redirect_is_not_even_that(project: Path) -> None:
     listener = "aws:lb/listener:Listener"
     open_ = run_main("prod").one(listener)
@@ -115,6 +126,9 @@ def test_a_rule_that_lets_addresses_reach_the_tasks_is_caught_wherever_it_stands
         planted = (INGRESS, "planted", {"securityGroupId": group, **source})
         (told,) = reachable_tasks([*resources, planted])
         assert "planted lets" in told
+    rule = {"securityGroupId": group, "type": "ingress", "cidrBlocks": ["10.0.0.0/8"], "prefixListIds": ["pl-1"]}
+    assert len(list(reachable_tasks([*resources, (RULE, "planted", rule)]))) == 2
+    assert list(reachable_tasks([*resources, (RULE, "planted", {**rule, "type": "egress"})])) == []
 
 
 def test_a_bucket_that_nobody_shut_is_caught(project: Path) -> None:

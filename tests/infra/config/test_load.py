@@ -109,7 +109,17 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
     "cpu in words": ({"cpu": "half"}, "256, 512, 1024", "pulumi config set cpu 256"),
     "memory": ({"memoryMib": 4096}, "512, 1024, 2048", "pulumi config set memoryMib 2048"),
     "no list": ({"allowedCidrs": "10.0.0.0/8"}, "a list of texts", "--path 'allowedCidrs[0]'"),
-    "list of numbers": ({"registryPullAccounts": [1]}, "a list of texts", "--path 'registryPullAccounts[0]'"),
+    "list of lists": ({"registryPullAccounts": [["1"]]}, "a list of texts", "--path 'registryPullAccounts[0]'"),
+    "list of fractions": ({"publicSubnetIds": [1.5]}, "a list of texts", "--path 'publicSubnetIds[0]'"),
+    "number in a list": ({"allowedCidrs": [10]}, 'has "10"', "--path 'allowedCidrs[0]'"),
+    "truth value in a list": ({"corsOrigins": [True]}, 'has "true"', "--path 'corsOrigins[0]'"),
+    "number for a pair": ({"environment": [1]}, "item 0 that is not NAME=value", "--path 'environment[0]'"),
+    "number for an object": ({"batchJobs": [1]}, "allowed: an object", "--path 'batchJobs[0]'"),
+    "octal account": (
+        {"registryPullAccounts": [0o12345670123]},
+        'has "1402433619"; allowed: an account\'s id, 12 digits, in a file in quotes',
+        "--path 'registryPullAccounts[0]' '111122223333' --type string",
+    ),
     "cidr": ({"allowedCidrs": ["10.0.0.1/8"]}, "has host bits set", "--path 'allowedCidrs[0]'"),
     "second cidr": ({"allowedCidrs": ["10.0.0.0/8", "x"]}, 'has "x"', "--path 'allowedCidrs[1]'"),
     "no cidr": ({"allowedCidrs": []}, "one address range or more", "0.0.0.0/0"),
@@ -169,7 +179,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
     "zone without domain": ({"hostedZoneId": "Z1"}, "there is no domain", "set domain films.example.com"),
     "certificate": ({"certificateArn": "arn:x"}, "a certificate in ACM", "set certificateArn arn:aws:acm"),
     "certificate without a name": (
-        {"certificateArn": "arn:aws:acm:eu-central-1:111122223333:certificate/c"},
+        {"certificateArn": "arn:aws:acm:eu-central-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"},
         "with publicUrl (https) or domain",
         "set publicUrl https://",
     ),
@@ -257,6 +267,22 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
     "budget of nobody": ({"monthlyBudgetUsd": 9}, "goes with budgetEmail", "set budgetEmail team@"),
     "mail of no budget": ({"budgetEmail": "a@example.com"}, "goes with monthlyBudgetUsd", "monthlyBudgetUsd 100"),
     "latency": ({"latencyP95AlarmMs": 0}, "from 1 to 60000", "set latencyP95AlarmMs 1"),
+    "tag of the program": ({"tags": ["project=shop"]}, "one of the program's own", "--path 'tags[0]'"),
+    "tag of the program in another case": ({"tags": ["a=b", "Project=shop"]}, "but for its case", "--path 'tags[1]'"),
+    "managed-by": ({"tags": ["Managed-By=me"]}, "one of the program's own", "--path 'tags[0]'"),
+    "tags that differ by case": ({"tags": ["Owner=a", "owner=b"]}, 'is "Owner"', "--path 'tags[1]'"),
+    "tag's characters": ({"tags": ["owner=R&D, search (EU)"]}, "with & ( ) ,; allowed: letters", "--path 'tags[0]'"),
+    "tag's name": ({"tags": ["a;b=c"]}, "with ;", "--path 'tags[0]'"),
+    "tag with a tab": ({"tags": ["a=b\tc"]}, "allowed: letters, digits, spaces", "--path 'tags[0]'"),
+    "tag's reserved value": ({"tags": ["a=AWS:x"]}, "not beginning with aws:", "--path 'tags[0]'"),
+    "tag without a name": ({"tags": ["=x"]}, "is not NAME=value", "--path 'tags[0]'"),
+    "tag twice": ({"tags": ["a=1", "a=2"]}, "names a twice", "--path 'tags[1]'"),
+    "48 tags": ({"tags": [f"k{n}=v" for n in range(48)]}, "48 tags; allowed: at most 47", "remove 1 of them"),
+    "47 tags and Name": (
+        {"network": "new", "tags": [f"k{n}=v" for n in range(47)]},
+        "at most 46, since a resource has at most 50",
+        "remove 1 of them",
+    ),
     "tag": ({"tags": ["aws:x=1"]}, "not beginning with aws:", "--path 'tags[0]'"),
 }
 
@@ -270,6 +296,21 @@ def test_a_bad_value_is_refused_with_what_is_allowed_and_the_command(case: str) 
     assert message.startswith(f"recommender:{refusal.value.key} ")
     assert allowed in message
     assert command in mend
+
+
+@pytest.mark.parametrize(
+    "tags", [[f"k{n}=v" for n in range(47)], ["größe=Köln 東京 ٣"], ["cost/center=a@b.c:1+2-3=4_"], ["empty="]]
+)
+def test_a_tag_that_every_service_takes_is_accepted(tags: list[str]) -> None:
+    assert len(settings_of({"tags": tags}).tags) == len(tags) + 3
+
+
+@pytest.mark.parametrize(
+    ("item", "account"),
+    [("111122223333", "111122223333"), (111122223333, "111122223333"), (12345678901, "012345678901")],
+)
+def test_an_account_is_read_as_the_cli_and_yaml_write_it(item: object, account: str) -> None:
+    assert settings_of({"registryPullAccounts": [item]}).registry.pull_accounts == (account,)
 
 
 def test_an_internal_balancer_needs_no_public_subnets() -> None:
