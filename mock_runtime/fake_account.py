@@ -17,13 +17,15 @@ LookupResult = dict[str, Any] | tuple[dict[str, Any], Failures]
 class FakeAccount(mocks.Mocks):
     """Answers lookups as an account in which everything exists, and plans resources as a preview does.
 
-    Every subnet is in `vpc_id`, in a zone of its own and with an IPv6 range; every Route 53 zone exists. Subclasses
-    override single lookups. Raises LookupError for a function without an answer here.
+    Every subnet is in `vpc_id`, in a zone of its own and with an IPv6 range; the default VPC has
+    `default_subnet_count` of them; every Route 53 zone exists. Subclasses override single lookups. Raises LookupError
+    for a function without an answer here.
     """
 
-    def __init__(self, *, region: str, vpc_id: str) -> None:
+    def __init__(self, *, region: str, vpc_id: str, default_subnet_count: int = 2) -> None:
         self.region = region
         self.vpc_id = vpc_id
+        self.default_subnet_count = default_subnet_count
 
     def call(self, args: mocks.MockCallArgs) -> Any:
         """Answer a provider function."""
@@ -66,7 +68,7 @@ class FakeAccount(mocks.Mocks):
 
     def default_subnets(self) -> Sequence[str]:
         """The ids of the default VPC's subnets."""
-        return ("subnet-b", "subnet-a")
+        return [f"subnet-{number}" for number in range(self.default_subnet_count)]
 
     def subnet(self, subnet_id: str) -> dict[str, Any]:
         """The location of a subnet."""

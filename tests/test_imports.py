@@ -18,7 +18,16 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "policy": frozenset(),
     "examples": frozenset({"infra"}),
     "local": frozenset({"mock_runtime", "infra.service.diagnosis"}),
-    "deploy": frozenset({"local", "mock_runtime", "infra.naming", "infra.service.diagnosis", "model_service.metadata"}),
+    "deploy": frozenset(
+        {
+            "local",
+            "mock_runtime",
+            "infra.aws_limits",
+            "infra.naming",
+            "infra.service.diagnosis",
+            "model_service.metadata",
+        }
+    ),
     "benchmarks": ANY,
     "docs": ANY,
     "notebooks": ANY,

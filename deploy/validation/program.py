@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import pulumi
 
+from infra.aws_limits import default_subnets
 from local.settings import PROJECT_DIR
 from mock_runtime.fake_account import FakeAccount
 from mock_runtime.recorder import Recorder, Recording
@@ -46,7 +47,12 @@ def run(project: str, stack: str, values: dict[str, str], secret_keys: list[str]
     logger = logging.Logger("program")
     logger.addHandler(log)
     recording = Recording()
-    account = FakeAccount(region=values.get("aws:region", ""), vpc_id=values.get(f"{project}:vpcId", ""))
+    region = values.get("aws:region", "")
+    account = FakeAccount(
+        region=region,
+        vpc_id=values.get(f"{project}:vpcId", ""),
+        default_subnet_count=default_subnets(region),
+    )
     outputs = evaluate(
         main_of(PROJECT_DIR),
         monitor=Recorder(account, recording),

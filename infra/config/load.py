@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any, Final, Literal, get_args, get_origin
 
 import pulumi
+import pulumi_aws as aws
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -63,6 +64,7 @@ def load_settings() -> StackSettings:
         first, *others = errors
         raise ConfigError(key=first.key, problem=first.problem, fixes=first.fixes, others=others)
     settings = StackSettings(
+        region=pulumi.Config("aws").get("region") or aws.get_region().region,
         name=naming.base_name(project, stack),
         repository_name=naming.repository_name(project, stack),
         default_tags={"project": project, "stack": stack, "managed-by": "pulumi"},
