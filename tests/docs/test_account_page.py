@@ -13,8 +13,8 @@ import yaml
 
 import deploy
 from deploy.__main__ import main
-from tests.infra.conftest import project  # noqa: F401 (a fixture)
 from tests.infra.answers import Aws
+from tests.infra.conftest import project  # noqa: F401 (a fixture)
 from tests.infra.recorder import run_main
 from tests.model_service.client import Client
 
