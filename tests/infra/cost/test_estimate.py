@@ -202,6 +202,10 @@ def test_the_headline_names_the_region_and_the_date_of_its_prices() -> None:
     assert headline == f"Estimated cost (list prices of eu-west-1, table of {price_list('eu-west-1').date}):"
 
 
+def test_a_region_that_the_configuration_leaves_to_the_provider_is_asked_for() -> None:
+    assert "(list prices of eu-central-1, " in priced_in("").table()
+
+
 def test_a_region_without_prices_is_priced_as_another_one_and_says_so() -> None:
     told, reference = (priced_in(region, internal=True) for region in ("af-south-1", "us-east-1"))
     assert "(list prices of us-east-1, table of " in told.table()
