@@ -55,5 +55,5 @@ monitor_service(name, monitoring, service, image, min_tasks=settings.service.min
 registry.expire_images(tag=image.tag, after=service.task_definition_arn)
 batch = BatchJobs(name, BatchJobsArgs(jobs=settings.batch.jobs, service_args=service_args, service=service))
 create_budget(name, settings.tags, settings.budget)
-export_cost(estimate(settings))
+export_cost(estimate(settings, default_subnet_count=network.default_subnet_count))
 export_outputs(registry=registry, image=image, endpoint=endpoint, service=service, batch=batch)

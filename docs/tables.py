@@ -1,8 +1,7 @@
 """The generated tables on commands, stacks, the service's environment and costs."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import pulumi
 import yaml
@@ -10,9 +9,8 @@ import yaml
 from infra.config.load import load_settings
 from infra.config.stack import StackSettings
 from infra.contract import RESERVED_ENVIRONMENT
-from infra.cost import prices
 from infra.cost.estimate import estimate
-from infra.cost.prices import Instance, Price
+from infra.cost.prices import known_regions, price_list
 from local.settings import PROJECT_DIR
 from mock_runtime.stack_config import as_text, load_stack_config
 from model_service.serving.settings import Settings, bounds
@@ -58,15 +56,19 @@ def service() -> str:
 
 
 def costs() -> str:
-    """A row for each of `COSTED` with its estimate, and the dates of the prices."""
-    rows = ["| stack | a month | at its busiest | most of it |", "|---|---:|---:|---|"]
+    """A row for each of `COSTED` with its estimate, and what is known of the prices."""
+    rows = ["| stack | region | a month | at its busiest | most of it |", "|---|---|---:|---:|---|"]
     for name, (stack, config) in COSTED.items():
-        found = estimate(_settings(stack, config))
+        settings = _settings(stack, config)
+        found = estimate(settings)
         most = "; ".join(f"{line.monthly_usd:.2f} for {line.what}" for line in found.lines[:LINES_SHOWN])
-        rows.append(f"| {name} | {found.monthly_usd:.2f} | {found.busy_usd:.2f} | {most} |")
-    seen = sorted(price.seen for price in _prices(vars(prices).values()))
-    dated = f"US dollars, list prices of {prices.REGION}, compared with AWS's pages from {seen[0]} to {seen[-1]}."
-    return "\n".join([*rows, "", dated])
+        rows.append(f"| {name} | `{settings.region}` | {found.monthly_usd:.2f} | {found.busy_usd:.2f} | {most} |")
+    rows += ["", "US dollars. The prices:", "", "| region | source | oldest figure | not known |", "|---|---|---|---|"]
+    for region in known_regions():
+        prices = price_list(region)
+        unknown = ", ".join(f"`{name}`" for name, price in prices.prices.items() if price.substitute)
+        rows.append(f"| `{region}` | {prices.source} | {prices.date} | {unknown} |")
+    return "\n".join(rows)
 
 
 def _settings(stack: str, config: Mapping[str, str]) -> StackSettings:
@@ -75,14 +77,3 @@ def _settings(stack: str, config: Mapping[str, str]) -> StackSettings:
     pulumi.runtime.configure(pulumi.runtime.Settings(project=loaded.project, stack=stack))
     pulumi.runtime.set_all_config(loaded.values)
     return load_settings()
-
-
-def _prices(values: Any) -> Iterator[Price]:
-    """Every price of the module `prices`, those in its dictionaries and instances too."""
-    for value in values:
-        if isinstance(value, Price):
-            yield value
-        elif isinstance(value, Instance):
-            yield value.price
-        elif isinstance(value, dict):
-            yield from _prices(value.values())

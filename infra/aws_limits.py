@@ -44,6 +44,13 @@ AVAILABILITY_ZONES: Final = 2
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html
 ("Application Load Balancers")"""
 
+DEFAULT_SUBNETS: Final[Mapping[str, int]] = MappingProxyType(
+    {"us-east-1": 6, "us-west-1": 2, "us-west-2": 4, "ap-northeast-2": 4}
+)
+"""Regions in which an account has not three availability zones, and so not three default subnets. Source:
+https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-availability-zones.html
+("AWS Availability Zones")"""
+
 LOAD_BALANCER_NAME_LENGTH: Final = 32
 """Load balancers and target groups. Source:
 https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
@@ -57,6 +64,11 @@ SCHEDULE_NAME_LENGTH: Final = 64
 
 HTTP_PORT: Final = 80
 HTTPS_PORT: Final = 443
+
+
+def default_subnets(region: str) -> int:
+    """The number of subnets of a new account's default VPC in a region, one in each of its availability zones."""
+    return DEFAULT_SUBNETS.get(region, 3)
 
 
 def check_fargate_cpu(cpu: int) -> None:

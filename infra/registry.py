@@ -169,7 +169,7 @@ def _account_host(parent: pulumi.Resource) -> pulumi.Output[str]:
     return pulumi.Output.concat(
         aws.get_caller_identity_output(opts=options).account_id,
         ".dkr.ecr.",
-        aws.get_region_output(opts=options).id,
+        aws.get_region_output(opts=options).region,
         ".",
         aws.get_partition_output(opts=options).dns_suffix,
     )

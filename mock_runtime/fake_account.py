@@ -20,14 +20,17 @@ class FakeAccount(mocks.Mocks):
     """Answers lookups as an account in which everything exists, and plans resources as a preview does.
 
     Its partition is that of the region, `aws` for one that is not known. Every subnet is in `vpc_id`, in a zone of its
-    own and with an IPv6 range; every Route 53 zone exists. Subclasses override single lookups. Raises LookupError for a
-    function without an answer here.
+    own and with an IPv6 range; the default VPC has `default_subnet_count` of them; every Route 53 zone exists.
+    Subclasses override single lookups. Raises LookupError for a function without an answer here.
     """
 
-    def __init__(self, *, region: str, vpc_id: str, account: str = ACCOUNT) -> None:
+    def __init__(
+        self, *, region: str, vpc_id: str, account: str = ACCOUNT, default_subnet_count: int = 2
+    ) -> None:
         self.region = region
         self.vpc_id = vpc_id
         self.account = account
+        self.default_subnet_count = default_subnet_count
 
     def call(self, args: mocks.MockCallArgs) -> Any:
         """Answer a provider function."""
@@ -70,7 +73,7 @@ class FakeAccount(mocks.Mocks):
 
     def default_subnets(self) -> Sequence[str]:
         """The ids of the default VPC's subnets."""
-        return ("subnet-b", "subnet-a")
+        return [f"subnet-{number}" for number in range(self.default_subnet_count)]
 
     def subnet(self, subnet_id: str) -> dict[str, Any]:
         """The location of a subnet."""

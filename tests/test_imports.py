@@ -23,6 +23,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
             "local",
             "mock_runtime",
             "infra.config.arns",
+            "infra.aws_limits",
             "infra.naming",
             "infra.service.diagnosis",
             "model_service.metadata",

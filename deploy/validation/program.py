@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import pulumi
 
+from infra.aws_limits import default_subnets
 from infra.config.arns import own_account
 from local.settings import PROJECT_DIR
 from mock_runtime.fake_account import ACCOUNT, FakeAccount
@@ -49,10 +50,12 @@ def run(project: str, stack: str, values: dict[str, str], secret_keys: list[str]
     logger = logging.Logger("program")
     logger.addHandler(log)
     recording = Recording()
+    region = values.get("aws:region", "")
     account = FakeAccount(
-        region=values.get("aws:region", ""),
+        region=region,
         vpc_id=values.get(f"{project}:vpcId", ""),
         account=account_id(project, values) or ACCOUNT,
+        default_subnet_count=default_subnets(region),
     )
     outputs = evaluate(
         main_of(PROJECT_DIR),

@@ -65,6 +65,7 @@ def load_settings() -> StackSettings:
             errors += [_config_error(error, values) for error in invalid.errors()]
     _raise(errors)
     settings = StackSettings(
+        region=pulumi.Config("aws").get("region") or aws.get_region().region,
         name=naming.base_name(project, stack),
         repository_name=naming.repository_name(project, stack),
         default_tags={"project": project, "stack": stack, "managed-by": "pulumi"},

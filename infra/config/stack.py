@@ -78,10 +78,11 @@ class CommonSettings(Settings):
 class StackSettings(Settings):
     """The settings of one stack.
 
-    name: prefix of all resource names. repository_name: of the registry. emulated: the AWS provider has custom
-    endpoints; nothing is billed.
+    region: the AWS provider's. name: prefix of all resource names. repository_name: of the registry. emulated: the AWS
+    provider has custom endpoints; nothing is billed.
     """
 
+    region: str
     name: str
     repository_name: str
     emulated: bool

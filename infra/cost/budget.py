@@ -22,7 +22,8 @@ class MonthlyBudget(pulumi.ComponentResource):
     """Notifies when the month's costs are forecast to exceed the budget, and when 80 % of it is spent.
 
     Costs are counted by tag: `project` and `stack` have to be activated as cost allocation tags once per account, in
-    the Billing console. Source: "Activating user-defined cost allocation tags" (docs.aws.amazon.com).
+    the Billing console. Source: "Activating user-defined cost allocation tags" (docs.aws.amazon.com). A budget with a
+    filter expression counts nothing without a metric: https://github.com/hashicorp/terraform-provider-aws/issues/46866.
     """
 
     budget_name: pulumi.Output[str]
@@ -36,6 +37,7 @@ class MonthlyBudget(pulumi.ComponentResource):
             limit_amount=str(args.monthly_usd),
             limit_unit="USD",
             filter_expression=aws.budgets.BudgetFilterExpressionArgs(ands=_stack_filter(args.tags)),
+            metrics="UnblendedCost",
             notifications=[
                 _notification(args.email, "FORECASTED", 100),
                 _notification(args.email, "ACTUAL", WARN_PERCENT),

@@ -1,25 +1,38 @@
-"""AWS list prices in US dollars, US East (N. Virginia), without taxes and free tiers.
+"""AWS's list prices by region in US dollars, from `prices.csv`; without taxes and free tiers.
 
-Each row names AWS's pricing page and the month of its last comparison with published prices. Other regions cost up to
-a third more.
+A row of the table is a price: its unit, and how AWS's price list has it (offer, usage type, further attributes, and how
+many units of the price list are one of the table's). A column is a region: the date of its oldest figure, the source,
+and the prices, empty where the price is not known. `infra.cost.update_prices` fills the columns anew; the source
+"by hand" is figures of the price list as public sources quote them.
 """
 
+import csv
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Final
 
-REGION: Final = "us-east-1"
+REFERENCE_REGION: Final = "us-east-1"
+"""Its prices stand in for those that the table does not have of another region."""
 HOURS_A_MONTH: Final = 730
 """As in AWS's own calculator. Source: "AWS Pricing Calculator User Guide" (docs.aws.amazon.com)"""
+FARGATE_SPOT_SHARE: Final = 0.3
+"""Of the price, at best: "up to 70 % off", and it moves. Source: "AWS Fargate Pricing", 2026-03."""
+TABLE: Final = Path(__file__).with_name("prices.csv")
+DESCRIPTION: Final = ("name", "unit", "offer", "usagetype", "attributes", "price_list_units")
+"""The columns before those of the regions."""
+HEAD: Final = ("date", "source")
+"""The rows before those of the prices."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """usd a unit; `page` is the title of AWS's pricing page, `seen` the month (YYYY-MM) of the comparison."""
+    """usd a unit; substitute: it is that of `REFERENCE_REGION`, in place of an unknown one."""
 
     usd: float
     unit: str
-    page: str
-    seen: str
+    substitute: bool
 
     @property
     def monthly(self) -> float:
@@ -27,64 +40,50 @@ class Price:
         return self.usd * HOURS_A_MONTH if self.unit.endswith("hour") else self.usd
 
 
-def _price(usd: float, unit: str, page: str, seen: str) -> Price:
-    return Price(usd=usd, unit=unit, page=page, seen=seen)
-
-
-_EC2: Final = "Amazon EC2 On-Demand Pricing"
-_FARGATE: Final = "AWS Fargate Pricing"
-_LOAD_BALANCER: Final = "Elastic Load Balancing pricing"
-_VPC: Final = "Amazon VPC pricing"
-_LINK: Final = "AWS PrivateLink pricing"
-_WATCH: Final = "Amazon CloudWatch Pricing"
-_WAF: Final = "AWS WAF Pricing"
-
-FARGATE_VCPU: Final = {
-    "X86_64": _price(0.04048, "vCPU-hour", _FARGATE, "2026-06"),
-    "ARM64": _price(0.03238, "vCPU-hour", _FARGATE, "2026-04"),
-}
-FARGATE_GB: Final = {
-    "X86_64": _price(0.004445, "GB-hour", _FARGATE, "2026-06"),
-    "ARM64": _price(0.00356, "GB-hour", _FARGATE, "2026-04"),
-}
-FARGATE_SPOT_SHARE: Final = 0.3
-"""Of the price, at best: "up to 70 % off", and it moves. Source: "AWS Fargate Pricing", 2026-03."""
-
-LOAD_BALANCER: Final = _price(0.0225, "hour", _LOAD_BALANCER, "2026-06")
-LOAD_BALANCER_CAPACITY: Final = _price(0.008, "LCU-hour", _LOAD_BALANCER, "2026-06")
-PUBLIC_IPV4: Final = _price(0.005, "address-hour", _VPC, "2026-03")
-NAT_GATEWAY: Final = _price(0.045, "hour", _VPC, "2026-06")
-NAT_DATA: Final = _price(0.045, "GB", _VPC, "2026-06")
-VPC_ENDPOINT: Final = _price(0.01, "zone-hour", _LINK, "2026-06")
-VPC_ENDPOINT_DATA: Final = _price(0.01, "GB", _LINK, "2026-06")
-DATA_OUT: Final = _price(0.09, "GB", _EC2, "2026-03")
-REGISTRY_STORAGE: Final = _price(0.10, "GB", "Amazon ECR pricing", "2026-03")
-LOG_DATA: Final = _price(0.50, "GB", _WATCH, "2026-06")
-ALARM_METRIC: Final = _price(0.10, "metric", _WATCH, "2026-02")
-DASHBOARD: Final = _price(3.00, "dashboard", _WATCH, "2026-06")
-CUSTOM_METRIC: Final = _price(0.30, "metric", _WATCH, "2026-02")
-FIREWALL: Final = _price(5.00, "web ACL", _WAF, "2026-06")
-FIREWALL_RULE: Final = _price(1.00, "rule", _WAF, "2026-06")
-FIREWALL_REQUESTS: Final = _price(0.60, "million requests", _WAF, "2026-06")
-
-
 @dataclass(frozen=True, kw_only=True)
-class Instance:
-    """An EC2 instance type: price by the hour, and capacity for tasks.
+class PriceList:
+    """The prices for a stack in `region`.
 
-    tasks: the number of network interfaces for tasks. cpu: CPU units. memory_mib: available to tasks.
+    priced_as: that region, or `REFERENCE_REGION` if the table does not have it. date: of the oldest figure.
     """
 
-    price: Price
-    tasks: int
-    cpu: int
-    memory_mib: int
+    region: str
+    priced_as: str
+    date: str
+    source: str
+    prices: Mapping[str, Price]
+
+    def __getitem__(self, name: str) -> Price:
+        return self.prices[name]
+
+    def __str__(self) -> str:
+        text = f"list prices of {self.priced_as}, table of {self.date}"
+        if self.priced_as == self.region:
+            return text
+        return f"{text}, which has none of {self.region or 'a region that is not set'}"
 
 
-INSTANCES: Final = {
-    "t3.medium": Instance(price=_price(0.0416, "hour", _EC2, "2026-06"), tasks=2, cpu=2048, memory_mib=3800),
-    "t3.large": Instance(price=_price(0.0832, "hour", _EC2, "2026-06"), tasks=2, cpu=2048, memory_mib=7700),
-    "m7g.large": Instance(price=_price(0.0816, "hour", _EC2, "2026-06"), tasks=2, cpu=2048, memory_mib=7700),
-}
-"""Other types are reported as unpriced. Memory is what the ECS agent leaves to tasks."""
-DISK: Final = _price(0.08, "GB", "Amazon EBS pricing", "2026-06")
+@cache
+def read_table() -> Sequence[Mapping[str, str]]:
+    """The rows of the table."""
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def known_regions() -> Sequence[str]:
+    """The regions of the table."""
+    return [column for column in read_table()[0] if column not in DESCRIPTION]
+
+
+def price_list(region: str) -> PriceList:
+    """The prices for a stack in this region."""
+    column = region if region in known_regions() else REFERENCE_REGION
+    head, rows = read_table()[: len(HEAD)], read_table()[len(HEAD) :]
+    date, source = (row[column] for row in head)
+    prices = {
+        row["name"]: Price(
+            usd=float(row[column] or row[REFERENCE_REGION]), unit=row["unit"], substitute=not row[column]
+        )
+        for row in rows
+    }
+    return PriceList(region=region, priced_as=column, date=date, source=source, prices=prices)

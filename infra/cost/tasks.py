@@ -1,16 +1,15 @@
 """The cost of the tasks: on Fargate, Fargate Spot or EC2 instances, for all or part of the week."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from infra.aws_limits import GIB
-from infra.config.service import WorkingHours
+from infra.config.service import ServiceSettings, WorkingHours
 from infra.config.stack import StackSettings
-from infra.cost import prices
-from infra.cost.prices import Price
+from infra.cost.prices import FARGATE_SPOT_SHARE, REFERENCE_REGION, Price, PriceList
 from infra.service.instances import ROOT_VOLUME_GIB
 
 CPU_UNITS_A_VCPU: Final = 1024
@@ -18,6 +17,29 @@ LOG_GB_A_TASK: Final = 0.25
 """The log of a task in a month, with one in a hundred recommendations logged."""
 DAYS: Final = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 HOURS_A_WEEK: Final = 7 * 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """Capacity of an EC2 instance type for tasks.
+
+    interfaces: network interfaces for tasks, one each. cpu: CPU units. memory_mib: what the ECS agent leaves to tasks.
+    """
+
+    interfaces: int
+    cpu: int
+    memory_mib: int
+
+
+INSTANCES: Final[Mapping[str, Instance]] = {
+    "t3.medium": Instance(interfaces=2, cpu=2048, memory_mib=3800),
+    "t3.large": Instance(interfaces=2, cpu=2048, memory_mib=7700),
+    "t4g.medium": Instance(interfaces=2, cpu=2048, memory_mib=3800),
+    "t4g.large": Instance(interfaces=2, cpu=2048, memory_mib=7700),
+    "m7g.large": Instance(interfaces=2, cpu=2048, memory_mib=7700),
+    "g4dn.xlarge": Instance(interfaces=2, cpu=4096, memory_mib=15_500),
+}
+"""Other types are reported as unpriced."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,22 +52,32 @@ class CostLine:
 
 def priced(count: float, what: str, price: Price, *, share: float = 1.0) -> CostLine:
     """`count` units for the whole month, or for a share of it (0 to 1)."""
-    return CostLine(what=f"{count:g} {what}", monthly_usd=count * share * price.monthly)
+    return CostLine(what=f"{count:g} {what}{_at(price)}", monthly_usd=count * share * price.monthly)
 
 
-def task_lines(settings: StackSettings, count: int) -> Sequence[CostLine]:
+def _at(price: Price) -> str:
+    return f", at the price of {REFERENCE_REGION}" if price.substitute else ""
+
+
+def task_lines(settings: StackSettings, prices: PriceList, count: int) -> Sequence[CostLine]:
     """The cost of `count` tasks with their addresses and logs."""
     share = share_of_week(settings.service.hours)
-    on_instances = settings.service.launch_type == "EC2"
-    lines = [*(_instances(settings, count, share) if on_instances else _fargate(settings, count, share))]
-    lines.append(priced(count * LOG_GB_A_TASK * share, "GB of logs, assumed", prices.LOG_DATA))
-    return lines
+    costs = _instances if settings.service.launch_type == "EC2" else _fargate
+    return [
+        *costs(settings, prices, count, share),
+        priced(count * LOG_GB_A_TASK * share, "GB of logs, assumed", prices["log_data"]),
+    ]
+
+
+def most_tasks(service: ServiceSettings) -> int:
+    """The largest number of tasks that autoscaling and its schedules may start."""
+    return max(service.max_count, service.desired_count, *(one.min_count for one in service.scheduled_minimums), 0)
 
 
 def unpriced_resources(settings: StackSettings) -> Iterator[str]:
     """Resources without a price in the table."""
     service = settings.service
-    if service.launch_type == "EC2" and service.instance_type not in prices.INSTANCES:
+    if service.launch_type == "EC2" and service.instance_type not in INSTANCES:
         yield f"instances of type {service.instance_type}, whose price is not known here"
     if settings.batch.jobs:
         yield "batch jobs, by the second"
@@ -68,19 +100,22 @@ def _days(text: str) -> int:
     return len(days)
 
 
-def _fargate(settings: StackSettings, count: int, share: float) -> Iterator[CostLine]:
+def _fargate(settings: StackSettings, prices: PriceList, count: int, share: float) -> Iterator[CostLine]:
     service, architecture = settings.service, settings.image.cpu_architecture
     vcpus, gigabytes = service.cpu / CPU_UNITS_A_VCPU, service.memory_mib / GIB
-    task = vcpus * prices.FARGATE_VCPU[architecture].monthly + gigabytes * prices.FARGATE_GB[architecture].monthly
+    vcpu, gigabyte = (prices[f"fargate_{unit}_{architecture.lower()}"] for unit in ("vcpu", "gb"))
+    task = vcpus * vcpu.monthly + gigabytes * gigabyte.monthly
     size = f"of {vcpus:g} vCPU and {gigabytes:g} GB, {architecture}"
     on_spot = tasks_on_spot(count, service.spot_percent)
-    yield CostLine(what=f"{count - on_spot} Fargate tasks {size}", monthly_usd=(count - on_spot) * task * share)
     yield CostLine(
-        what=f"{on_spot} Fargate Spot tasks {size}, at best",
-        monthly_usd=on_spot * task * share * prices.FARGATE_SPOT_SHARE,
+        what=f"{count - on_spot} Fargate tasks {size}{_at(vcpu)}", monthly_usd=(count - on_spot) * task * share
+    )
+    yield CostLine(
+        what=f"{on_spot} Fargate Spot tasks {size}, at best{_at(vcpu)}",
+        monthly_usd=on_spot * task * share * FARGATE_SPOT_SHARE,
     )
     if tasks_have_addresses(settings):
-        yield priced(count, "public IPv4 addresses of the tasks", prices.PUBLIC_IPV4, share=share)
+        yield priced(count, "public IPv4 addresses of the tasks", prices["public_ipv4"], share=share)
 
 
 def tasks_on_spot(count: int, percent: int) -> int:
@@ -90,18 +125,21 @@ def tasks_on_spot(count: int, percent: int) -> int:
     return round(max(count - 1, 0) * percent / 100)
 
 
-def _instances(settings: StackSettings, count: int, share: float) -> Iterator[CostLine]:
-    service = settings.service
-    kind = service.instance_type
-    instance = prices.INSTANCES.get(kind)
-    if instance is None:
+def _instances(settings: StackSettings, prices: PriceList, count: int, share: float) -> Iterator[CostLine]:
+    kind = settings.service.instance_type
+    if kind not in INSTANCES:
         return
-    tasks_per_instance = min(instance.tasks, instance.cpu // service.cpu, instance.memory_mib // service.memory_mib)
-    instances = math.ceil(count / max(tasks_per_instance, 1))
-    yield priced(instances, f"instances {kind} for {count} tasks", instance.price, share=share)
-    yield priced(instances * ROOT_VOLUME_GIB, "GB of the instances' disks", prices.DISK, share=share)
+    instances = math.ceil(count / tasks_that_fit(settings.service))
+    yield priced(instances, f"instances {kind} for {count} tasks", prices[kind], share=share)
+    yield priced(instances * ROOT_VOLUME_GIB, "GB of the instances' disks", prices["disk"], share=share)
     if tasks_have_addresses(settings):
-        yield priced(instances, "public IPv4 addresses of the instances", prices.PUBLIC_IPV4, share=share)
+        yield priced(instances, "public IPv4 addresses of the instances", prices["public_ipv4"], share=share)
+
+
+def tasks_that_fit(service: ServiceSettings) -> int:
+    """How many tasks run on one instance, at least 1; raises KeyError for a type that is not in `INSTANCES`."""
+    instance = INSTANCES[service.instance_type]
+    return max(min(instance.interfaces, instance.cpu // service.cpu, instance.memory_mib // service.memory_mib), 1)
 
 
 def tasks_have_addresses(settings: StackSettings) -> bool:

@@ -47,7 +47,7 @@ def access_log_bucket(
     policy = pulumi.Output.all(
         bucket=bucket.arn,
         partition=aws.get_partition_output(opts=options).partition,
-        region=aws.get_region_output(opts=options).id,
+        region=aws.get_region_output(opts=options).region,
         account=aws.get_caller_identity_output(opts=options).account_id,
     ).apply(lambda known: writer_policy(**known))
     written = aws.s3.BucketPolicy(f"{name}-access-logs-writer", bucket=bucket.id, policy=policy, opts=child)

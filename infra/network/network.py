@@ -31,10 +31,12 @@ class Network(pulumi.ComponentResource):
 
     load_balancer_subnets: public; the tasks' own for an internal load balancer. The security group of tasks with public
     addresses keeps inbound traffic out.
+    default_subnet_count: of the default VPC; None: another one is used.
     """
 
     load_balancer_subnets: Subnets
     task_subnets: Subnets
+    default_subnet_count: int | None = None
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("recommender:infra:Network", name, None, opts)
@@ -92,14 +94,15 @@ class Network(pulumi.ComponentResource):
 
     def _default(self) -> Subnets:
         vpc_id = _default_vpc_id(self)
-        subnets = aws.ec2.get_subnets_output(
+        subnets = aws.ec2.get_subnets(
             filters=[
                 aws.ec2.GetSubnetsFilterArgs(name="vpc-id", values=[vpc_id]),
                 aws.ec2.GetSubnetsFilterArgs(name="default-for-az", values=["true"]),
             ],
-            opts=pulumi.InvokeOutputOptions(parent=self),
+            opts=pulumi.InvokeOptions(parent=self),
         )
-        return Subnets(vpc_id=vpc_id, ids=subnets.ids.apply(_check_default_subnets), assign_public_ip=True)
+        self.default_subnet_count = len(subnets.ids)
+        return Subnets(vpc_id=vpc_id, ids=_check_default_subnets(subnets.ids), assign_public_ip=True)
 
 
 def _default_vpc_id(parent: pulumi.Resource) -> str:

@@ -24,7 +24,7 @@ def create_vpc_endpoints(
     """
     child = pulumi.ResourceOptions(parent=parent)
     vpc = aws.ec2.get_vpc_output(id=vpc_id, opts=pulumi.InvokeOutputOptions(parent=parent))
-    region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).id
+    region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region
     tables = aws.ec2.get_route_tables_output(
         vpc_id=vpc_id, opts=pulumi.InvokeOutputOptions(parent=parent, depends_on=[after])
     )

@@ -72,7 +72,7 @@ def define_task(name: str, args: TaskArgs, parent: pulumi.Resource) -> Task:
         execution_role_arn=execution_role.arn,
         task_role_arn=task_role.arn,
         container_definitions=args.containers(
-            log_group.name, aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).id
+            log_group.name, aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region
         ),
         skip_destroy=True,  # a rollback needs the previous revision
         opts=child,

@@ -103,7 +103,8 @@ def test_what_it_would_make_and_cost_is_what_the_program_makes_and_says(
     variant: str, checked: Mapping[str, CheckResult]
 ) -> None:
     stack, config = VARIANTS[variant]
-    recorded = run_main(stack, config=config, aws=Aws(zones=ZONES, hosted_zones={"example.com": "Z"}))
+    account = Aws(default_subnets=("subnet-a", "subnet-b", "subnet-c"), zones=ZONES, hosted_zones={"example.com": "Z"})
+    recorded = run_main(stack, config=config, aws=account)
     made = {(one.type, one.name) for one in recorded if not one.type.startswith("recommender:infra:")}
     assert {(one.type, one.name) for one in checked[variant].resources} == made
     assert len(checked[variant].resources) == len(made)

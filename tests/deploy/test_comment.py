@@ -18,7 +18,10 @@ PLAN = {
         {
             "severity": "info",
             "message": Estimate(
-                lines=(CostLine(what="load balancer", monthly_usd=19.71),), busy_usd=19.71, beside=("traffic",)
+                prices="list prices of us-east-1",
+                lines=(CostLine(what="load balancer", monthly_usd=19.71),),
+                busy_usd=19.71,
+                beside=("traffic",),
             ).table(),
         },
     ],

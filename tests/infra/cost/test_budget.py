@@ -24,6 +24,12 @@ def test_the_budget_counts_what_this_stack_is_tagged_with(project: Path) -> None
     assert (inputs["limitAmount"], inputs["limitUnit"], inputs["timeUnit"]) == ("75", "USD", "MONTHLY")
 
 
+def test_the_filtered_costs_have_a_metric_without_which_nothing_is_counted(project: Path) -> None:
+    inputs = run_main("dev", config={"monthlyBudgetUsd": 75, "budgetEmail": "team@example.com"}).one(BUDGET).inputs
+    assert (inputs["budgetType"], inputs["metrics"]) == ("COST", "UnblendedCost")
+    assert {"costTypes", "costFilters"}.isdisjoint(inputs)
+
+
 def test_somebody_is_told_before_and_not_after(project: Path) -> None:
     recorded = run_main("dev", config={"monthlyBudgetUsd": 75, "budgetEmail": "team@example.com"})
     told = recorded.one(BUDGET).inputs["notifications"]

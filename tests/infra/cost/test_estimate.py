@@ -1,26 +1,34 @@
 """Claims about the estimate: what it names is what the program makes, and what AWS publishes is what it asks."""
 
-import re
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from infra.config.service import WorkingHours
-from infra.cost import prices
 from infra.cost.estimate import MODEL_METRICS, Estimate, estimate
-from infra.cost.prices import HOURS_A_MONTH, Price
-from infra.cost.tasks import share_of_week
+from infra.cost.prices import price_list
+from infra.cost.tasks import INSTANCES, share_of_week
 from model_service.serving.telemetry import emf
+from tests.infra.answers import Aws
 from tests.infra.config.test_load import settings_of
 from tests.infra.recorder import Recording, run_main
 
+EXISTING: Mapping[str, object] = {
+    "network": "existing",
+    "vpcId": "vpc-given",
+    "publicSubnetIds": ["subnet-1", "subnet-2", "subnet-3"],
+}
+GPU: Mapping[str, object] = {"launchType": "EC2", "instanceType": "g4dn.xlarge"}
 DEAR: Mapping[str, object] = {"vpcEndpoints": True, "wafRateLimit": 1000, "monitoring": True, "maxCount": 6}
 
 
 def estimated(stack: str = "dev", **config: object) -> Estimate:
     return estimate(settings_of(config, stack))
+
+
+def priced_in(region: str, **config: object) -> Estimate:
+    return estimated("dev", **{"aws:region": region, **config})
 
 
 def counted(estimate: Estimate, words: str) -> float:
@@ -32,7 +40,7 @@ def counted(estimate: Estimate, words: str) -> float:
 
 def test_two_small_tasks_cost_what_awss_own_example_says() -> None:
     """0.25 vCPU and 0.5 GB all month long: 730 h x (0.25 x 0.04048 + 0.5 x 0.004445) = 9.01 US dollars."""
-    (tasks,) = [line for line in estimated(desiredCount=2).lines if "Fargate tasks" in line.what]
+    (tasks,) = [line for line in priced_in("us-east-1", desiredCount=2).lines if "Fargate tasks" in line.what]
     assert tasks.monthly_usd == pytest.approx(2 * 9.01, abs=0.01)
 
 
@@ -173,19 +181,89 @@ def test_the_lines_add_up_and_the_dearest_comes_first() -> None:
     assert all(amount > 0 for amount in amounts)
 
 
-def test_every_price_has_a_page_a_unit_and_a_month_in_the_past() -> None:
-    values = [
-        item for value in vars(prices).values() for item in (value.values() if isinstance(value, dict) else [value])
-    ]
-    found = [value for value in values if isinstance(value, Price)]
-    assert len(found) >= 18
-    for price in found:
-        assert price.usd > 0
-        assert re.search("pricing", price.page, re.IGNORECASE)
-        assert re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", price.seen)
-        assert price.seen <= f"{date.today():%Y-%m}"
+@pytest.mark.parametrize(
+    ("region", "task", "balancer"),
+    [
+        ("us-west-2", 0.25 * 0.04048 + 0.5 * 0.004445, 0.0225),
+        ("eu-west-1", 0.25 * 0.04048 + 0.5 * 0.004445, 0.0252),
+        ("eu-central-1", 0.25 * 0.04656 + 0.5 * 0.00511, 0.027),
+        ("ap-northeast-1", 0.25 * 0.05056 + 0.5 * 0.00553, 0.0243),
+        ("sa-east-1", 0.25 * 0.0696 + 0.5 * 0.0076, 0.034),
+    ],
+)
+def test_a_stack_is_priced_by_its_own_region(region: str, task: float, balancer: float) -> None:
+    told = {line.what.partition(" ")[2][:13]: line.monthly_usd for line in priced_in(region, desiredCount=1).lines}
+    assert told["Fargate tasks"] == pytest.approx(730 * task)
+    assert told["application l"] == pytest.approx(730 * balancer)
 
 
-def test_an_hourly_price_is_paid_all_month_and_a_monthly_one_once() -> None:
-    assert prices.LOAD_BALANCER.monthly == pytest.approx(0.0225 * HOURS_A_MONTH)
-    assert prices.DASHBOARD.monthly == 3.0
+def test_the_headline_names_the_region_and_the_date_of_its_prices() -> None:
+    headline = priced_in("eu-west-1").table().splitlines()[0]
+    assert headline == f"Estimated cost (list prices of eu-west-1, table of {price_list('eu-west-1').date}):"
+
+
+def test_a_region_that_the_configuration_leaves_to_the_provider_is_asked_for() -> None:
+    assert "(list prices of eu-central-1, " in priced_in("").table()
+
+
+def test_a_region_without_prices_is_priced_as_another_one_and_says_so() -> None:
+    told, reference = (priced_in(region, internal=True) for region in ("af-south-1", "us-east-1"))
+    assert "(list prices of us-east-1, table of " in told.table()
+    assert "which has none of af-south-1):" in told.table()
+    assert told.lines == reference.lines
+
+
+def test_a_price_that_the_region_lacks_is_said_to_be_another_regions() -> None:
+    told = [line.what for line in priced_in("sa-east-1", monitoring=True).lines]
+    substituted = [line for line in told if "at the price of" in line]
+    assert substituted == [f"{MODEL_METRICS} metrics of the model, at the price of us-east-1"]
+
+
+def test_the_load_balancer_pays_an_address_in_every_default_subnet_of_the_account(project: Path) -> None:
+    six = Aws(default_subnets=[f"subnet-{letter}" for letter in "abcdef"])
+    recorded = run_main("dev", preview=True, aws=six)
+    addresses = "public IPv4 addresses of the load balancer, one a subnet"
+    assert recorded.exports["estimatedCostLines"][f"6 {addresses}"] == pytest.approx(6 * 3.65)
+    assert len(recorded.one("aws:lb/loadBalancer:LoadBalancer").inputs["subnets"]) == 6
+
+
+@pytest.mark.parametrize(
+    ("region", "config", "addresses"),
+    [
+        ("us-east-1", {}, 6),
+        ("us-west-2", {}, 4),
+        ("eu-central-1", {}, 3),
+        ("us-east-1", EXISTING, 3),
+        ("us-east-1", {"network": "new"}, 2),
+    ],
+)
+def test_without_an_account_the_default_subnets_are_those_of_a_new_one(
+    region: str, config: Mapping[str, object], addresses: int
+) -> None:
+    assert counted(priced_in(region, **config), "public IPv4 addresses of the load balancer") == addresses
+
+
+def test_the_busiest_hour_counts_the_scheduled_minimums() -> None:
+    minimums = ['{"name": "sale", "schedule": "cron(0 7 * * ? *)", "minCount": 8}']
+    scheduled = estimated(desiredCount=2, scheduledMinimums=minimums)
+    assert scheduled.monthly_usd == estimated(desiredCount=2).monthly_usd
+    assert scheduled.busy_usd == pytest.approx(estimated(desiredCount=8).monthly_usd, abs=0.02)
+    assert estimated(desiredCount=2, maxCount=4, scheduledMinimums=minimums).busy_usd == scheduled.busy_usd
+    assert estimated(desiredCount=2, maxCount=12, scheduledMinimums=minimums).busy_usd > scheduled.busy_usd
+
+
+def test_the_table_says_what_it_did_not_look_at() -> None:
+    *_, beside, last = estimated().table().splitlines()
+    assert beside.strip().startswith("beside: data to the internet $0.09 a GB")
+    assert last.strip().startswith("not looked at: ")
+    for omitted in ("data between zones", "DNS", "free tiers", "Savings Plans", "support", "taxes"):
+        assert omitted in last
+
+
+def test_a_machine_with_a_gpu_is_priced() -> None:
+    (machine,) = [line for line in priced_in("us-east-1", **GPU).lines if "g4dn.xlarge" in line.what]
+    assert machine.monthly_usd == pytest.approx(730 * 0.526)
+
+
+def test_every_machine_whose_tasks_are_counted_has_a_price() -> None:
+    assert set(INSTANCES) <= set(price_list("us-east-1").prices)
