@@ -55,7 +55,9 @@ class ImageSettings(Settings):
     cpu_architecture: Annotated[CpuArchitecture, Field(description="X86_64 or ARM64, of the image and the tasks")] = (
         "X86_64"
     )
-    base_image: Annotated[str, Field(description="Python base image; empty: the Dockerfile's default")] = ""
+    base_image: Annotated[
+        str, Field(description="Python base image, by digest (name:tag@sha256:…); empty: the Dockerfile's default")
+    ] = ""
     ca_bundle: Annotated[
         str,
         AfterValidator(_check_file),

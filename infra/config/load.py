@@ -73,6 +73,8 @@ def load_settings() -> StackSettings:
         settings.check()
     except SettingError as invalid:
         raise _invalid(invalid, "") from None
+    for warning in settings.warnings():
+        pulumi.log.warn(warning)
     return settings
 
 

@@ -1,6 +1,6 @@
 """Settings of a whole stack: those of each component, and what concerns several of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
@@ -99,6 +99,16 @@ class StackSettings(Settings):
                     Set(f"{key}[0]", "NAME=value"),
                     key=key,
                 )
+
+    def warnings(self) -> Iterator[str]:
+        """What can be deployed but should be changed; the base image of an emulated stack is made on its machine."""
+        base_image = self.image.base_image
+        if base_image and "@sha256:" not in base_image and not self.emulated:
+            yield (
+                f'recommender:baseImage is "{base_image}", which has no digest: builds are not reproducible, since the '
+                "tag can move without a rebuild. To fix it: docker buildx imagetools inspect "
+                f"{base_image}, then pulumi config set baseImage {base_image}@sha256:DIGEST"
+            )
 
     @property
     def tags(self) -> Mapping[str, str]:
