@@ -84,6 +84,9 @@ class StackSettings(Settings):
                 Remove("modelVersion"),
                 key="modelVersion",
             )
+        if self.registry.image_cache and (self.image.uri or self.emulated):
+            why = "imageUri is set and nothing is built" if self.image.uri else "the emulated AWS does not use it"
+            raise SettingError(f"is true, but {why}", Remove("imageCache"), key="imageCache")
         cidrs = self.endpoint.allowed_cidrs
         if self.network.ipv6 and not any(":" in cidr for cidr in cidrs):
             raise SettingError(

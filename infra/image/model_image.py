@@ -9,7 +9,7 @@ import pulumi_aws as aws
 import pulumi_docker as docker
 import pulumi_docker_build as docker_build
 
-from infra.args import Repository
+from infra.args import Input, Repository
 from infra.config.image import CpuArchitecture, ImageSettings
 from infra.image.build_context import BuildContext
 from infra.image.tag_conflict import tag_conflict_hook
@@ -66,7 +66,10 @@ class ModelImage(pulumi.ComponentResource):
     def _build(self, name: str, args: ModelImageArgs) -> None:
         build_args = {**args.build_args, **({"PYTHON_IMAGE": args.base_image} if args.base_image else {})}
         platform = PLATFORMS[args.cpu_architecture]
-        context = BuildContext(folder=args.context, platform=platform.value, build_args=build_args)
+        cache = args.repository.build_cache
+        context = BuildContext(
+            folder=args.context, platform=platform.value, build_args=build_args, registry_cache=cache is not None
+        )
         staging = args.staging or Path(".build", pulumi.get_stack(), name)
         context.stage(staging)
         tag = image_tag(args.model_version, context.content_hash())
@@ -80,6 +83,10 @@ class ModelImage(pulumi.ComponentResource):
             platforms=[platform],
             tags=[pulumi.Output.concat(args.repository.url, ":", tag)],
             push=True,
+            cache_from=[docker_build.CacheFromArgs(registry=docker_build.CacheFromRegistryArgs(ref=cache))]
+            if cache is not None
+            else None,
+            cache_to=[_cache_to(cache)] if cache is not None else None,
             build_on_preview=_build_now(args.build_on_preview),
             registries=[
                 docker_build.RegistryArgs(
@@ -113,6 +120,22 @@ def _build_now(build_on_preview: bool) -> bool:
     """Always False in `pulumi up`: docker-build treats a changed flag as a changed image, rebuilds it, and fails to
     push over the immutable tag."""
     return build_on_preview and pulumi.runtime.is_dry_run()
+
+
+def _cache_to(reference: Input[str]) -> docker_build.CacheToArgs:
+    """All layers, as one OCI image manifest, which ECR requires; a cache that cannot be written fails no build.
+
+    Source: https://docs.docker.com/build/cache/backends/ ("OCI media types")
+    """
+    return docker_build.CacheToArgs(
+        registry=docker_build.CacheToRegistryArgs(
+            ref=reference,
+            mode=docker_build.CacheMode.MAX,
+            image_manifest=True,
+            oci_media_types=True,
+            ignore_error=True,
+        )
+    )
 
 
 def _build_secrets(args: ModelImageArgs) -> Mapping[str, pulumi.Input[str]] | None:
