@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from infra.args import Input, Repository
 from infra.config.registry import RegistrySettings
-from infra.iam import ECR_PULL_ACTIONS, allow, policy
+from infra.iam import ECR_PULL_ACTIONS, policy, push_statements
 from infra.image_reference import EcrRepository, parse_repository_arn
 
 CACHE_TAG: Final = "build-cache"
@@ -170,14 +170,8 @@ def pull_policy(partition: str, accounts: Sequence[str]) -> str:
 
 
 def push_policy(repository_arn: str) -> str:
-    """The IAM policy, as JSON, for pushing to one repository; the login action has no resource to be scoped to.
-
-    Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
-    ("IAM permissions for pushing an image to an Amazon ECR private repository")
-    """
-    push = ["ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"]
-    login = allow("LogIn", ["ecr:GetAuthorizationToken"], ["*"])
-    return policy([login, allow("Push", [*ECR_PULL_ACTIONS, *push], [repository_arn])])
+    """The IAM policy, as JSON, for pushing to one repository."""
+    return policy(push_statements(repository_arn))
 
 
 def _encryption(kms_key_arn: str) -> aws.ecr.RepositoryEncryptionConfigurationArgs:

@@ -84,9 +84,12 @@ class StackSettings(Settings):
                 Remove("modelVersion"),
                 key="modelVersion",
             )
-        if self.registry.image_cache and (self.image.uri or self.emulated):
-            why = "imageUri is set and nothing is built" if self.image.uri else "the emulated AWS does not use it"
-            raise SettingError(f"is true, but {why}", Remove("imageCache"), key="imageCache")
+        if self.registry.image_cache and (self.emulated or self.image.builder != "docker"):
+            problem = "is true; allowed on a real AWS account, where Docker builds the image"
+            raise SettingError(problem, Remove("imageCache"), key="imageCache")
+        if self.image.builder != "docker" and self.emulated:
+            problem = f'is "{self.image.builder}", but the emulated AWS builds no images; allowed: docker'
+            raise SettingError(problem, Remove("builder"), key="builder")
         cidrs = self.endpoint.allowed_cidrs
         if self.network.ipv6 and not any(":" in cidr for cidr in cidrs):
             raise SettingError(
