@@ -6,12 +6,11 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import pulumi
 import pulumi_aws as aws
 from botocore.exceptions import BotoCoreError, ClientError
-from pulumi.output import UNKNOWN
 
 from infra.args import Repository
 from infra.aws_clients import provider_client
@@ -168,13 +167,21 @@ def _buildspec(commands: list[str]) -> Mapping[str, Any]:
     return {"version": 0.2, "env": {"variables": variables}, "phases": {"build": {"commands": commands or ["true"]}}}
 
 
-def _digest(build: CloudBuild, resource: pulumi.Resource) -> pulumi.Input[str]:
+def _digest(build: CloudBuild, resource: pulumi.Resource | None) -> pulumi.Input[str]:
     if not pulumi.runtime.is_dry_run():
         return run_build(build, provider_client, lambda line: pulumi.log.info(line, resource))
     try:
-        return pushed_digest(build, provider_client("ecr")) or pulumi.Output.from_input(cast(str, UNKNOWN))
+        return pushed_digest(build, provider_client("ecr")) or _unknown()
     except (BotoCoreError, ClientError) as error:
         raise ProgramError(f"Cannot look {build.image} up: {error}") from None
+
+
+def _unknown() -> pulumi.Output[str]:
+    """A value that a preview does not know."""
+    value, known = asyncio.get_running_loop().create_future(), asyncio.get_running_loop().create_future()
+    value.set_result("")
+    known.set_result(False)
+    return pulumi.Output(set(), value, known)
 
 
 async def run_build(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pulumi
 import pytest
 from botocore.stub import ANY, Stubber
 
@@ -18,7 +19,7 @@ from infra.image.cloud_build import CloudBuild, build_commands, build_policy, ru
 from tests.infra.answers import ACCOUNT, DIGEST
 from tests.infra.config.test_load import settings_of
 from tests.infra.conftest import write_artifact
-from tests.infra.recorder import Recording, run_main
+from tests.infra.recorder import Recording, run, run_main
 
 REPOSITORY = f"arn:aws:ecr:eu-central-1:{ACCOUNT}:repository/films"
 HOST = f"{ACCOUNT}.dkr.ecr.eu-central-1.amazonaws.com"
@@ -155,6 +156,20 @@ def test_the_builds_role_reads_contexts_and_pushes_to_one_repository_and_no_more
         assert resources == [wanted[action.partition(":")[0]]], action
         assert "*" not in action
         assert "Delete" not in action
+
+
+@pytest.mark.parametrize(("there", "known"), [(True, f"films@{DIGEST}"), (False, None)])
+def test_a_preview_builds_nothing_and_knows_the_digest_of_what_is_built(
+    there: bool, known: str | None, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.image(there=there)
+    monkeypatch.setattr(cloud_build, "provider_client", services.clients.__getitem__)
+
+    def program() -> None:
+        digest = pulumi.Output.from_input(BUILD).apply(lambda build: cloud_build._digest(build, None))
+        pulumi.export("uri", pulumi.Output.concat("films@", digest))
+
+    assert run(program, preview=True).exports.get("uri") == known
 
 
 def codebuild(
