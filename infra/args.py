@@ -26,11 +26,15 @@ class Args(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Repository:
-    """An ECR repository. host: host[:port] at which Docker reaches it. url: host and repository name."""
+    """An ECR repository. host: host[:port] at which Docker reaches it. url: host and repository name.
+
+    build_cache: reference of the cache of image builds in it; None: there is none.
+    """
 
     url: Input[str]
     host: Input[str]
     arn: Input[str]
+    build_cache: Input[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,17 @@ def allow(sid: str, actions: Sequence[str], resources: Sequence[str]) -> dict[st
     return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
 
 
+def push_statements(repository_arn: str) -> list[dict[str, Any]]:
+    """Statements for pushing to one ECR repository; the login action has no resource to be scoped to.
+
+    Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
+    ("IAM permissions for pushing an image to an Amazon ECR private repository")
+    """
+    push = ["ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"]
+    login = allow("LogIn", ["ecr:GetAuthorizationToken"], ["*"])
+    return [login, allow("Push", [*ECR_PULL_ACTIONS, *push], [repository_arn])]
+
+
 def trust_policy(service: str, condition: Mapping[str, Any] | None = None) -> str:
     """The trust policy, as JSON, that lets an AWS service assume a role."""
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}

@@ -7,6 +7,9 @@ from typing import Final
 DOCKER_HUB: Final = "docker.io"
 
 _ECR_HOST: Final = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
+_ECR_ARN: Final = re.compile(
+    r"arn:[a-z-]+:ecr:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):repository/(?P<name>[a-z0-9][a-z0-9._/-]*)"
+)
 _REFERENCE: Final = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9._:/-]*?)(?::(?P<tag>\w[\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
@@ -62,6 +65,14 @@ def parse_image_uri(uri: str) -> ImageReference:
     if not slash or not ("." in host or ":" in host or host == "localhost"):
         host, repository = DOCKER_HUB, match["name"] if slash else f"library/{match['name']}"
     return ImageReference(host=host, repository=repository, tag=match["tag"] or "", digest=match["digest"] or "")
+
+
+def parse_repository_arn(arn: str) -> EcrRepository:
+    """Parse the ARN of a private ECR repository; raises ValueError for another text."""
+    match = _ECR_ARN.fullmatch(arn)
+    if match is None:
+        raise ValueError("allowed: the ARN of an ECR repository")
+    return EcrRepository(account=match["account"], region=match["region"], name=match["name"])
 
 
 def image_tag(model_version: str, content_hash: str) -> str:

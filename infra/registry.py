@@ -1,7 +1,7 @@
 """The container registry: one private ECR repository."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import pulumi
@@ -9,7 +9,11 @@ import pulumi_aws as aws
 
 from infra.args import Input, Repository
 from infra.config.registry import RegistrySettings
-from infra.iam import ECR_PULL_ACTIONS, allow, policy
+from infra.iam import ECR_PULL_ACTIONS, policy, push_statements
+from infra.image_reference import EcrRepository, parse_repository_arn
+
+CACHE_TAG: Final = "build-cache"
+"""The tag of the cache of image builds, the only one that may be overwritten."""
 
 UNTAGGED_DAYS: Final = 14
 """Days after which an untagged image expires. Tags are immutable: an image that runs never loses its tag."""
@@ -19,7 +23,8 @@ class RegistryArgs(RegistrySettings):
     """Arguments of `Registry`, beside its settings.
 
     repository_name: physical name, fixed so that the URL and the image's tag are known in preview; empty: the
-        component's name in lower case. force_delete: delete the repository even if it holds images.
+        component's name in lower case. force_delete: delete the repository even if it holds images. Both are those of a
+        repository that is created here, without repository_arn.
     """
 
     repository_name: str = ""
@@ -27,7 +32,7 @@ class RegistryArgs(RegistrySettings):
 
 
 class Registry(pulumi.ComponentResource):
-    """A private repository with immutable tags and a vulnerability scan on push.
+    """A private repository with immutable tags and a vulnerability scan on push; or an existing one, kept as it is.
 
     push_policy_arn: IAM policy for pushing to this repository; None unless `create_push_policy`.
     """
@@ -39,13 +44,43 @@ class Registry(pulumi.ComponentResource):
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("recommender:infra:Registry", name, None, opts)
         self._name, self._args = name, args
+        existing = parse_repository_arn(args.repository_arn) if args.repository_arn else None
+        if existing:
+            repository_name = pulumi.Output.from_input(existing.name)
+            arn = pulumi.Output.from_input(args.repository_arn)
+        else:
+            repository_name, arn = self._create()
+        self.push_policy_arn = None
+        if args.create_push_policy:
+            pusher = aws.iam.Policy(
+                f"{name}-pusher",
+                description=f"Push images to {existing.name if existing else self._physical_name} and nowhere else",
+                policy=arn.apply(push_policy),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            self.push_policy_arn = pusher.arn
+        host = pulumi.Output.from_input(args.host) if args.host else _ecr_host(self, existing)
+        self._repository_name = repository_name
+        self.url = pulumi.Output.concat(host, "/", repository_name)
+        cache = pulumi.Output.concat(self.url, ":", CACHE_TAG) if args.image_cache else None
+        self.repository = Repository(url=self.url, host=host, arn=arn, build_cache=cache)
+        self.register_outputs({"host": host, "url": self.url, "repository_arn": arn})
+
+    @property
+    def _physical_name(self) -> str:
+        return self._args.repository_name or self._name.lower()
+
+    def _create(self) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
+        """Create the repository; its name and ARN."""
+        name, args = self._name, self._args
         child = pulumi.ResourceOptions(parent=self)
-        repository_name = args.repository_name or name.lower()
+        mutable = aws.ecr.RepositoryImageTagMutabilityExclusionFilterArgs(filter=CACHE_TAG, filter_type="WILDCARD")
         repository = aws.ecr.Repository(
             f"{name}-repository",
-            name=repository_name,
+            name=self._physical_name,
             force_delete=args.force_delete,
-            image_tag_mutability="IMMUTABLE",
+            image_tag_mutability="IMMUTABLE_WITH_EXCLUSION" if args.image_cache else "IMMUTABLE",
+            image_tag_mutability_exclusion_filters=[mutable] if args.image_cache else None,
             image_scanning_configuration=aws.ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
             encryption_configurations=[_encryption(args.kms_key_arn)],
             opts=child,
@@ -58,82 +93,69 @@ class Registry(pulumi.ComponentResource):
                 policy=partition.apply(lambda partition: pull_policy(partition, args.pull_accounts)),
                 opts=child,
             )
-        self.push_policy_arn = None
-        if args.create_push_policy:
-            pusher = aws.iam.Policy(
-                f"{name}-pusher",
-                description=f"Push images to {repository_name} and nowhere else",
-                policy=repository.arn.apply(push_policy),
-                opts=child,
-            )
-            self.push_policy_arn = pusher.arn
-        host = pulumi.Output.from_input(args.host) if args.host else _account_host(self)
-        self._repository_name = repository.name
-        self.url = pulumi.Output.concat(host, "/", repository.name)
-        self.repository = Repository(url=self.url, host=host, arn=repository.arn)
-        self.register_outputs({"host": host, "url": self.url, "repository_arn": repository.arn})
+        return repository.name, repository.arn
 
     def expire_images(self, *, tag: Input[str], after: Input[str]) -> None:
         """Expire all but the newest images, and never the one with `tag`, which runs.
 
         after: known once that image runs, such as the ARN of its task definition: a failed deployment leaves the
-            previous image protected, however many more are pushed.
+            previous image protected, however many more are pushed. The images of an existing repository are left alone.
         """
+        args = self._args
+        if args.repository_arn:
+            return
         aws.ecr.LifecyclePolicy(
             f"{self._name}-lifecycle",
             repository=self._repository_name,
             policy=pulumi.Output.all(tag, after).apply(
-                lambda known: lifecycle_policy(self._args.image_retention_count, known[0])
+                lambda known: lifecycle_policy(
+                    args.image_retention_count, known[0], cache_tag=CACHE_TAG if args.image_cache else ""
+                )
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
 
 
-def lifecycle_policy(image_retention_count: int, tag_in_use: str) -> str:
+def lifecycle_policy(image_retention_count: int, tag_in_use: str, *, cache_tag: str = "") -> str:
     """The ECR lifecycle policy, as JSON: untagged images expire by age, tagged ones by number.
 
-    tag_in_use: never expires: rules with a lower priority do not apply to an image that a rule has selected, and a tag
-        selects at most one image; empty: no such rule.
+    tag_in_use, cache_tag: never expire: rules with a lower priority do not apply to an image that a rule has selected,
+        and a tag selects at most one image; empty: no such rule. The cache is no image of a rollback, but rules with a
+        lower priority count it.
     Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html
     ("Lifecycle policy properties in Amazon ECR")
     """
-    in_use = {
-        "rulePriority": 1,
-        "description": "The image that runs, which no later rule can expire",
-        "selection": {
-            "tagStatus": "tagged",
-            "tagPatternList": [tag_in_use],
-            "countType": "imageCountMoreThan",
-            "countNumber": 1,
-        },
-        "action": {"type": "expire"},
+    kept = {
+        tag_in_use: "The image that runs, which no later rule can expire",
+        cache_tag: "The cache of image builds, which no later rule can expire",
     }
     rules = [
-        *([in_use] if tag_in_use else []),
-        {
-            "rulePriority": 2,
-            "description": "Untagged images, which broken pushes leave",
-            "selection": {
-                "tagStatus": "untagged",
-                "countType": "sinceImagePushed",
-                "countUnit": "days",
-                "countNumber": UNTAGGED_DAYS,
-            },
-            "action": {"type": "expire"},
-        },
-        {
-            "rulePriority": 3,
-            "description": "All but the newest tagged images",
-            "selection": {
-                "tagStatus": "tagged",
-                "tagPatternList": ["*"],
-                "countType": "imageCountMoreThan",
-                "countNumber": image_retention_count,
-            },
-            "action": {"type": "expire"},
-        },
+        *(_rule(what, tagStatus="tagged", tagPatternList=[tag], countNumber=1) for tag, what in kept.items() if tag),
+        _rule(
+            "Untagged images, which broken pushes and earlier caches leave",
+            tagStatus="untagged",
+            countType="sinceImagePushed",
+            countUnit="days",
+            countNumber=UNTAGGED_DAYS,
+        ),
+        _rule(
+            "All but the newest tagged images",
+            tagStatus="tagged",
+            tagPatternList=["*"],
+            countNumber=image_retention_count + bool(cache_tag),
+        ),
     ]
-    return json.dumps({"rules": rules}, sort_keys=True)
+    numbered = [{"rulePriority": priority, **rule} for priority, rule in enumerate(rules, 1)]
+    return json.dumps({"rules": numbered}, sort_keys=True)
+
+
+def _rule(description: str, **selection: object) -> Mapping[str, object]:
+    """A rule that expires what exceeds the count of its selection."""
+    return {
+        "description": description,
+        "selection": {"countType": "imageCountMoreThan", **selection},
+        "action": {"type": "expire"},
+    }
 
 
 def pull_policy(partition: str, accounts: Sequence[str]) -> str:
@@ -148,14 +170,8 @@ def pull_policy(partition: str, accounts: Sequence[str]) -> str:
 
 
 def push_policy(repository_arn: str) -> str:
-    """The IAM policy, as JSON, for pushing to one repository; the login action has no resource to be scoped to.
-
-    Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
-    ("IAM permissions for pushing an image to an Amazon ECR private repository")
-    """
-    push = ["ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"]
-    login = allow("LogIn", ["ecr:GetAuthorizationToken"], ["*"])
-    return policy([login, allow("Push", [*ECR_PULL_ACTIONS, *push], [repository_arn])])
+    """The IAM policy, as JSON, for pushing to one repository."""
+    return policy(push_statements(repository_arn))
 
 
 def _encryption(kms_key_arn: str) -> aws.ecr.RepositoryEncryptionConfigurationArgs:
@@ -164,12 +180,13 @@ def _encryption(kms_key_arn: str) -> aws.ecr.RepositoryEncryptionConfigurationAr
     return aws.ecr.RepositoryEncryptionConfigurationArgs(encryption_type="AES256")
 
 
-def _account_host(parent: pulumi.Resource) -> pulumi.Output[str]:
+def _ecr_host(parent: pulumi.Resource, existing: EcrRepository | None) -> pulumi.Output[str]:
+    """The host of the registry of an existing repository, or of the stack's account and region."""
     options = pulumi.InvokeOutputOptions(parent=parent)
     return pulumi.Output.concat(
-        aws.get_caller_identity_output(opts=options).account_id,
+        existing.account if existing else aws.get_caller_identity_output(opts=options).account_id,
         ".dkr.ecr.",
-        aws.get_region_output(opts=options).region,
+        existing.region if existing else aws.get_region_output(opts=options).region,
         ".",
         aws.get_partition_output(opts=options).dns_suffix,
     )

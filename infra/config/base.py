@@ -68,7 +68,7 @@ def bounds(field: FieldInfo) -> tuple[int, int]:
     return limits.get("ge", 0), limits.get("le", 0)
 
 
-def reject_unused(settings: Settings, fields: Sequence[str], *, used: bool, problem: str, fix: Set) -> None:
+def reject_unused(settings: Settings, fields: Sequence[str], *, used: bool, problem: str, fix: Fix) -> None:
     """Raise SettingError for the first of `fields` that is not at its default although it has no effect.
 
     A program cannot tell a default from the same value in a stack's file. fix: what would give the field an effect.

@@ -1,15 +1,16 @@
 """Settings of the container image."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from infra.config.base import SettingError, Settings, matches
+from infra.config.base import SettingError, Settings, matches, reject_unused
 from infra.errors import Remove, Set
 from infra.image_reference import parse_image_uri
 
 CpuArchitecture = Literal["X86_64", "ARM64"]
+Builder = Literal["docker", "codebuild"]
 
 
 def _check_image_uri(value: str) -> str:
@@ -51,6 +52,9 @@ class ImageSettings(Settings):
         matches(r"[0-9a-f]{12}", "12 hex digits", "0123456789ab"),
         Field(description="With imageUri: the model's version in the image; empty: taken from a tag of this project"),
     ] = ""
+    builder: Annotated[
+        Builder, Field(description="docker: this machine's engine; codebuild: AWS CodeBuild, without an engine here")
+    ] = "docker"
     build_on_preview: Annotated[bool, Field(description="Build the image during preview too (needs Docker)")] = False
     cpu_architecture: Annotated[CpuArchitecture, Field(description="X86_64 or ARM64, of the image and the tasks")] = (
         "X86_64"
@@ -63,7 +67,9 @@ class ImageSettings(Settings):
             "registry on this machine too; empty: one in a container, which can cross-build"
         ),
     ] = ""
-    base_image: Annotated[str, Field(description="Python base image; empty: the Dockerfile's default")] = ""
+    base_image: Annotated[
+        str, Field(description="Python base image, by digest (name:tag@sha256:…); empty: the Dockerfile's default")
+    ] = ""
     ca_bundle: Annotated[
         str,
         AfterValidator(_check_file),
@@ -74,3 +80,14 @@ class ImageSettings(Settings):
         AfterValidator(_check_file),
         Field(description="Path of a pip.conf for the image build, for a package index of one's own"),
     ] = ""
+
+    @model_validator(mode="after")
+    def _check_builder(self) -> Self:
+        reject_unused(
+            self,
+            ["ca_bundle", "pip_conf", "build_on_preview"],
+            used=self.builder == "docker",
+            problem="but CodeBuild takes no file of this machine and builds in no preview; allowed with docker",
+            fix=Set("builder", "docker"),
+        )
+        return self

@@ -77,6 +77,8 @@ def load_settings() -> StackSettings:
     except SettingError as invalid:
         raise _invalid(invalid, "") from None
     _check_places(texts, settings)
+    for warning in settings.warnings():
+        pulumi.log.warn(warning)
     return settings
 
 

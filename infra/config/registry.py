@@ -1,12 +1,14 @@
 """Settings of the container registry."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from infra.config.base import SettingError, Settings, each, matches
-from infra.errors import Set
+from infra.config.base import SettingError, Settings, each, matches, reject_unused
+from infra.errors import Remove, Set
+from infra.image_reference import parse_repository_arn
 
+_REPOSITORY_EXAMPLE: Final = "arn:aws:ecr:eu-central-1:111122223333:repository/films"
 _KMS_KEY_EXAMPLE: Final = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
@@ -31,9 +33,23 @@ def _check_account(value: str) -> None:
         )
 
 
+def _check_repository(value: str) -> str:
+    try:
+        if value:
+            parse_repository_arn(value)
+    except ValueError as error:
+        raise SettingError(f'is "{value}"; {error}', Set("", _REPOSITORY_EXAMPLE)) from None
+    return value
+
+
 class RegistrySettings(Settings):
     """Registry: the ECR repository."""
 
+    repository_arn: Annotated[
+        str,
+        AfterValidator(_check_repository),
+        Field(description="Existing ECR repository for the image, kept as it is; empty: one is created here"),
+    ] = ""
     host: Annotated[
         str,
         matches(r"[A-Za-z0-9.-]+(:\d{1,5})?", "host or host:port", "localhost:4566"),
@@ -68,3 +84,18 @@ class RegistrySettings(Settings):
         bool,
         Field(description="Create an IAM policy that lets a CI role push to this registry only"),
     ] = False
+    image_cache: Annotated[
+        bool,
+        Field(description="Keep the cache of image builds in the registry, for builds on a fresh machine, as in CI"),
+    ] = False
+
+    @model_validator(mode="after")
+    def _check_existing(self) -> Self:
+        reject_unused(
+            self,
+            ["image_retention_count", "kms_key_arn", "pull_accounts", "image_cache"],
+            used=not self.repository_arn,
+            problem="but repositoryArn names a repository, which is kept as it is; allowed without repositoryArn",
+            fix=Remove("repositoryArn"),
+        )
+        return self

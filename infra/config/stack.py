@@ -1,7 +1,7 @@
 """Settings of a whole stack: those of each component, and what concerns several of them."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
@@ -118,6 +118,12 @@ class StackSettings(Settings):
                 f"remove {len(self.common.tags) - most} of them from the stack's file",
                 key="tags",
             )
+        if self.registry.image_cache and (self.emulated or self.image.builder != "docker"):
+            problem = "is true; allowed on a real AWS account, where Docker builds the image"
+            raise SettingError(problem, Remove("imageCache"), key="imageCache")
+        if self.image.builder != "docker" and self.emulated:
+            problem = f'is "{self.image.builder}", but the emulated AWS builds no images; allowed: docker'
+            raise SettingError(problem, Remove("builder"), key="builder")
         cidrs = self.endpoint.allowed_cidrs
         if self.network.ipv6 and not any(":" in cidr for cidr in cidrs):
             raise SettingError(
@@ -133,6 +139,16 @@ class StackSettings(Settings):
                     Set(f"{key}[0]", "NAME=value"),
                     key=key,
                 )
+
+    def warnings(self) -> Iterator[str]:
+        """What can be deployed but should be changed; the base image of an emulated stack is made on its machine."""
+        base_image = self.image.base_image
+        if base_image and "@sha256:" not in base_image and not self.emulated:
+            yield (
+                f'recommender:baseImage is "{base_image}", which has no digest: builds are not reproducible, since the '
+                "tag can move without a rebuild. To fix it: docker buildx imagetools inspect "
+                f"{base_image}, then pulumi config set baseImage {base_image}@sha256:DIGEST"
+            )
 
     @property
     def tags(self) -> Mapping[str, str]:

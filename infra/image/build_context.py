@@ -20,13 +20,18 @@ EPOCH: Final = 315532800
 
 @dataclass(frozen=True, kw_only=True)
 class BuildContext:
-    """The inputs of a Docker build; raises ValueError when the folder or the Dockerfile in it does not exist."""
+    """The inputs of a Docker build; raises ValueError when the folder or the Dockerfile in it does not exist.
+
+    registry_cache: whether the build uses a cache in the registry. docker-build builds again when that changes, with
+        another digest, which is refused under a tag that exists and is immutable: it needs a tag of its own.
+    """
 
     folder: Path
     platform: str
     dockerfile: str = "Dockerfile"
     target: str = ""
     build_args: Mapping[str, str] = field(default_factory=dict)
+    registry_cache: bool = False
 
     def __post_init__(self) -> None:
         if not (self.folder / self.dockerfile).is_file():
@@ -44,7 +49,7 @@ class BuildContext:
         return sorted(Path(path).as_posix() for path in included)
 
     def content_hash(self) -> str:
-        """SHA-256, in hex, over paths, bytes, executable bits, Dockerfile, build arguments, target and platform.
+        """SHA-256, in hex, over paths, bytes, executable bits, Dockerfile, build arguments, target, platform, cache.
 
         Other mode bits, times and ignored files do not count.
         """
@@ -54,6 +59,7 @@ class BuildContext:
             "files": [[path, *_fingerprint(self.folder / path)] for path in self.files()],
             "platform": self.platform,
             "target": self.target,
+            **({"registry_cache": True} if self.registry_cache else {}),
         }
         return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 

@@ -9,9 +9,10 @@ import pulumi_aws as aws
 import pulumi_docker as docker
 import pulumi_docker_build as docker_build
 
-from infra.args import Repository
+from infra.args import Input, Repository
 from infra.config.image import CpuArchitecture, ImageSettings
 from infra.image.build_context import BuildContext
+from infra.image.cloud_build import build_in_cloud
 from infra.image.tag_conflict import tag_conflict_hook
 from infra.image_reference import ImageReference, image_tag, parse_image_uri
 
@@ -65,22 +66,50 @@ class ModelImage(pulumi.ComponentResource):
 
     def _build(self, name: str, args: ModelImageArgs) -> None:
         build_args = {**args.build_args, **({"PYTHON_IMAGE": args.base_image} if args.base_image else {})}
-        platform = PLATFORMS[args.cpu_architecture]
-        context = BuildContext(folder=args.context, platform=platform.value, build_args=build_args)
+        context = BuildContext(
+            folder=args.context,
+            platform=PLATFORMS[args.cpu_architecture].value,
+            build_args=build_args,
+            registry_cache=args.repository.build_cache is not None,
+        )
         staging = args.staging or Path(".build", pulumi.get_stack(), name)
         context.stage(staging)
         tag = image_tag(args.model_version, context.content_hash())
+        if args.builder == "codebuild":
+            self.digest = build_in_cloud(
+                name,
+                staging=staging,
+                repository=args.repository,
+                tag=tag,
+                build_args=build_args,
+                cpu_architecture=args.cpu_architecture,
+                parent=self,
+            )
+        else:
+            self.digest = self._build_with_docker(name, args, context, staging, tag)
+        self.uri = pulumi.Output.concat(args.repository.url, "@", self.digest)
+        self.tag = pulumi.Output.from_input(tag)
+        self.repository_arns = [pulumi.Output.from_input(args.repository.arn)]
 
+    def _build_with_docker(
+        self, name: str, args: ModelImageArgs, context: BuildContext, staging: Path, tag: str
+    ) -> pulumi.Output[str]:
+        """The digest of the image that this machine's Docker engine builds and pushes."""
+        cache = args.repository.build_cache
         token = aws.ecr.get_authorization_token_output(opts=pulumi.InvokeOutputOptions(parent=self))
         image = docker_build.Image(
             f"{name}-image",
             context=docker_build.BuildContextArgs(location=staging.as_posix()),
             dockerfile=docker_build.DockerfileArgs(location=(staging / context.dockerfile).as_posix()),
-            build_args=build_args,
-            platforms=[platform],
             builder=docker_build.BuilderConfigArgs(name=args.docker_builder) if args.docker_builder else None,
+            build_args=context.build_args,
+            platforms=[PLATFORMS[args.cpu_architecture]],
             tags=[pulumi.Output.concat(args.repository.url, ":", tag)],
             push=True,
+            cache_from=[docker_build.CacheFromArgs(registry=docker_build.CacheFromRegistryArgs(ref=cache))]
+            if cache is not None
+            else None,
+            cache_to=[_cache_to(cache)] if cache is not None else None,
             build_on_preview=_build_now(args.build_on_preview),
             registries=[
                 docker_build.RegistryArgs(
@@ -95,10 +124,7 @@ class ModelImage(pulumi.ComponentResource):
             # by the registry's lifecycle policy, the last ones are deleted with the repository.
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True, hooks=tag_conflict_hook(name)),
         )
-        self.digest = image.digest
-        self.uri = pulumi.Output.concat(args.repository.url, "@", image.digest)
-        self.tag = pulumi.Output.from_input(tag)
-        self.repository_arns = [pulumi.Output.from_input(args.repository.arn)]
+        return image.digest
 
     def _resolve(self, name: str, reference: ImageReference) -> None:
         if reference.digest:
@@ -114,6 +140,22 @@ def _build_now(build_on_preview: bool) -> bool:
     """Always False in `pulumi up`: docker-build treats a changed flag as a changed image, rebuilds it, and fails to
     push over the immutable tag."""
     return build_on_preview and pulumi.runtime.is_dry_run()
+
+
+def _cache_to(reference: Input[str]) -> docker_build.CacheToArgs:
+    """All layers, as one OCI image manifest, which ECR requires; a cache that cannot be written fails no build.
+
+    Source: https://docs.docker.com/build/cache/backends/ ("OCI media types")
+    """
+    return docker_build.CacheToArgs(
+        registry=docker_build.CacheToRegistryArgs(
+            ref=reference,
+            mode=docker_build.CacheMode.MAX,
+            image_manifest=True,
+            oci_media_types=True,
+            ignore_error=True,
+        )
+    )
 
 
 def _build_secrets(args: ModelImageArgs) -> Mapping[str, pulumi.Input[str]] | None:

@@ -111,7 +111,7 @@ def test_it_names_every_role_that_the_workflows_take_on() -> None:
     workflows = "".join(path.read_text(encoding="utf-8") for path in (PROJECT / ".github" / "workflows").iterdir())
     taken = re.findall(r"role/([\w-]+)(\$\{\{ inputs\.stack \}\})?", workflows)
     roles = {name + stack for name, each in taken for stack in (("dev", "prod") if each else ("",))}
-    assert roles == set(re.findall(r"^\| `((?:deploy|look-at)-[\w-]+)` \|", PAGE, flags=re.MULTILINE))
+    assert roles == set(re.findall(r"^\| `((?:deploy|preview|look-at)-[\w-]+)` \|", PAGE, flags=re.MULTILINE))
 
 
 @pytest.mark.usefixtures("project")

@@ -17,6 +17,7 @@ from infra.config.model import ModelSettings
 from infra.errors import ProgramError
 from infra.image.artifact import read_model
 from infra.image.model_image import ModelImage, ModelImageArgs
+from infra.registry import CACHE_TAG
 from model_service.ann_index import INDEX_FILE, INDEX_METADATA_FILE, IndexMetadata
 from model_service.metadata import read_metadata
 from tests.infra.answers import FOREIGN_DIGEST
@@ -138,6 +139,24 @@ def test_the_program_adds_what_its_jobs_need() -> None:
     job = json.dumps(BatchJob.EXAMPLE)
     recorded = run_main("dev", config={"batchJobs": [job]})
     assert recorded.one("docker-build:index:Image").inputs["buildArgs"]["EXTRAS"] == "batch"
+
+
+def test_the_build_cache_is_in_the_registry_as_ecr_takes_it_and_fails_no_build(project: Path) -> None:
+    plain = run_main("dev").one("docker-build:index:Image").inputs
+    assert plain.keys().isdisjoint({"cacheFrom", "cacheTo"})
+    inputs = run_main("dev", config={"imageCache": True}).one("docker-build:index:Image").inputs
+    reference = inputs["tags"][0].rpartition(":")[0] + f":{CACHE_TAG}"
+    assert inputs["cacheFrom"] == [{"registry": {"ref": reference}}]
+    (written,) = inputs["cacheTo"]
+    assert written["registry"]["ref"] == reference
+    ecr = {"mode": "max", "imageManifest": True, "ociMediaTypes": True, "ignoreError": True}
+    assert ecr.items() <= written["registry"].items()
+
+
+def test_an_image_that_is_built_again_for_another_cache_is_not_pushed_over_its_immutable_tag(project: Path) -> None:
+    """docker-build takes a changed cache for a changed image."""
+    tags = {run_main("dev", config={"imageCache": cache}).exports["imageTag"] for cache in (True, False)}
+    assert len(tags) == 2
 
 
 def test_the_staged_folder_is_what_is_built(project: Path) -> None:
