@@ -1,12 +1,13 @@
 """Settings of the load-balanced endpoint."""
 
 import re
+from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from infra.aws_limits import SLOW_START_SECONDS, WAF_RATE
+from infra.aws_limits import HTTP_PORT, HTTPS_PORT, SLOW_START_SECONDS, WAF_RATE
 from infra.config.base import Check, SettingError, Settings, each, matches, off_or_within
 from infra.errors import Remove, Set
 from model_service.url_settings import ROOT_PATH_ALLOWED, is_root_path
@@ -123,6 +124,12 @@ class EndpointSettings(Settings):
                 key="certificateArn",
             )
         return self
+
+    @property
+    def ports(self) -> Mapping[str, int]:
+        """The load balancer's ports by protocol."""
+        tls = self.domain or self.certificate_arn
+        return {"http": HTTP_PORT, "https": HTTPS_PORT} if tls else {"http": HTTP_PORT}
 
     @property
     def plain_http(self) -> bool:

@@ -1,12 +1,13 @@
 """The stable URL of the service: an application load balancer."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.args import Input, Subnets, Target
-from infra.aws_limits import HTTP_PORT, HTTPS_PORT, LOAD_BALANCER_NAME_LENGTH
+from infra.aws_limits import LOAD_BALANCER_NAME_LENGTH
 from infra.config.endpoint import EndpointSettings
 from infra.endpoint.access_logs import LOG_PREFIX, access_log_bucket
 from infra.endpoint.certificate import create_alias, hosted_zone_id, validated_certificate
@@ -47,6 +48,7 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LoadBalancedEndpointArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("recommender:infra:LoadBalancedEndpoint", name, None, opts)
+        self._name, self._args = name, args
         child = pulumi.ResourceOptions(parent=self)
         security_group = aws.ec2.SecurityGroup(
             f"{name}-balancer-group",
@@ -54,9 +56,10 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
             vpc_id=args.subnets.vpc_id,
             opts=child,
         )
-        self._allow_clients(name, args, security_group)
-        load_balancer = self._load_balancer(name, args, security_group)
-        # Auto-named: a replacement must exist beside the old target group, which the listener still uses.
+        client_rules = self._allow_clients(name, args, security_group)
+        load_balancer = self._load_balancer = self._create_load_balancer(name, args, security_group)
+        # Auto-named: a replacement must exist beside the old target group, which the listener still uses. Replaced with
+        # the load balancer, since a target group belongs to one at a time.
         target_group = aws.lb.TargetGroup(
             child_name(name, "tg", limit=LOAD_BALANCER_NAME_LENGTH),
             vpc_id=args.subnets.vpc_id,
@@ -66,13 +69,14 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
             deregistration_delay=args.deregistration_delay_seconds,
             slow_start=args.slow_start_seconds,
             health_check=_health_check(args.health_check_path),
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, replace_with=[load_balancer]),
         )
         listener = create_listeners(
             name,
             load_balancer_arn=load_balancer.arn,
             target_group_arn=target_group.arn,
-            certificate_arn=self._certificate_and_alias(name, args, load_balancer),
+            certificate_arn=self._certificate(name, args),
+            client_rules=client_rules,
             root_path=args.root_path,
             opts=child,
         )
@@ -89,22 +93,40 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
         self.target_group_arn_suffix = target_group.arn_suffix
         self.register_outputs({"url": self.url, "target_group_arn": target_group.arn})
 
-    def _allow_clients(self, name: str, args: LoadBalancedEndpointArgs, security_group: aws.ec2.SecurityGroup) -> None:
-        tls = bool(args.domain or args.certificate_arn)
-        for protocol, port in {"http": HTTP_PORT, **({"https": HTTPS_PORT} if tls else {})}.items():
-            for cidr in args.allowed_cidrs:
-                aws.vpc.SecurityGroupIngressRule(
-                    f"{name}-{protocol}-from-{cidr.replace('/', '-').replace(':', '.')}",
-                    security_group_id=security_group.id,
-                    cidr_ipv4=None if ":" in cidr else cidr,
-                    cidr_ipv6=cidr if ":" in cidr else None,
-                    ip_protocol="tcp",
-                    from_port=port,
-                    to_port=port,
-                    opts=pulumi.ResourceOptions(parent=self),
-                )
+    def point_domain(self, *, after: pulumi.Resource) -> None:
+        """With a domain, point it to the load balancer once `after`, the service, answers behind it.
 
-    def _load_balancer(
+        Another load balancer gets the domain's requests only when its targets are healthy.
+        """
+        if self._args.domain:
+            create_alias(
+                self._name,
+                self._args.domain,
+                self._zone_id,
+                self._load_balancer,
+                ipv6=self._args.ipv6,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[after]),
+            )
+
+    def _allow_clients(
+        self, name: str, args: LoadBalancedEndpointArgs, security_group: aws.ec2.SecurityGroup
+    ) -> Sequence[pulumi.Resource]:
+        return [
+            aws.vpc.SecurityGroupIngressRule(
+                f"{name}-{protocol}-from-{cidr.replace('/', '-').replace(':', '.')}",
+                security_group_id=security_group.id,
+                cidr_ipv4=None if ":" in cidr else cidr,
+                cidr_ipv6=cidr if ":" in cidr else None,
+                ip_protocol="tcp",
+                from_port=port,
+                to_port=port,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for protocol, port in args.ports.items()
+            for cidr in args.allowed_cidrs
+        ]
+
+    def _create_load_balancer(
         self, name: str, args: LoadBalancedEndpointArgs, security_group: aws.ec2.SecurityGroup
     ) -> aws.lb.LoadBalancer:
         access_logs, writable = None, []
@@ -125,13 +147,12 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
             drop_invalid_header_fields=True,
             enable_deletion_protection=args.deletion_protection,
             access_logs=access_logs,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=writable),
+            # Its subnets could be changed within a VPC only; the group is replaced with the VPC.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=writable, replace_with=[security_group]),
         )
 
-    def _certificate_and_alias(
-        self, name: str, args: LoadBalancedEndpointArgs, load_balancer: aws.lb.LoadBalancer
-    ) -> Input[str] | None:
-        """The certificate, None for plain HTTP; with a domain, also its alias records."""
+    def _certificate(self, name: str, args: LoadBalancedEndpointArgs) -> Input[str] | None:
+        """The certificate, None for plain HTTP."""
         if args.plain_http:
             pulumi.log.warn(
                 "The service will answer over plain HTTP, which anyone on the path can read and change. For HTTPS: "
@@ -141,10 +162,10 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
             )
         if not args.domain:
             return args.certificate_arn or None
-        child = pulumi.ResourceOptions(parent=self)
-        zone_id = hosted_zone_id(args.domain, args.hosted_zone_id, self)
-        create_alias(name, args.domain, zone_id, load_balancer, ipv6=args.ipv6, opts=child)
-        return args.certificate_arn or validated_certificate(name, args.domain, zone_id, child)
+        self._zone_id = hosted_zone_id(args.domain, args.hosted_zone_id, self)
+        return args.certificate_arn or validated_certificate(
+            name, args.domain, self._zone_id, pulumi.ResourceOptions(parent=self)
+        )
 
 
 def _url(args: LoadBalancedEndpointArgs, load_balancer: aws.lb.LoadBalancer) -> pulumi.Output[str]:

@@ -10,7 +10,7 @@ from infra.endpoint.load_balanced_endpoint import LoadBalancedEndpoint, LoadBala
 from infra.errors import ConfigError
 from tests.infra.answers import ACCOUNT, Aws
 from tests.infra.endpoint.test_load_balanced_endpoint import ENDPOINT, endpoint
-from tests.infra.recorder import Recording, run
+from tests.infra.recorder import Recording, run, run_main
 from tests.infra.settings import replace
 
 LISTENER = "aws:lb/listener:Listener"
@@ -21,6 +21,7 @@ NAMED = replace(ENDPOINT, domain="films.example.com", hosted_zone_id="ZGIVEN")
 def looked_up(args: LoadBalancedEndpointArgs, account: Aws) -> Recording:
     def program() -> None:
         made = LoadBalancedEndpoint("films", args)
+        made.point_domain(after=pulumi.ComponentResource("service", "films"))
         pulumi.export("url", made.url)
 
     return run(program, aws=account)
@@ -34,6 +35,30 @@ def test_a_domain_is_answered_over_https_and_plain_http_leads_there() -> None:
     assert action["redirect"] == {"protocol": "HTTPS", "port": "443", "statusCode": "HTTP_301"}
     assert (https["protocol"], https["port"], https["sslPolicy"]) == ("HTTPS", 443, TLS_POLICY)
     assert https["defaultActions"][0]["targetGroupArn"].startswith("arn:of:films-tg")
+
+
+@pytest.mark.parametrize("root_path", ["", "/films"])
+def test_plain_http_leads_to_https_only_once_clients_are_answered_there(root_path: str) -> None:
+    recorded = endpoint(replace(NAMED, root_path=root_path))
+    answers = {recorded.one(LISTENER, "-https").urn}
+    if root_path:
+        answers = {recorded.one("aws:lb/listenerRule:ListenerRule").urn}
+    rules = recorded.all("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    open_port = {rule.urn for rule in rules if rule.inputs["fromPort"] == 443}
+    assert open_port
+    assert recorded.one(LISTENER, "-http").depends_on >= answers | open_port
+
+
+def test_without_a_certificate_plain_http_waits_for_no_other_listener() -> None:
+    recorded = endpoint(ENDPOINT)
+    assert {urn.split("::")[-1] for urn in recorded.one(LISTENER).depends_on} == {"films-lb", "films-tg"}
+
+
+@pytest.mark.usefixtures("project")
+def test_a_domain_leads_to_a_load_balancer_only_once_the_service_answers_behind_it() -> None:
+    recorded = run_main("dev", config={"domain": "films.example.com", "hostedZoneId": "ZGIVEN"})
+    (alias,) = [one for one in recorded.all("aws:route53/record:Record") if "aliases" in one.inputs]
+    assert recorded.one("aws:ecs/service:Service").urn in alias.depends_on
 
 
 def test_the_listener_waits_for_the_validated_certificate() -> None:

@@ -17,7 +17,20 @@ ENDPOINT = LoadBalancedEndpointArgs(
 
 
 def endpoint(args: LoadBalancedEndpointArgs, name: str = "films") -> Recording:
-    return run(lambda: LoadBalancedEndpoint(name, args))
+    return run(lambda: LoadBalancedEndpoint(name, args).point_domain(after=pulumi.ComponentResource("service", name)))
+
+
+BALANCER, TARGET_GROUP = "aws:lb/loadBalancer:LoadBalancer", "aws:lb/targetGroup:TargetGroup"
+
+
+def test_a_load_balancer_moves_to_another_vpc_by_replacement_and_its_target_group_with_it() -> None:
+    """Subnets can be changed within a VPC alone, and a target group belongs to one load balancer at a time."""
+    recorded = endpoint(ENDPOINT)
+    group = recorded.one("aws:ec2/securityGroup:SecurityGroup")
+    balancer, targets = recorded.one(BALANCER), recorded.one(TARGET_GROUP)
+    assert balancer.replace_with == {group.urn}
+    assert targets.replace_with == {balancer.urn}
+    assert "name" not in balancer.inputs.keys() | targets.inputs.keys()
 
 
 def test_each_allowed_range_gets_a_rule_of_its_own_kind() -> None:
