@@ -35,11 +35,15 @@ class Repository:
 
 @dataclass(frozen=True, kw_only=True)
 class Subnets:
-    """Subnets of a VPC; assign_public_ip: tasks in them reach the internet by a public address of their own."""
+    """Subnets of a VPC; assign_public_ip: tasks in them reach the internet by a public address of their own.
+
+    routes: what tasks in them need to reach AWS, such as VPC endpoints; they start after it.
+    """
 
     vpc_id: Input[str]
     ids: Input[Sequence[str]]
     assign_public_ip: bool = False
+    routes: Sequence[pulumi.Resource] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

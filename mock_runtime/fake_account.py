@@ -41,6 +41,8 @@ class FakeAccount(mocks.Mocks):
                 return {"imageDigest": DIGEST, "sha256Digest": DIGEST, "id": DIGEST}
             case "aws:ec2/getVpc:getVpc":
                 return self.vpc(arguments)
+            case "aws:ec2/getVpcEndpointService:getVpcEndpointService":
+                return {"serviceName": self.endpoint_service(arguments["filters"][0]["values"]), "id": self.region}
             case "aws:ec2/getRouteTables:getRouteTables":
                 return {"ids": ["rtb-main", "rtb-private"], "id": self.region}
             case "aws:ec2/getSubnets:getSubnets":
@@ -63,6 +65,10 @@ class FakeAccount(mocks.Mocks):
     def vpc(self, arguments: Mapping[str, Any]) -> LookupResult:
         """A VPC by its id, or the default one."""
         return {"id": arguments.get("id", "vpc-default"), "cidrBlock": "10.0.0.0/16"}
+
+    def endpoint_service(self, names: Sequence[str]) -> str:
+        """The one of `names` that the region has."""
+        return names[0]
 
     def default_subnets(self) -> Sequence[str]:
         """The ids of the default VPC's subnets."""

@@ -64,8 +64,9 @@ class Network(pulumi.ComponentResource):
             subnet_strategy=awsx.ec2.SubnetAllocationStrategy.AUTO,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        routes: list[pulumi.Resource] = [vpc]
         if args.vpc_endpoints:
-            create_vpc_endpoints(
+            routes += create_vpc_endpoints(
                 name,
                 vpc_id=vpc.vpc_id,
                 subnet_ids=vpc.private_subnet_ids,
@@ -73,7 +74,7 @@ class Network(pulumi.ComponentResource):
                 after=vpc,
                 parent=self,
             )
-        tasks = Subnets(vpc_id=vpc.vpc_id, ids=vpc.private_subnet_ids)
+        tasks = Subnets(vpc_id=vpc.vpc_id, ids=vpc.private_subnet_ids, routes=routes)
         return tasks if args.internal else Subnets(vpc_id=vpc.vpc_id, ids=vpc.public_subnet_ids), tasks
 
     def _existing(self, args: NetworkArgs) -> tuple[Subnets, Subnets]:

@@ -31,6 +31,7 @@ class Aws:
     vpc_of_given_subnets: str = "vpc-given"
     ipv6_ranges: Mapping[str, str] = field(default_factory=dict)
     hosted_zones: Mapping[str, str] = field(default_factory=dict)
+    chinese_services: Sequence[str] = ()
     running_task_definition: str = ""
 
 
@@ -55,6 +56,10 @@ class Answers(FakeAccount):
         if asked.get("default") and not self.aws.has_default_vpc:
             return {}, [("filter", "no matching EC2 VPC found")]
         return super().vpc(asked)
+
+    def endpoint_service(self, names: Sequence[str]) -> str:
+        plain, chinese = names
+        return chinese if plain.split(".", 3)[3] in self.aws.chinese_services else plain
 
     def default_subnets(self) -> Sequence[str]:
         return self.aws.default_subnets

@@ -8,11 +8,13 @@ import pytest
 from infra.endpoint.listeners import TLS_POLICY
 from infra.endpoint.load_balanced_endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
 from infra.errors import ConfigError
+from model_service.serving.api.params import MAX_BODY_BYTES
 from tests.infra.answers import ACCOUNT, Aws
 from tests.infra.endpoint.test_load_balanced_endpoint import ENDPOINT, endpoint
 from tests.infra.recorder import Recording, run, run_main
 from tests.infra.settings import replace
 
+WAF_BODY_BYTES = 8 * 1024
 LISTENER = "aws:lb/listener:Listener"
 CERTIFICATE_ARN = "arn:aws:acm:eu-central-1:111122223333:certificate/c"
 NAMED = replace(ENDPOINT, domain="films.example.com", hosted_zone_id="ZGIVEN")
@@ -200,8 +202,18 @@ def test_the_firewall_stands_before_the_balancer_when_asked_for() -> None:
     assert "block" in limited["action"]
     assert "AWSManagedRulesCommonRuleSet" in rules
     for name, rule in rules.items():
-        assert rule["statement"]["managedRuleGroupStatement"] == {"name": name, "vendorName": "AWS"}
+        statement = rule["statement"]["managedRuleGroupStatement"]
+        assert (statement["name"], statement["vendorName"]) == (name, "AWS")
         assert "none" in rule["overrideAction"]
+
+
+def test_the_firewall_lets_pass_every_body_that_the_service_takes() -> None:
+    (acl,) = endpoint(replace(ENDPOINT, waf_rate_limit=2000)).all("aws:wafv2/webAcl:WebAcl")
+    groups = [rule["statement"].get("managedRuleGroupStatement", {}) for rule in acl.inputs["rules"]]
+    overrides = {group["name"]: group["ruleActionOverrides"] for group in groups if "ruleActionOverrides" in group}
+    counted = {"name": "SizeRestrictions_BODY", "actionToUse": {"count": {}}}
+    assert MAX_BODY_BYTES > WAF_BODY_BYTES
+    assert overrides == {"AWSManagedRulesCommonRuleSet": [counted]}
 
 
 def test_an_internal_balancer_has_no_public_address() -> None:
