@@ -41,6 +41,10 @@ AVAILABILITY_ZONES: Final = 2
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html
 ("Application Load Balancers")"""
 
+SECURITY_GROUP_RULES: Final = 60
+"""Inbound rules of a group, for IPv4 and IPv6 each; the default quota.
+Source: https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html ("Amazon VPC quotas")"""
+
 LOAD_BALANCER_NAME_LENGTH: Final = 32
 """Load balancers and target groups. Source:
 https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
@@ -51,6 +55,10 @@ ROLE_NAME_LENGTH: Final = 64
 
 SCHEDULE_NAME_LENGTH: Final = 64
 """Source: https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html ("CreateSchedule")"""
+
+LOAD_BALANCER_RESERVED_PREFIX: Final = "internal-"
+"""Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
+("CreateLoadBalancer")"""
 
 HTTP_PORT: Final = 80
 HTTPS_PORT: Final = 443

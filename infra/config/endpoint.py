@@ -1,13 +1,14 @@
 """Settings of the load-balanced endpoint."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from infra.aws_limits import HTTP_PORT, HTTPS_PORT, SLOW_START_SECONDS, WAF_RATE
+from infra.aws_limits import HTTP_PORT, HTTPS_PORT, SECURITY_GROUP_RULES, SLOW_START_SECONDS, WAF_RATE
 from infra.config.base import Check, SettingError, Settings, each, matches, off_or_within
 from infra.errors import Remove, Set
 from model_service.url_settings import ROOT_PATH_ALLOWED, is_root_path
@@ -16,17 +17,36 @@ _HOST_EXAMPLE: Final = "films.example.com"
 _DOMAIN: Final = r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
 _CERTIFICATE: Final = r"arn:[a-z-]+:acm:[a-z0-9-]+:\d{12}:certificate/\S+"
 _CERTIFICATE_EXAMPLE: Final = "arn:aws:acm:eu-central-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"
+_MAPPED_BITS: Final = 96
+"""The prefix ::ffff:0:0, below which IPv6 repeats the IPv4 addresses."""
 _LOOPBACK_URL: Final = re.compile(r"http://(localhost|127\.\d+\.\d+\.\d+)(:\d+)?(/.*)?")
 
 
 def _check_cidr(value: str) -> None:
+    """A range as EC2 writes it: an address and the number of its leading bits, all others of which are 0."""
+    allowed = "allowed: address ranges such as 203.0.113.0/24 or 2001:db8::/32"
+    try:
+        network = ip_network(re.sub("%[^/]*", "", value), strict=False)
+    except ValueError as error:
+        raise SettingError(f'has "{value}" ({error}); {allowed}', Set("", "203.0.113.0/24")) from None
+    if isinstance(network, IPv6Network) and network.prefixlen >= _MAPPED_BITS and network.network_address.ipv4_mapped:
+        network = IPv4Network((network.network_address.ipv4_mapped, network.prefixlen - _MAPPED_BITS))
+    if str(network) != value:
+        raise SettingError(f'has "{value}"{_reason(value)}; {allowed}', Set("", str(network)))
+
+
+def _reason(value: str) -> str:
+    if "/" not in value:
+        return " without the length of its prefix"
     try:
         ip_network(value)
-    except ValueError as error:
-        raise SettingError(
-            f'has "{value}" ({error}); allowed: address ranges such as 203.0.113.0/24 or 2001:db8::/32',
-            Set("", "203.0.113.0/24"),
-        ) from None
+    except ValueError:
+        return ", which has host bits set"
+    return ""
+
+
+def _family(cidr: str) -> str:
+    return "IPv6" if ":" in cidr else "IPv4"
 
 
 def _check_root_path(value: str) -> None:
@@ -123,6 +143,20 @@ class EndpointSettings(Settings):
                 Set("publicUrl", f"https://{_HOST_EXAMPLE}"),
                 key="certificateArn",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_number_of_ranges(self) -> Self:
+        most = SECURITY_GROUP_RULES // len(self.ports)
+        for family, count in Counter(map(_family, self.allowed_cidrs)).items():
+            if count > most:
+                raise SettingError(
+                    f"has {count} ranges of {family} addresses; allowed: at most {most}, since each needs "
+                    f"{len(self.ports)} of the {SECURITY_GROUP_RULES} inbound rules that a security group has by default",
+                    "combine ranges to larger ones",
+                    Remove("allowedCidrs"),
+                    key="allowedCidrs",
+                )
         return self
 
     @property

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Final
 
+import pulumi
 from pydantic import AfterValidator, Field
 
 from infra.config.base import SettingError, Settings, matches
@@ -17,6 +18,7 @@ from infra.config.registry import RegistrySettings
 from infra.config.service import ServiceSettings, check_instance_architecture
 from infra.contract import METRICS_NAMESPACE, RESERVED_ENVIRONMENT
 from infra.errors import Remove, Set
+from infra.image_reference import parse_image_uri
 
 _BOUNDARY_EXAMPLE: Final = "arn:aws:iam::111122223333:policy/boundary-recommender"
 
@@ -77,6 +79,7 @@ class StackSettings(Settings):
     def check(self) -> None:
         """Raise SettingError for settings of several components that contradict each other."""
         check_instance_architecture(self.service, self.image.cpu_architecture)
+        self._check_image_route()
         if self.image.model_version and not self.image.uri:
             raise SettingError(
                 f'is "{self.image.model_version}", but the image is built here and has the version of the model that '
@@ -99,6 +102,21 @@ class StackSettings(Settings):
                     Set(f"{key}[0]", "NAME=value"),
                     key=key,
                 )
+
+    def _check_image_route(self) -> None:
+        """VPC endpoints lead to the ECR of the stack's own region, of any account."""
+        if self.network.nat_gateways != "none" or not self.image.uri:
+            return
+        image, region = parse_image_uri(self.image.uri), pulumi.Config("aws").get("region")
+        if image.host == self.registry.host or (image.ecr and image.ecr.region == (region or image.ecr.region)):
+            return
+        raise SettingError(
+            f'is "{self.image.uri}", which tasks without a NAT gateway cannot pull; allowed with natGateways "none": an '
+            f"image in ECR in the stack's region{f', {region}' if region else ''}",
+            Set("natGateways", "single"),
+            Set("imageUri", f"111122223333.dkr.ecr.{region or 'eu-central-1'}.amazonaws.com/recommender:1.0"),
+            key="imageUri",
+        )
 
     @property
     def tags(self) -> Mapping[str, str]:

@@ -7,12 +7,13 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.args import Input, Subnets, Target
-from infra.aws_limits import LOAD_BALANCER_NAME_LENGTH
+from infra.aws_limits import LOAD_BALANCER_NAME_LENGTH, LOAD_BALANCER_RESERVED_PREFIX
 from infra.config.endpoint import EndpointSettings
 from infra.endpoint.access_logs import LOG_PREFIX, access_log_bucket
 from infra.endpoint.certificate import create_alias, hosted_zone_id, validated_certificate
 from infra.endpoint.listeners import create_listeners
 from infra.endpoint.waf import attach_waf
+from infra.errors import ProgramError
 from infra.naming import child_name
 
 IDLE_TIMEOUT_SECONDS: Final = 60
@@ -129,6 +130,11 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
     def _create_load_balancer(
         self, name: str, args: LoadBalancedEndpointArgs, security_group: aws.ec2.SecurityGroup
     ) -> aws.lb.LoadBalancer:
+        if name.lower().startswith(LOAD_BALANCER_RESERVED_PREFIX):
+            raise ProgramError(
+                f'The load balancer cannot be named "{name}-lb": AWS reserves names that begin with '
+                f'"{LOAD_BALANCER_RESERVED_PREFIX}".\nTo fix it: give the project another name in Pulumi.yaml'
+            )
         access_logs, writable = None, []
         if args.access_log_days:
             bucket, policy = access_log_bucket(

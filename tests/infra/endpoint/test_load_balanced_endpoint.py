@@ -8,6 +8,7 @@ import pytest
 
 from infra.args import Subnets
 from infra.endpoint.load_balanced_endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
+from infra.errors import ProgramError
 from tests.infra.recorder import Recording, run
 from tests.infra.settings import replace
 
@@ -63,6 +64,11 @@ def test_names_with_a_limit_fit_however_long_the_stacks_name() -> None:
     recorded = endpoint(ENDPOINT, name="recommender-" + "x" * 40)
     for type_ in ("aws:lb/loadBalancer:LoadBalancer", "aws:lb/targetGroup:TargetGroup"):
         assert len(recorded.one(type_).name) + len("-1234567") <= 32
+
+
+def test_a_name_that_aws_reserves_is_refused() -> None:
+    with pytest.raises(ProgramError, match=r'reserves names that begin with "internal-"(?s:.*)Pulumi.yaml'):
+        endpoint(ENDPOINT, name="internal-films-dev")
 
 
 RULE, LISTENER = "aws:lb/listenerRule:ListenerRule", "aws:lb/listener:Listener"
