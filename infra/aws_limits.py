@@ -60,6 +60,14 @@ LOAD_BALANCER_RESERVED_PREFIX: Final = "internal-"
 """Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
 ("CreateLoadBalancer")"""
 
+LISTENER_RULE_PRIORITY: Final = 50_000
+"""Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateRule.html ("CreateRule")"""
+
+LISTENER_RULE_VALUES: Final = 5
+"""Values in all conditions of a listener rule. Source:
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
+("Quotas for your Application Load Balancers")"""
+
 HTTP_PORT: Final = 80
 HTTPS_PORT: Final = 443
 

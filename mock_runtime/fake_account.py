@@ -6,6 +6,7 @@ from typing import Any, Final
 from pulumi.runtime import mocks
 
 ACCOUNT: Final = "111122223333"
+DEFAULT_VPC: Final = "vpc-default"
 DIGEST: Final = "sha256:" + "f0" * 32
 """The digest of every image that is already in a registry."""
 
@@ -49,6 +50,10 @@ class FakeAccount(mocks.Mocks):
                 return {"ids": list(self.default_subnets()), "id": self.region}
             case "aws:ec2/getSubnet:getSubnet":
                 return {"id": arguments["id"], **self.subnet(arguments["id"])}
+            case "aws:lb/getListener:getListener":
+                return self.listener(arguments["arn"])
+            case "aws:lb/getLoadBalancer:getLoadBalancer":
+                return self.load_balancer(arguments["arn"])
             case "aws:route53/getZone:getZone":
                 return self.hosted_zone(arguments["name"])
         raise LookupError(
@@ -64,7 +69,7 @@ class FakeAccount(mocks.Mocks):
 
     def vpc(self, arguments: Mapping[str, Any]) -> LookupResult:
         """A VPC by its id, or the default one."""
-        return {"id": arguments.get("id", "vpc-default"), "cidrBlock": "10.0.0.0/16"}
+        return {"id": arguments.get("id", DEFAULT_VPC), "cidrBlock": "10.0.0.0/16"}
 
     def endpoint_service(self, names: Sequence[str]) -> str:
         """The one of `names` that the region has."""
@@ -80,6 +85,21 @@ class FakeAccount(mocks.Mocks):
             "availabilityZone": f"zone of {subnet_id}",
             "vpcId": self.vpc_id,
             "ipv6CidrBlock": "2001:db8::/64",
+        }
+
+    def listener(self, arn: str) -> LookupResult:
+        """A listener of a load balancer."""
+        return {"arn": arn, "id": arn, "loadBalancerArn": f"balancer of {arn}", "port": 443, "protocol": "HTTPS"}
+
+    def load_balancer(self, arn: str) -> dict[str, Any]:
+        """A load balancer in the VPC of the tasks."""
+        return {
+            "arn": arn,
+            "id": arn,
+            "arnSuffix": "app/shared/0123456789abcdef",
+            "dnsName": "shared.elb.example",
+            "vpcId": self.vpc_id or DEFAULT_VPC,
+            "securityGroups": ["sg-b", "sg-a"],
         }
 
     def hosted_zone(self, name: str) -> LookupResult:

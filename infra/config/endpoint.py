@@ -8,8 +8,16 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from infra.aws_limits import HTTP_PORT, HTTPS_PORT, SECURITY_GROUP_RULES, SLOW_START_SECONDS, WAF_RATE
-from infra.config.base import Check, SettingError, Settings, each, matches, off_or_within
+from infra.aws_limits import (
+    HTTP_PORT,
+    HTTPS_PORT,
+    LISTENER_RULE_PRIORITY,
+    LISTENER_RULE_VALUES,
+    SECURITY_GROUP_RULES,
+    SLOW_START_SECONDS,
+    WAF_RATE,
+)
+from infra.config.base import Check, SettingError, Settings, each, key_of, matches, off_or_within, reject_unused
 from infra.errors import Remove, Set
 from model_service.url_settings import ROOT_PATH_ALLOWED, is_root_path
 
@@ -19,6 +27,15 @@ _CERTIFICATE: Final = r"arn:[a-z-]+:acm:[a-z0-9-]+:\d{12}:certificate/\S+"
 _CERTIFICATE_EXAMPLE: Final = "arn:aws:acm:eu-central-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"
 _MAPPED_BITS: Final = 96
 """The prefix ::ffff:0:0, below which IPv6 repeats the IPv4 addresses."""
+_LISTENER: Final = r"arn:[a-z-]+:elasticloadbalancing:[a-z0-9-]+:\d{12}:listener/app/[A-Za-z0-9-]+/[0-9a-f]+/[0-9a-f]+"
+_LISTENER_EXAMPLE: Final = (
+    "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/shared/0123456789abcdef/0123456789abcdef"
+)
+_HOST_PATTERN: Final = re.compile(r"(?=.{1,128}\Z)[A-Za-z0-9.*?-]+\.[A-Za-z]+")
+OF_OWN_LOAD_BALANCER: Final = (
+    "but with listenerArn the load balancer, its addresses, clients and certificates are managed elsewhere; "
+    "allowed without listenerArn"
+)
 _LOOPBACK_URL: Final = re.compile(r"http://(localhost|127\.\d+\.\d+\.\d+)(:\d+)?(/.*)?")
 
 
@@ -47,6 +64,16 @@ def _reason(value: str) -> str:
 
 def _family(cidr: str) -> str:
     return "IPv6" if ":" in cidr else "IPv4"
+
+
+def _check_host(value: str) -> None:
+    """Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html
+    ("Condition types for listener rules")."""
+    if not _HOST_PATTERN.fullmatch(value):
+        raise SettingError(
+            f'has "{value}"; allowed: host names such as {_HOST_EXAMPLE} or *.example.com, without scheme and port',
+            Set("", _HOST_EXAMPLE),
+        )
 
 
 def _check_root_path(value: str) -> None:
@@ -117,6 +144,27 @@ class EndpointSettings(Settings):
             description="Requests per address in five minutes, behind AWS's managed rules (WAF); 0: no WAF",
         ),
     ] = 0
+    listener_arn: Annotated[
+        str,
+        matches(_LISTENER, "the ARN of a listener of an application load balancer", _LISTENER_EXAMPLE),
+        Field(
+            description="Listener of an existing load balancer to use in place of one created here; "
+            "with hostNames, rootPath or both"
+        ),
+    ] = ""
+    host_names: Annotated[
+        tuple[str, ...],
+        each(_check_host),
+        Field(description="With listenerArn: host names of the requests for this service; * and ? are wildcards"),
+    ] = ()
+    listener_rule_priority: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=LISTENER_RULE_PRIORITY,
+            description="With listenerArn: priority of the rule among the listener's; 0: after all that exist",
+        ),
+    ] = 0
     deregistration_delay_seconds: Annotated[
         int, Field(ge=0, le=3600, description="Time for a deregistered task to finish its requests, seconds")
     ] = 30
@@ -146,13 +194,40 @@ class EndpointSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _check_listener(self) -> Self:
+        reject_unused(
+            self,
+            ["host_names", "listener_rule_priority"],
+            used=bool(self.listener_arn),
+            problem="but the load balancer is created here and all requests are for this service; allowed with "
+            "listenerArn",
+            fix=Set("listenerArn", _LISTENER_EXAMPLE),
+        )
+        if not self.listener_arn:
+            return self
+        for field in ("domain", "certificate_arn", "access_log_days", "waf_rate_limit", "allowed_cidrs"):
+            value, key = getattr(self, field), key_of(EndpointSettings, field)
+            if value != EndpointSettings.model_fields[field].default:
+                text = list(value) if isinstance(value, tuple) else value
+                raise SettingError(f'is "{text}", {OF_OWN_LOAD_BALANCER}', Remove(key), Remove("listenerArn"), key=key)
+        most = LISTENER_RULE_VALUES - (2 if self.root_path else 0)
+        if (not self.root_path and not self.host_names) or len(self.host_names) > most:
+            raise SettingError(
+                f"is {list(self.host_names)}; allowed with listenerArn: 1 to {most} host names, or none with rootPath",
+                Set("hostNames[0]", _HOST_EXAMPLE),
+                Set("rootPath", "/recommender"),
+                key="hostNames",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_number_of_ranges(self) -> Self:
         most = SECURITY_GROUP_RULES // len(self.ports)
         for family, count in Counter(map(_family, self.allowed_cidrs)).items():
             if count > most:
                 raise SettingError(
                     f"has {count} ranges of {family} addresses; allowed: at most {most}, since each needs "
-                    f"{len(self.ports)} of the {SECURITY_GROUP_RULES} inbound rules that a security group has by default",
+                    f"{len(self.ports)} of the {SECURITY_GROUP_RULES} inbound rules that a security group has",
                     "combine ranges to larger ones",
                     Remove("allowedCidrs"),
                     key="allowedCidrs",
@@ -167,6 +242,6 @@ class EndpointSettings(Settings):
 
     @property
     def plain_http(self) -> bool:
-        """Whether clients on other machines connect without TLS."""
-        tls = self.domain or self.certificate_arn or self.public_url.startswith("https://")
+        """Whether clients on other machines connect without TLS to a load balancer that is created here."""
+        tls = self.domain or self.certificate_arn or self.listener_arn or self.public_url.startswith("https://")
         return not tls and not _LOOPBACK_URL.fullmatch(self.public_url)

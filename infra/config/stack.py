@@ -9,11 +9,11 @@ from pydantic import AfterValidator, Field
 from infra.config.base import SettingError, Settings, matches
 from infra.config.batch import BatchSettings
 from infra.config.budget import BudgetSettings
-from infra.config.endpoint import EndpointSettings
+from infra.config.endpoint import OF_OWN_LOAD_BALANCER, EndpointSettings
 from infra.config.image import ImageSettings
 from infra.config.model import ModelSettings
 from infra.config.monitoring import MonitoringSettings
-from infra.config.network import NetworkSettings, endpoint_services
+from infra.config.network import SUBNET_EXAMPLE, NetworkSettings, endpoint_services
 from infra.config.registry import RegistrySettings
 from infra.config.service import ServiceSettings, check_instance_architecture
 from infra.contract import METRICS_NAMESPACE, RESERVED_ENVIRONMENT
@@ -80,6 +80,7 @@ class StackSettings(Settings):
         """Raise SettingError for settings of several components that contradict each other."""
         check_instance_architecture(self.service, self.image.cpu_architecture)
         self._check_image_route()
+        self._check_load_balancer()
         if self.image.model_version and not self.image.uri:
             raise SettingError(
                 f'is "{self.image.model_version}", but the image is built here and has the version of the model that '
@@ -103,6 +104,30 @@ class StackSettings(Settings):
                     key=key,
                 )
 
+    def _check_load_balancer(self) -> None:
+        network = self.network
+        if not self.endpoint.listener_arn:
+            if network.mode == "existing" and not network.internal and not network.public_subnet_ids:
+                raise SettingError(
+                    "is [], but the load balancer has public addresses; with network existing: the ids of at least two "
+                    "subnets, in two availability zones, or internal",
+                    Set("publicSubnetIds[0]", SUBNET_EXAMPLE),
+                    Set("internal", "true"),
+                    key="publicSubnetIds",
+                )
+            return
+        if network.mode == "new":
+            raise SettingError(
+                'is "new", but with listenerArn the tasks have to be in the VPC of that load balancer; '
+                "allowed: default, existing",
+                Set("network", "existing"),
+                Remove("listenerArn"),
+                key="network",
+            )
+        for key, value in {"internal": network.internal, "ipv6": network.ipv6}.items():
+            if value:
+                raise SettingError(f"is true, {OF_OWN_LOAD_BALANCER}", Remove(key), Remove("listenerArn"), key=key)
+
     def _check_image_route(self) -> None:
         """VPC endpoints lead to the ECR of the stack's own region, of any account."""
         if self.network.nat_gateways != "none" or not self.image.uri:
@@ -111,8 +136,8 @@ class StackSettings(Settings):
         if image.host == self.registry.host or (image.ecr and image.ecr.region == (region or image.ecr.region)):
             return
         raise SettingError(
-            f'is "{self.image.uri}", which tasks without a NAT gateway cannot pull; allowed with natGateways "none": an '
-            f"image in ECR in the stack's region{f', {region}' if region else ''}",
+            f'is "{self.image.uri}", which tasks without a NAT gateway cannot pull; allowed with natGateways "none": '
+            f"an image in ECR in the stack's region{f', {region}' if region else ''}",
             Set("natGateways", "single"),
             Set("imageUri", f"111122223333.dkr.ecr.{region or 'eu-central-1'}.amazonaws.com/recommender:1.0"),
             key="imageUri",

@@ -53,6 +53,33 @@ def create_listeners(
     return forwarding
 
 
+def join_listener(
+    name: str,
+    *,
+    listener_arn: str,
+    target_group_arn: Input[str],
+    host_names: Sequence[str],
+    root_path: str,
+    priority: int,
+    opts: pulumi.ResourceOptions,
+) -> aws.lb.ListenerRule:
+    """A rule of an existing listener that forwards requests for these hosts and this path; empty: any.
+
+    priority: 0: after the listener's other rules.
+    """
+    hosts = aws.lb.ListenerRuleConditionArgs(
+        host_header=aws.lb.ListenerRuleConditionHostHeaderArgs(values=list(host_names))
+    )
+    return aws.lb.ListenerRule(
+        f"{name}-listener-rule",
+        listener_arn=listener_arn,
+        priority=priority or None,
+        actions=[aws.lb.ListenerRuleActionArgs(type="forward", target_group_arn=target_group_arn)],
+        conditions=[*([hosts] if host_names else []), *([_below(root_path)] if root_path else [])],
+        opts=opts,
+    )
+
+
 def _http(
     name: str,
     load_balancer_arn: Input[str],
@@ -81,13 +108,14 @@ def _path_rule(
         listener_arn=listener.arn,
         priority=1,
         actions=[aws.lb.ListenerRuleActionArgs(type="forward", target_group_arn=target_group_arn)],
-        conditions=[
-            aws.lb.ListenerRuleConditionArgs(
-                path_pattern=aws.lb.ListenerRuleConditionPathPatternArgs(values=[root_path, f"{root_path}/*"])
-            )
-        ],
+        conditions=[_below(root_path)],
         opts=opts,
     )
+
+
+def _below(root_path: str) -> aws.lb.ListenerRuleConditionArgs:
+    paths = aws.lb.ListenerRuleConditionPathPatternArgs(values=[root_path, f"{root_path}/*"])
+    return aws.lb.ListenerRuleConditionArgs(path_pattern=paths)
 
 
 def _not_found(root_path: str) -> aws.lb.ListenerDefaultActionArgs:

@@ -11,7 +11,8 @@ from infra.aws_limits import LOAD_BALANCER_NAME_LENGTH, LOAD_BALANCER_RESERVED_P
 from infra.config.endpoint import EndpointSettings
 from infra.endpoint.access_logs import LOG_PREFIX, access_log_bucket
 from infra.endpoint.certificate import create_alias, hosted_zone_id, validated_certificate
-from infra.endpoint.listeners import create_listeners
+from infra.endpoint.existing_balancer import check_vpc, find_balancer
+from infra.endpoint.listeners import create_listeners, join_listener
 from infra.endpoint.waf import attach_waf
 from infra.errors import ProgramError
 from infra.naming import child_name
@@ -38,6 +39,7 @@ class LoadBalancedEndpointArgs(EndpointSettings):
 class LoadBalancedEndpoint(pulumi.ComponentResource):
     """A load balancer that forwards to the healthy targets of its target group, with root_path what is below it.
 
+    With listener_arn: a rule of an existing load balancer, of which nothing else is changed here.
     The path reaches the targets as it was sent; health checks do not have the prefix.
     target: where a service registers its tasks. arn_suffix, target_group_arn_suffix: their names in CloudWatch.
     """
@@ -50,6 +52,13 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
     def __init__(self, name: str, args: LoadBalancedEndpointArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("recommender:infra:LoadBalancedEndpoint", name, None, opts)
         self._name, self._args = name, args
+        if args.listener_arn:
+            self._join_balancer(name, args)
+        else:
+            self._create_balancer(name, args)
+        self.register_outputs({"url": self.url, "target_group_arn": self.target.target_group_arn})
+
+    def _create_balancer(self, name: str, args: LoadBalancedEndpointArgs) -> None:
         child = pulumi.ResourceOptions(parent=self)
         security_group = aws.ec2.SecurityGroup(
             f"{name}-balancer-group",
@@ -59,19 +68,7 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
         )
         client_rules = self._allow_clients(name, args, security_group)
         load_balancer = self._load_balancer = self._create_load_balancer(name, args, security_group)
-        # Auto-named: a replacement must exist beside the old target group, which the listener still uses. Replaced with
-        # the load balancer, since a target group belongs to one at a time.
-        target_group = aws.lb.TargetGroup(
-            child_name(name, "tg", limit=LOAD_BALANCER_NAME_LENGTH),
-            vpc_id=args.subnets.vpc_id,
-            target_type="ip",
-            protocol="HTTP",
-            port=args.container_port,
-            deregistration_delay=args.deregistration_delay_seconds,
-            slow_start=args.slow_start_seconds,
-            health_check=_health_check(args.health_check_path),
-            opts=pulumi.ResourceOptions(parent=self, replace_with=[load_balancer]),
-        )
+        target_group = self._create_target_group(name, args, args.subnets.vpc_id, replace_with=[load_balancer])
         listener = create_listeners(
             name,
             load_balancer_arn=load_balancer.arn,
@@ -83,16 +80,69 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
         )
         if args.waf_rate_limit:
             attach_waf(name, load_balancer.arn, requests_per_address=args.waf_rate_limit, opts=child)
-        self.url = _url(args, load_balancer)
+        origin = f"https://{args.domain}" if args.domain else pulumi.Output.concat("http://", load_balancer.dns_name)
+        self._expose(args, origin, load_balancer.arn_suffix, security_group.id, target_group, listener)
+
+    def _join_balancer(self, name: str, args: LoadBalancedEndpointArgs) -> None:
+        host = next((host for host in args.host_names if not set(host) & set("*?")), "")
+        balancer = find_balancer(args.listener_arn, host, self)
+        vpc_id = pulumi.Output.from_input(args.subnets.vpc_id).apply(lambda known: check_vpc(balancer, known))
+        target_group = self._create_target_group(name, args, vpc_id, replace_with=[])
+        rule = join_listener(
+            name,
+            listener_arn=args.listener_arn,
+            target_group_arn=target_group.arn,
+            host_names=args.host_names,
+            root_path=args.root_path,
+            priority=args.listener_rule_priority,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self._expose(args, balancer.origin, balancer.arn_suffix, balancer.security_group_id, target_group, rule)
+
+    def _create_target_group(
+        self,
+        name: str,
+        args: LoadBalancedEndpointArgs,
+        vpc_id: Input[str],
+        *,
+        replace_with: list[pulumi.Resource],
+    ) -> aws.lb.TargetGroup:
+        """Replaced with its load balancer, since it belongs to one at a time.
+
+        Auto-named: a replacement must exist beside the old one, which the old listener still uses.
+        """
+        return aws.lb.TargetGroup(
+            child_name(name, "tg", limit=LOAD_BALANCER_NAME_LENGTH),
+            vpc_id=vpc_id,
+            target_type="ip",
+            protocol="HTTP",
+            port=args.container_port,
+            deregistration_delay=args.deregistration_delay_seconds,
+            slow_start=args.slow_start_seconds,
+            health_check=_health_check(args.health_check_path),
+            opts=pulumi.ResourceOptions(
+                parent=self, replace_with=replace_with, replacement_trigger=args.listener_arn or "created here"
+            ),
+        )
+
+    def _expose(
+        self,
+        args: LoadBalancedEndpointArgs,
+        origin: Input[str],
+        arn_suffix: Input[str],
+        security_group_id: Input[str],
+        target_group: aws.lb.TargetGroup,
+        listener: pulumi.Resource,
+    ) -> None:
+        self.url = _url(args, origin)
+        self.arn_suffix = pulumi.Output.from_input(arn_suffix)
+        self.target_group_arn_suffix = target_group.arn_suffix
         self.target = Target(
             target_group_arn=target_group.arn,
-            security_group_id=security_group.id,
+            security_group_id=security_group_id,
             listener=listener,
-            request_label=pulumi.Output.concat(load_balancer.arn_suffix, "/", target_group.arn_suffix),
+            request_label=pulumi.Output.concat(arn_suffix, "/", target_group.arn_suffix),
         )
-        self.arn_suffix = load_balancer.arn_suffix
-        self.target_group_arn_suffix = target_group.arn_suffix
-        self.register_outputs({"url": self.url, "target_group_arn": target_group.arn})
 
     def point_domain(self, *, after: pulumi.Resource) -> None:
         """With a domain, point it to the load balancer once `after`, the service, answers behind it.
@@ -174,13 +224,11 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
         )
 
 
-def _url(args: LoadBalancedEndpointArgs, load_balancer: aws.lb.LoadBalancer) -> pulumi.Output[str]:
+def _url(args: LoadBalancedEndpointArgs, origin: Input[str]) -> pulumi.Output[str]:
     if args.public_url:
         has_path = "/" in args.public_url.partition("://")[2]
         return pulumi.Output.from_input(args.public_url + ("" if has_path else args.root_path))
-    if args.domain:
-        return pulumi.Output.from_input(f"https://{args.domain}{args.root_path}")
-    return pulumi.Output.concat("http://", load_balancer.dns_name, args.root_path)
+    return pulumi.Output.concat(origin, args.root_path)
 
 
 def _health_check(path: str) -> aws.lb.TargetGroupHealthCheckArgs:

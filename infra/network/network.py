@@ -80,7 +80,7 @@ class Network(pulumi.ComponentResource):
     def _existing(self, args: NetworkArgs) -> tuple[Subnets, Subnets]:
         ids = {"publicSubnetIds": args.public_subnet_ids, "privateSubnetIds": args.private_subnet_ids}
         tasks = "privateSubnetIds" if args.private_subnet_ids else "publicSubnetIds"
-        load_balancer = tasks if args.internal else "publicSubnetIds"
+        load_balancer = "publicSubnetIds" if args.public_subnet_ids and not args.internal else tasks
         checked = {
             key: _checked_subnets(self, key, args.vpc_id, ids[key], ipv6=args.ipv6 and key == load_balancer)
             for key in dict.fromkeys((load_balancer, tasks))

@@ -69,9 +69,13 @@ def _interface_service(service: str, region: pulumi.Output[str], parent: pulumi.
 
     Source: https://github.com/aws/aws-cdk/issues/9864
     """
-    names = region.apply(lambda region: [f"{prefix}com.amazonaws.{region}.{service}" for prefix in ("", "cn.")])
+
+    def of_either_name(region: str) -> Sequence[aws.ec2.GetVpcEndpointServiceFilterArgs]:
+        names = [f"{prefix}com.amazonaws.{region}.{service}" for prefix in ("", "cn.")]
+        return [aws.ec2.GetVpcEndpointServiceFilterArgs(name="service-name", values=names)]
+
     return aws.ec2.get_vpc_endpoint_service_output(
         service_type="Interface",
-        filters=[aws.ec2.GetVpcEndpointServiceFilterArgs(name="service-name", values=names)],
+        filters=region.apply(of_either_name),
         opts=pulumi.InvokeOutputOptions(parent=parent),
     ).service_name
