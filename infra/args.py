@@ -50,7 +50,7 @@ class Subnets:
 class Target:
     """Where a service registers its tasks.
 
-    security_group_id: of the load balancer. listener: what attaches the target group to it; the service must
+    security_group_id: one of the load balancer's groups. listener: attaches the target group to it; the service must
     depend on it, or its deletion hangs in DRAINING.
     request_label: the name of the target group's request metric in Application Auto Scaling.
     """

@@ -1,9 +1,7 @@
 """Settings of the load-balanced endpoint."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -13,10 +11,10 @@ from infra.aws_limits import (
     HTTPS_PORT,
     LISTENER_RULE_PRIORITY,
     LISTENER_RULE_VALUES,
-    SECURITY_GROUP_RULES,
     SLOW_START_SECONDS,
     WAF_RATE,
 )
+from infra.config.address_ranges import check_number_of_ranges, check_range
 from infra.config.base import Check, SettingError, Settings, each, key_of, matches, off_or_within, reject_unused
 from infra.errors import Remove, Set
 from model_service.url_settings import ROOT_PATH_ALLOWED, is_root_path
@@ -25,9 +23,7 @@ _HOST_EXAMPLE: Final = "films.example.com"
 _DOMAIN: Final = r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
 _CERTIFICATE: Final = r"arn:[a-z-]+:acm:[a-z0-9-]+:\d{12}:certificate/\S+"
 _CERTIFICATE_EXAMPLE: Final = "arn:aws:acm:eu-central-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"
-_MAPPED_BITS: Final = 96
-"""The prefix ::ffff:0:0, below which IPv6 repeats the IPv4 addresses."""
-_LISTENER: Final = r"arn:[a-z-]+:elasticloadbalancing:[a-z0-9-]+:\d{12}:listener/app/[A-Za-z0-9-]+/[0-9a-f]+/[0-9a-f]+"
+_LISTENER: Final = r"arn:[a-z-]+:elasticloadbalancing:[a-z0-9-]+:\d{12}:listener/app/[A-Za-z0-9-]+/[0-9a-z]+/[0-9a-z]+"
 _LISTENER_EXAMPLE: Final = (
     "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/shared/0123456789abcdef/0123456789abcdef"
 )
@@ -37,33 +33,6 @@ OF_OWN_LOAD_BALANCER: Final = (
     "allowed without listenerArn"
 )
 _LOOPBACK_URL: Final = re.compile(r"http://(localhost|127\.\d+\.\d+\.\d+)(:\d+)?(/.*)?")
-
-
-def _check_cidr(value: str) -> None:
-    """A range as EC2 writes it: an address and the number of its leading bits, all others of which are 0."""
-    allowed = "allowed: address ranges such as 203.0.113.0/24 or 2001:db8::/32"
-    try:
-        network = ip_network(re.sub("%[^/]*", "", value), strict=False)
-    except ValueError as error:
-        raise SettingError(f'has "{value}" ({error}); {allowed}', Set("", "203.0.113.0/24")) from None
-    if isinstance(network, IPv6Network) and network.prefixlen >= _MAPPED_BITS and network.network_address.ipv4_mapped:
-        network = IPv4Network((network.network_address.ipv4_mapped, network.prefixlen - _MAPPED_BITS))
-    if str(network) != value:
-        raise SettingError(f'has "{value}"{_reason(value)}; {allowed}', Set("", str(network)))
-
-
-def _reason(value: str) -> str:
-    if "/" not in value:
-        return " without the length of its prefix"
-    try:
-        ip_network(value)
-    except ValueError:
-        return ", which has host bits set"
-    return ""
-
-
-def _family(cidr: str) -> str:
-    return "IPv6" if ":" in cidr else "IPv4"
 
 
 def _check_host(value: str) -> None:
@@ -95,7 +64,7 @@ class EndpointSettings(Settings):
 
     allowed_cidrs: Annotated[
         tuple[str, ...],
-        each(_check_cidr),
+        each(check_range),
         AfterValidator(_check_distinct),
         Field(description="Address ranges (IPv4 or IPv6 CIDR) that may connect to the load balancer"),
     ] = ("0.0.0.0/0",)
@@ -222,16 +191,7 @@ class EndpointSettings(Settings):
 
     @model_validator(mode="after")
     def _check_number_of_ranges(self) -> Self:
-        most = SECURITY_GROUP_RULES // len(self.ports)
-        for family, count in Counter(map(_family, self.allowed_cidrs)).items():
-            if count > most:
-                raise SettingError(
-                    f"has {count} ranges of {family} addresses; allowed: at most {most}, since each needs "
-                    f"{len(self.ports)} of the {SECURITY_GROUP_RULES} inbound rules that a security group has",
-                    "combine ranges to larger ones",
-                    Remove("allowedCidrs"),
-                    key="allowedCidrs",
-                )
+        check_number_of_ranges(self.allowed_cidrs, ports=len(self.ports))
         return self
 
     @property

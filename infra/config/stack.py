@@ -40,7 +40,8 @@ class CommonSettings(Settings):
     """All components: protection, tags, roles."""
 
     production: Annotated[
-        bool, Field(description="Deletion protection of the load balancer and of a registry that holds images")
+        bool,
+        Field(description="Protect service, load balancer, registry and access logs from deletion and replacement"),
     ] = False
     tags: Annotated[
         Mapping[str, str],

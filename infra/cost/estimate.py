@@ -66,6 +66,8 @@ def estimate(settings: StackSettings) -> Estimate:
 
 
 def _load_balancer(settings: StackSettings) -> Iterator[CostLine]:
+    if settings.endpoint.listener_arn:
+        return
     yield priced(1, "application load balancer", prices.LOAD_BALANCER)
     yield priced(
         1, "capacity unit of it, assumed: 25 new connections a second or 1 GB an hour", prices.LOAD_BALANCER_CAPACITY

@@ -103,6 +103,11 @@ def test_alarms_and_scaling_watch_this_service_behind_the_shared_load_balancer()
     assert policy["resourceLabel"] == "app/shared/0123456789abcdef/suffix/recommender-dev-tg"
 
 
+def test_the_estimate_leaves_out_a_load_balancer_that_somebody_else_pays() -> None:
+    assert any("load balancer" in line for line in run_main("dev").exports["estimatedCostLines"])
+    assert not any("load balancer" in line for line in shared().exports["estimatedCostLines"])
+
+
 def test_a_listener_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"listenerArn is .* does not have in this region(?s:.*)describe-listeners"):
         shared(listener={"missing": True})
