@@ -37,7 +37,10 @@ class NetworkSettings(Settings):
     vpc_id: Annotated[str, Field(description="With network existing: the VPC's id")] = ""
     public_subnet_ids: Annotated[
         tuple[str, ...],
-        Field(description="With network existing: the load balancer's subnets, in at least two availability zones"),
+        Field(
+            description="With network existing: the load balancer's subnets, in at least two availability zones; "
+            "unused with internal or listenerArn"
+        ),
     ] = ()
     private_subnet_ids: Annotated[
         tuple[str, ...],

@@ -11,7 +11,7 @@ from infra.aws_limits import LOAD_BALANCER_NAME_LENGTH, LOAD_BALANCER_RESERVED_P
 from infra.config.endpoint import EndpointSettings
 from infra.endpoint.access_logs import LOG_PREFIX, access_log_bucket
 from infra.endpoint.certificate import create_alias, hosted_zone_id, validated_certificate
-from infra.endpoint.existing_balancer import check_vpc, find_balancer
+from infra.endpoint.existing_balancer import ExistingBalancer, check_vpc, find_balancer
 from infra.endpoint.listeners import create_listeners, join_listener
 from infra.endpoint.waf import attach_waf
 from infra.errors import ProgramError
@@ -86,8 +86,9 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
     def _join_balancer(self, name: str, args: LoadBalancedEndpointArgs) -> None:
         host = next((host for host in args.host_names if not set(host) & set("*?")), "")
         balancer = find_balancer(args.listener_arn, host, self)
-        vpc_id = pulumi.Output.from_input(args.subnets.vpc_id).apply(lambda known: check_vpc(balancer, known))
-        target_group = self._create_target_group(name, args, vpc_id, replace_with=[])
+        target_group = self._create_target_group(
+            name, args, _checked_vpc(balancer, args.subnets.vpc_id), replace_with=[]
+        )
         rule = join_listener(
             name,
             listener_arn=args.listener_arn,
@@ -222,6 +223,13 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
         return args.certificate_arn or validated_certificate(
             name, args.domain, self._zone_id, pulumi.ResourceOptions(parent=self)
         )
+
+
+def _checked_vpc(balancer: ExistingBalancer, vpc_id: Input[str]) -> Input[str]:
+    """A known id is checked before anything is registered that depends on it."""
+    if isinstance(vpc_id, str):
+        return check_vpc(balancer, vpc_id)
+    return pulumi.Output.all(vpc_id).apply(lambda known: check_vpc(balancer, known[0]))
 
 
 def _url(args: LoadBalancedEndpointArgs, origin: Input[str]) -> pulumi.Output[str]:
