@@ -15,6 +15,7 @@ from infra.image.model_image import ModelImage, ModelImageArgs
 from infra.monitoring.monitoring import monitor_endpoint, monitor_service, rollback_alarms
 from infra.network.network import Network, NetworkArgs
 from infra.outputs import export_cost, export_outputs
+from infra.protection import protect_production
 from infra.registry import Registry, RegistryArgs
 from infra.service.batch import BatchJobs, BatchJobsArgs
 from infra.service.fargate_service import FargateService, FargateServiceArgs
@@ -25,6 +26,8 @@ settings = load_settings()
 name, production, context = settings.name, settings.common.production, Path("model_service")
 register_default_tags(settings.tags)
 register_permissions_boundary(settings.common.permissions_boundary)
+if production:
+    protect_production()
 
 model = read_model(context / ARTIFACT_FOLDER, settings.image, settings.model, settings.batch.jobs)
 registry_args = settings.registry.args(repository_name=settings.repository_name, force_delete=not production)
@@ -51,6 +54,7 @@ service_args = FargateServiceArgs(
     rollback_alarms=rollback_alarms(monitoring),
 )
 service = FargateService(name, service_args)
+endpoint.point_domain(after=service)
 monitor_service(name, monitoring, service, image, min_tasks=settings.service.min_tasks)
 registry.expire_images(tag=image.tag, after=service.task_definition_arn)
 batch = BatchJobs(name, BatchJobsArgs(jobs=settings.batch.jobs, service_args=service_args, service=service))

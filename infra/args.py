@@ -39,18 +39,22 @@ class Repository:
 
 @dataclass(frozen=True, kw_only=True)
 class Subnets:
-    """Subnets of a VPC; assign_public_ip: tasks in them reach the internet by a public address of their own."""
+    """Subnets of a VPC; assign_public_ip: tasks in them reach the internet by a public address of their own.
+
+    routes: what tasks in them need to reach AWS, such as VPC endpoints; they start after it.
+    """
 
     vpc_id: Input[str]
     ids: Input[Sequence[str]]
     assign_public_ip: bool = False
+    routes: Sequence[pulumi.Resource] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """Where a service registers its tasks.
 
-    security_group_id: of the load balancer. listener: what attaches the target group to it; the service must
+    security_group_id: one of the load balancer's groups. listener: attaches the target group to it; the service must
     depend on it, or its deletion hangs in DRAINING.
     request_label: the name of the target group's request metric in Application Auto Scaling.
     """

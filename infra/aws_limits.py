@@ -50,6 +50,9 @@ DEFAULT_SUBNETS: Final[Mapping[str, int]] = MappingProxyType(
 """Regions in which an account has not three availability zones, and so not three default subnets. Source:
 https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-availability-zones.html
 ("AWS Availability Zones")"""
+SECURITY_GROUP_RULES: Final = 60
+"""Inbound rules of a group, for IPv4 and IPv6 each; the default quota.
+Source: https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html ("Amazon VPC quotas")"""
 
 LOAD_BALANCER_NAME_LENGTH: Final = 32
 """Load balancers and target groups. Source:
@@ -61,6 +64,18 @@ ROLE_NAME_LENGTH: Final = 64
 
 SCHEDULE_NAME_LENGTH: Final = 64
 """Source: https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html ("CreateSchedule")"""
+
+LOAD_BALANCER_RESERVED_PREFIX: Final = "internal-"
+"""Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
+("CreateLoadBalancer")"""
+
+LISTENER_RULE_PRIORITY: Final = 50_000
+"""Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateRule.html ("CreateRule")"""
+
+LISTENER_RULE_VALUES: Final = 5
+"""Values in all conditions of a listener rule. Source:
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
+("Quotas for your Application Load Balancers")"""
 
 HTTP_PORT: Final = 80
 HTTPS_PORT: Final = 443

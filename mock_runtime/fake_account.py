@@ -8,6 +8,7 @@ from botocore.loaders import create_loader
 from pulumi.runtime import mocks
 
 ACCOUNT: Final = "111122223333"
+DEFAULT_VPC: Final = "vpc-default"
 DIGEST: Final = "sha256:" + "f0" * 32
 """The digest of every image that is already in a registry."""
 
@@ -48,12 +49,18 @@ class FakeAccount(mocks.Mocks):
                 return {"imageDigest": DIGEST, "sha256Digest": DIGEST, "id": DIGEST}
             case "aws:ec2/getVpc:getVpc":
                 return self.vpc(arguments)
+            case "aws:ec2/getVpcEndpointService:getVpcEndpointService":
+                return {"serviceName": self.endpoint_service(arguments["filters"][0]["values"]), "id": self.region}
             case "aws:ec2/getRouteTables:getRouteTables":
                 return {"ids": ["rtb-main", "rtb-private"], "id": self.region}
             case "aws:ec2/getSubnets:getSubnets":
                 return {"ids": list(self.default_subnets()), "id": self.region}
             case "aws:ec2/getSubnet:getSubnet":
                 return {"id": arguments["id"], **self.subnet(arguments["id"])}
+            case "aws:lb/getListener:getListener":
+                return self.listener(arguments["arn"])
+            case "aws:lb/getLoadBalancer:getLoadBalancer":
+                return self.load_balancer(arguments["arn"])
             case "aws:route53/getZone:getZone":
                 return self.hosted_zone(arguments["name"])
         raise LookupError(
@@ -69,7 +76,11 @@ class FakeAccount(mocks.Mocks):
 
     def vpc(self, arguments: Mapping[str, Any]) -> LookupResult:
         """A VPC by its id, or the default one."""
-        return {"id": arguments.get("id", "vpc-default"), "cidrBlock": "10.0.0.0/16"}
+        return {"id": arguments.get("id", DEFAULT_VPC), "cidrBlock": "10.0.0.0/16"}
+
+    def endpoint_service(self, names: Sequence[str]) -> str:
+        """The one of `names` that the region has."""
+        return names[0]
 
     def default_subnets(self) -> Sequence[str]:
         """The ids of the default VPC's subnets."""
@@ -81,6 +92,21 @@ class FakeAccount(mocks.Mocks):
             "availabilityZone": f"zone of {subnet_id}",
             "vpcId": self.vpc_id,
             "ipv6CidrBlock": "2001:db8::/64",
+        }
+
+    def listener(self, arn: str) -> LookupResult:
+        """A listener of a load balancer."""
+        return {"arn": arn, "id": arn, "loadBalancerArn": f"balancer of {arn}", "port": 443, "protocol": "HTTPS"}
+
+    def load_balancer(self, arn: str) -> dict[str, Any]:
+        """A load balancer in the VPC of the tasks."""
+        return {
+            "arn": arn,
+            "id": arn,
+            "arnSuffix": "app/shared/0123456789abcdef",
+            "dnsName": "shared.elb.example",
+            "vpcId": self.vpc_id or DEFAULT_VPC,
+            "securityGroups": ["sg-b", "sg-a"],
         }
 
     def hosted_zone(self, name: str) -> LookupResult:

@@ -30,6 +30,9 @@ class Resource:
     depends_on: frozenset[str]
     ignore_changes: tuple[str, ...]
     retain_on_delete: bool
+    protect: bool
+    replace_with: frozenset[str]
+    replacement_trigger: str
     timeouts: Mapping[str, str]
     error_hooks: tuple[str, ...]
 
@@ -91,6 +94,9 @@ class Recorder(mocks.MockMonitor):
             depends_on=frozenset(request.dependencies),
             ignore_changes=tuple(request.ignoreChanges),
             retain_on_delete=request.retainOnDelete,
+            protect=request.protect,
+            replace_with=frozenset(request.replace_with),
+            replacement_trigger=request.replacement_trigger.string_value,
             timeouts={"create": timeouts.create, "update": timeouts.update, "delete": timeouts.delete},
             error_hooks=tuple(request.hooks.on_error),
         )

@@ -1,13 +1,21 @@
 """Settings of the load-balanced endpoint."""
 
 import re
-from ipaddress import ip_network
+from collections.abc import Mapping
 from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from infra.aws_limits import SLOW_START_SECONDS, WAF_RATE
-from infra.config.base import Check, SettingError, Settings, each, matches, off_or_within
+from infra.aws_limits import (
+    HTTP_PORT,
+    HTTPS_PORT,
+    LISTENER_RULE_PRIORITY,
+    LISTENER_RULE_VALUES,
+    SLOW_START_SECONDS,
+    WAF_RATE,
+)
+from infra.config.address_ranges import check_number_of_ranges, check_range
+from infra.config.base import Check, SettingError, Settings, each, key_of, matches, off_or_within, reject_unused
 from infra.errors import Remove, Set
 from model_service.url_settings import ROOT_PATH_ALLOWED, is_root_path
 
@@ -15,17 +23,26 @@ _HOST_EXAMPLE: Final = "films.example.com"
 _DOMAIN: Final = r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
 _CERTIFICATE: Final = r"arn:[a-z-]+:acm:[a-z0-9-]+:\d{12}:certificate/\S+"
 _CERTIFICATE_EXAMPLE: Final = "arn:aws:acm:eu-central-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"
+_LISTENER: Final = r"arn:[a-z-]+:elasticloadbalancing:[a-z0-9-]+:\d{12}:listener/app/[A-Za-z0-9-]+/[0-9a-z]+/[0-9a-z]+"
+_LISTENER_EXAMPLE: Final = (
+    "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/shared/0123456789abcdef/0123456789abcdef"
+)
+_HOST_PATTERN: Final = re.compile(r"(?=.{1,128}\Z)[A-Za-z0-9.*?-]+\.[A-Za-z]+")
+OF_OWN_LOAD_BALANCER: Final = (
+    "but with listenerArn the load balancer, its addresses, clients and certificates are managed elsewhere; "
+    "allowed without listenerArn"
+)
 _LOOPBACK_URL: Final = re.compile(r"http://(localhost|127\.\d+\.\d+\.\d+)(:\d+)?(/.*)?")
 
 
-def _check_cidr(value: str) -> None:
-    try:
-        ip_network(value)
-    except ValueError as error:
+def _check_host(value: str) -> None:
+    """Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html
+    ("Condition types for listener rules")."""
+    if not _HOST_PATTERN.fullmatch(value):
         raise SettingError(
-            f'has "{value}" ({error}); allowed: address ranges such as 203.0.113.0/24 or 2001:db8::/32',
-            Set("", "203.0.113.0/24"),
-        ) from None
+            f'has "{value}"; allowed: host names such as {_HOST_EXAMPLE} or *.example.com, without scheme and port',
+            Set("", _HOST_EXAMPLE),
+        )
 
 
 def _check_root_path(value: str) -> None:
@@ -47,7 +64,7 @@ class EndpointSettings(Settings):
 
     allowed_cidrs: Annotated[
         tuple[str, ...],
-        each(_check_cidr),
+        each(check_range),
         AfterValidator(_check_distinct),
         Field(description="Address ranges (IPv4 or IPv6 CIDR) that may connect to the load balancer"),
     ] = ("0.0.0.0/0",)
@@ -96,6 +113,27 @@ class EndpointSettings(Settings):
             description="Requests per address in five minutes, behind AWS's managed rules (WAF); 0: no WAF",
         ),
     ] = 0
+    listener_arn: Annotated[
+        str,
+        matches(_LISTENER, "the ARN of a listener of an application load balancer", _LISTENER_EXAMPLE),
+        Field(
+            description="Listener of an existing load balancer to use in place of one created here; "
+            "with hostNames, rootPath or both"
+        ),
+    ] = ""
+    host_names: Annotated[
+        tuple[str, ...],
+        each(_check_host),
+        Field(description="With listenerArn: host names of the requests for this service; * and ? are wildcards"),
+    ] = ()
+    listener_rule_priority: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=LISTENER_RULE_PRIORITY,
+            description="With listenerArn: priority of the rule among the listener's; 0: after all that exist",
+        ),
+    ] = 0
     deregistration_delay_seconds: Annotated[
         int, Field(ge=0, le=3600, description="Time for a deregistered task to finish its requests, seconds")
     ] = 30
@@ -124,8 +162,46 @@ class EndpointSettings(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _check_listener(self) -> Self:
+        reject_unused(
+            self,
+            ["host_names", "listener_rule_priority"],
+            used=bool(self.listener_arn),
+            problem="but the load balancer is created here and all requests are for this service; allowed with "
+            "listenerArn",
+            fix=Set("listenerArn", _LISTENER_EXAMPLE),
+        )
+        if not self.listener_arn:
+            return self
+        for field in ("domain", "certificate_arn", "access_log_days", "waf_rate_limit", "allowed_cidrs"):
+            value, key = getattr(self, field), key_of(EndpointSettings, field)
+            if value != EndpointSettings.model_fields[field].default:
+                text = list(value) if isinstance(value, tuple) else value
+                raise SettingError(f'is "{text}", {OF_OWN_LOAD_BALANCER}', Remove(key), Remove("listenerArn"), key=key)
+        most = LISTENER_RULE_VALUES - (2 if self.root_path else 0)
+        if (not self.root_path and not self.host_names) or len(self.host_names) > most:
+            raise SettingError(
+                f"is {list(self.host_names)}; allowed with listenerArn: 1 to {most} host names, or none with rootPath",
+                Set("hostNames[0]", _HOST_EXAMPLE),
+                Set("rootPath", "/recommender"),
+                key="hostNames",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_number_of_ranges(self) -> Self:
+        check_number_of_ranges(self.allowed_cidrs, ports=len(self.ports))
+        return self
+
+    @property
+    def ports(self) -> Mapping[str, int]:
+        """The load balancer's ports by protocol."""
+        tls = self.domain or self.certificate_arn
+        return {"http": HTTP_PORT, "https": HTTPS_PORT} if tls else {"http": HTTP_PORT}
+
     @property
     def plain_http(self) -> bool:
-        """Whether clients on other machines connect without TLS."""
-        tls = self.domain or self.certificate_arn or self.public_url.startswith("https://")
+        """Whether clients on other machines connect without TLS to a load balancer that is created here."""
+        tls = self.domain or self.certificate_arn or self.listener_arn or self.public_url.startswith("https://")
         return not tls and not _LOOPBACK_URL.fullmatch(self.public_url)

@@ -21,7 +21,7 @@ EC2_ENDPOINT_SERVICES: Final = ("ecs", "ecs-agent", "ecs-telemetry")
 Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html
 ("Amazon ECS interface VPC endpoints (AWS PrivateLink)")"""
 
-_SUBNET_EXAMPLE: Final = "subnet-0123456789abcdef0"
+SUBNET_EXAMPLE: Final = "subnet-0123456789abcdef0"
 
 
 class NetworkSettings(Settings):
@@ -37,7 +37,10 @@ class NetworkSettings(Settings):
     vpc_id: Annotated[str, Field(description="With network existing: the VPC's id")] = ""
     public_subnet_ids: Annotated[
         tuple[str, ...],
-        Field(description="With network existing: the load balancer's subnets, in at least two availability zones"),
+        Field(
+            description="With network existing: the load balancer's subnets, in at least two availability zones; "
+            "unused with internal or listenerArn"
+        ),
     ] = ()
     private_subnet_ids: Annotated[
         tuple[str, ...],
@@ -73,13 +76,13 @@ class NetworkSettings(Settings):
             raise SettingError(problem, Set("vpcId", "vpc-0123456789abcdef0"), key="vpcId")
         subnets = {"publicSubnetIds": self.public_subnet_ids, "privateSubnetIds": self.private_subnet_ids}
         for key, ids in subnets.items():
-            required = key == "publicSubnetIds" and not (self.internal and self.private_subnet_ids)
+            required = key == "publicSubnetIds" and not self.private_subnet_ids
             too_few = len(set(ids)) < 2 and (required or ids)
             if too_few or not all(subnet.startswith("subnet-") for subnet in ids):
                 raise SettingError(
                     f"is {list(ids)}; with network existing: the ids of at least two subnets, "
                     "in two availability zones",
-                    Set(f"{key}[{min(len(set(ids)), 1)}]", _SUBNET_EXAMPLE),
+                    Set(f"{key}[{min(len(set(ids)), 1)}]", SUBNET_EXAMPLE),
                     key=key,
                 )
         return self

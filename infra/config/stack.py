@@ -4,20 +4,22 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Final
 
+import pulumi
 from pydantic import AfterValidator, Field
 
 from infra.config.base import SettingError, Settings, matches
 from infra.config.batch import BatchSettings
 from infra.config.budget import BudgetSettings
-from infra.config.endpoint import EndpointSettings
+from infra.config.endpoint import OF_OWN_LOAD_BALANCER, EndpointSettings
 from infra.config.image import ImageSettings
 from infra.config.model import ModelSettings
 from infra.config.monitoring import MonitoringSettings
-from infra.config.network import NetworkSettings, endpoint_services
+from infra.config.network import SUBNET_EXAMPLE, NetworkSettings, endpoint_services
 from infra.config.registry import RegistrySettings
 from infra.config.service import ServiceSettings, check_instance_architecture
 from infra.contract import METRICS_NAMESPACE, RESERVED_ENVIRONMENT
 from infra.errors import Remove, Set
+from infra.image_reference import parse_image_uri
 
 PROGRAM_TAGS: Final = ("project", "stack", "managed-by")
 TAG_SYMBOLS: Final = "_.:/=+-@"
@@ -61,7 +63,8 @@ class CommonSettings(Settings):
     """All components: protection, tags, roles."""
 
     production: Annotated[
-        bool, Field(description="Deletion protection of the load balancer and of a registry that holds images")
+        bool,
+        Field(description="Protect service, load balancer, registry and access logs from deletion and replacement"),
     ] = False
     tags: Annotated[
         Mapping[str, str],
@@ -101,6 +104,8 @@ class StackSettings(Settings):
     def check(self) -> None:
         """Raise SettingError for settings of several components that contradict each other."""
         check_instance_architecture(self.service, self.image.cpu_architecture)
+        self._check_image_route()
+        self._check_load_balancer()
         if self.image.model_version and not self.image.uri:
             raise SettingError(
                 f'is "{self.image.model_version}", but the image is built here and has the version of the model that '
@@ -149,6 +154,45 @@ class StackSettings(Settings):
                 "tag can move without a rebuild. To fix it: docker buildx imagetools inspect "
                 f"{base_image}, then pulumi config set baseImage {base_image}@sha256:DIGEST"
             )
+
+    def _check_load_balancer(self) -> None:
+        network = self.network
+        if not self.endpoint.listener_arn:
+            if network.mode == "existing" and not network.internal and not network.public_subnet_ids:
+                raise SettingError(
+                    "is [], but the load balancer has public addresses; with network existing: the ids of at least two "
+                    "subnets, in two availability zones, or internal",
+                    Set("publicSubnetIds[0]", SUBNET_EXAMPLE),
+                    Set("internal", "true"),
+                    key="publicSubnetIds",
+                )
+            return
+        if network.mode == "new":
+            raise SettingError(
+                'is "new", but with listenerArn the tasks have to be in the VPC of that load balancer; '
+                "allowed: default, existing",
+                Set("network", "existing"),
+                Remove("listenerArn"),
+                key="network",
+            )
+        for key, value in {"internal": network.internal, "ipv6": network.ipv6}.items():
+            if value:
+                raise SettingError(f"is true, {OF_OWN_LOAD_BALANCER}", Remove(key), Remove("listenerArn"), key=key)
+
+    def _check_image_route(self) -> None:
+        """VPC endpoints lead to the ECR of the stack's own region, of any account."""
+        if self.network.nat_gateways != "none" or not self.image.uri:
+            return
+        image, region = parse_image_uri(self.image.uri), pulumi.Config("aws").get("region")
+        if image.host == self.registry.host or (image.ecr and image.ecr.region == (region or image.ecr.region)):
+            return
+        raise SettingError(
+            f'is "{self.image.uri}", which tasks without a NAT gateway cannot pull; allowed with natGateways "none": '
+            f"an image in ECR in the stack's region{f', {region}' if region else ''}",
+            Set("natGateways", "single"),
+            Set("imageUri", f"111122223333.dkr.ecr.{region or 'eu-central-1'}.amazonaws.com/recommender:1.0"),
+            key="imageUri",
+        )
 
     @property
     def tags(self) -> Mapping[str, str]:

@@ -78,6 +78,8 @@ def estimate(settings: StackSettings, *, default_subnet_count: int | None = None
 
 
 def _load_balancer(settings: StackSettings, prices: PriceList, default_subnet_count: int) -> Iterator[CostLine]:
+    if settings.endpoint.listener_arn:
+        return
     yield priced(1, "application load balancer", prices["load_balancer"])
     yield priced(
         1,

@@ -1,17 +1,20 @@
 """The stable URL of the service: an application load balancer."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.args import Input, Subnets, Target
-from infra.aws_limits import HTTP_PORT, HTTPS_PORT, LOAD_BALANCER_NAME_LENGTH
+from infra.aws_limits import LOAD_BALANCER_NAME_LENGTH, LOAD_BALANCER_RESERVED_PREFIX
 from infra.config.endpoint import EndpointSettings
 from infra.endpoint.access_logs import LOG_PREFIX, access_log_bucket
 from infra.endpoint.certificate import create_alias, hosted_zone_id, validated_certificate
-from infra.endpoint.listeners import create_listeners
+from infra.endpoint.existing_balancer import ExistingBalancer, check_vpc, find_balancer
+from infra.endpoint.listeners import create_listeners, join_listener
 from infra.endpoint.waf import attach_waf
+from infra.errors import ProgramError
 from infra.naming import child_name
 
 IDLE_TIMEOUT_SECONDS: Final = 60
@@ -36,6 +39,7 @@ class LoadBalancedEndpointArgs(EndpointSettings):
 class LoadBalancedEndpoint(pulumi.ComponentResource):
     """A load balancer that forwards to the healthy targets of its target group, with root_path what is below it.
 
+    With listener_arn: a rule of an existing load balancer, of which nothing else is changed here.
     The path reaches the targets as it was sent; health checks do not have the prefix.
     target: where a service registers its tasks. arn_suffix, target_group_arn_suffix: their names in CloudWatch.
     """
@@ -47,6 +51,14 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LoadBalancedEndpointArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("recommender:infra:LoadBalancedEndpoint", name, None, opts)
+        self._name, self._args = name, args
+        if args.listener_arn:
+            self._join_balancer(name, args)
+        else:
+            self._create_balancer(name, args)
+        self.register_outputs({"url": self.url, "target_group_arn": self.target.target_group_arn})
+
+    def _create_balancer(self, name: str, args: LoadBalancedEndpointArgs) -> None:
         child = pulumi.ResourceOptions(parent=self)
         security_group = aws.ec2.SecurityGroup(
             f"{name}-balancer-group",
@@ -54,59 +66,126 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
             vpc_id=args.subnets.vpc_id,
             opts=child,
         )
-        self._allow_clients(name, args, security_group)
-        load_balancer = self._load_balancer(name, args, security_group)
-        # Auto-named: a replacement must exist beside the old target group, which the listener still uses.
-        target_group = aws.lb.TargetGroup(
+        client_rules = self._allow_clients(name, args, security_group)
+        load_balancer = self._load_balancer = self._create_load_balancer(name, args, security_group)
+        target_group = self._create_target_group(name, args, args.subnets.vpc_id, replace_with=[load_balancer])
+        listener = create_listeners(
+            name,
+            load_balancer_arn=load_balancer.arn,
+            target_group_arn=target_group.arn,
+            certificate_arn=self._certificate(name, args),
+            client_rules=client_rules,
+            root_path=args.root_path,
+            opts=child,
+        )
+        if args.waf_rate_limit:
+            attach_waf(name, load_balancer.arn, requests_per_address=args.waf_rate_limit, opts=child)
+        origin = f"https://{args.domain}" if args.domain else pulumi.Output.concat("http://", load_balancer.dns_name)
+        self._expose(args, origin, load_balancer.arn_suffix, security_group.id, target_group, listener)
+
+    def _join_balancer(self, name: str, args: LoadBalancedEndpointArgs) -> None:
+        host = next((host for host in args.host_names if not set(host) & set("*?")), "")
+        balancer = find_balancer(args.listener_arn, host, self)
+        target_group = self._create_target_group(
+            name, args, _checked_vpc(balancer, args.subnets.vpc_id), replace_with=[]
+        )
+        rule = join_listener(
+            name,
+            listener_arn=args.listener_arn,
+            target_group_arn=target_group.arn,
+            host_names=args.host_names,
+            root_path=args.root_path,
+            priority=args.listener_rule_priority,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self._expose(args, balancer.origin, balancer.arn_suffix, balancer.security_group_id, target_group, rule)
+
+    def _create_target_group(
+        self,
+        name: str,
+        args: LoadBalancedEndpointArgs,
+        vpc_id: Input[str],
+        *,
+        replace_with: list[pulumi.Resource],
+    ) -> aws.lb.TargetGroup:
+        """Replaced with its load balancer, since it belongs to one at a time.
+
+        Auto-named: a replacement must exist beside the old one, which the old listener still uses.
+        """
+        return aws.lb.TargetGroup(
             child_name(name, "tg", limit=LOAD_BALANCER_NAME_LENGTH),
-            vpc_id=args.subnets.vpc_id,
+            vpc_id=vpc_id,
             target_type="ip",
             protocol="HTTP",
             port=args.container_port,
             deregistration_delay=args.deregistration_delay_seconds,
             slow_start=args.slow_start_seconds,
             health_check=_health_check(args.health_check_path),
-            opts=child,
+            opts=pulumi.ResourceOptions(
+                parent=self, replace_with=replace_with, replacement_trigger=args.listener_arn or "created here"
+            ),
         )
-        listener = create_listeners(
-            name,
-            load_balancer_arn=load_balancer.arn,
-            target_group_arn=target_group.arn,
-            certificate_arn=self._certificate_and_alias(name, args, load_balancer),
-            root_path=args.root_path,
-            opts=child,
-        )
-        if args.waf_rate_limit:
-            attach_waf(name, load_balancer.arn, requests_per_address=args.waf_rate_limit, opts=child)
-        self.url = _url(args, load_balancer)
+
+    def _expose(
+        self,
+        args: LoadBalancedEndpointArgs,
+        origin: Input[str],
+        arn_suffix: Input[str],
+        security_group_id: Input[str],
+        target_group: aws.lb.TargetGroup,
+        listener: pulumi.Resource,
+    ) -> None:
+        self.url = _url(args, origin)
+        self.arn_suffix = pulumi.Output.from_input(arn_suffix)
+        self.target_group_arn_suffix = target_group.arn_suffix
         self.target = Target(
             target_group_arn=target_group.arn,
-            security_group_id=security_group.id,
+            security_group_id=security_group_id,
             listener=listener,
-            request_label=pulumi.Output.concat(load_balancer.arn_suffix, "/", target_group.arn_suffix),
+            request_label=pulumi.Output.concat(arn_suffix, "/", target_group.arn_suffix),
         )
-        self.arn_suffix = load_balancer.arn_suffix
-        self.target_group_arn_suffix = target_group.arn_suffix
-        self.register_outputs({"url": self.url, "target_group_arn": target_group.arn})
 
-    def _allow_clients(self, name: str, args: LoadBalancedEndpointArgs, security_group: aws.ec2.SecurityGroup) -> None:
-        tls = bool(args.domain or args.certificate_arn)
-        for protocol, port in {"http": HTTP_PORT, **({"https": HTTPS_PORT} if tls else {})}.items():
-            for cidr in args.allowed_cidrs:
-                aws.vpc.SecurityGroupIngressRule(
-                    f"{name}-{protocol}-from-{cidr.replace('/', '-').replace(':', '.')}",
-                    security_group_id=security_group.id,
-                    cidr_ipv4=None if ":" in cidr else cidr,
-                    cidr_ipv6=cidr if ":" in cidr else None,
-                    ip_protocol="tcp",
-                    from_port=port,
-                    to_port=port,
-                    opts=pulumi.ResourceOptions(parent=self),
-                )
+    def point_domain(self, *, after: pulumi.Resource) -> None:
+        """With a domain, point it to the load balancer once `after`, the service, answers behind it.
 
-    def _load_balancer(
+        Another load balancer gets the domain's requests only when its targets are healthy.
+        """
+        if self._args.domain:
+            create_alias(
+                self._name,
+                self._args.domain,
+                self._zone_id,
+                self._load_balancer,
+                ipv6=self._args.ipv6,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[after]),
+            )
+
+    def _allow_clients(
+        self, name: str, args: LoadBalancedEndpointArgs, security_group: aws.ec2.SecurityGroup
+    ) -> Sequence[pulumi.Resource]:
+        return [
+            aws.vpc.SecurityGroupIngressRule(
+                f"{name}-{protocol}-from-{cidr.replace('/', '-').replace(':', '.')}",
+                security_group_id=security_group.id,
+                cidr_ipv4=None if ":" in cidr else cidr,
+                cidr_ipv6=cidr if ":" in cidr else None,
+                ip_protocol="tcp",
+                from_port=port,
+                to_port=port,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for protocol, port in args.ports.items()
+            for cidr in args.allowed_cidrs
+        ]
+
+    def _create_load_balancer(
         self, name: str, args: LoadBalancedEndpointArgs, security_group: aws.ec2.SecurityGroup
     ) -> aws.lb.LoadBalancer:
+        if name.lower().startswith(LOAD_BALANCER_RESERVED_PREFIX):
+            raise ProgramError(
+                f'The load balancer cannot be named "{name}-lb": AWS reserves names that begin with '
+                f'"{LOAD_BALANCER_RESERVED_PREFIX}".\nTo fix it: give the project another name in Pulumi.yaml'
+            )
         access_logs, writable = None, []
         if args.access_log_days:
             bucket, policy = access_log_bucket(
@@ -125,13 +204,12 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
             drop_invalid_header_fields=True,
             enable_deletion_protection=args.deletion_protection,
             access_logs=access_logs,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=writable),
+            # Its subnets could be changed within a VPC only; the group is replaced with the VPC.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=writable, replace_with=[security_group]),
         )
 
-    def _certificate_and_alias(
-        self, name: str, args: LoadBalancedEndpointArgs, load_balancer: aws.lb.LoadBalancer
-    ) -> Input[str] | None:
-        """The certificate, None for plain HTTP; with a domain, also its alias records."""
+    def _certificate(self, name: str, args: LoadBalancedEndpointArgs) -> Input[str] | None:
+        """The certificate, None for plain HTTP."""
         if args.plain_http:
             pulumi.log.warn(
                 "The service will answer over plain HTTP, which anyone on the path can read and change. For HTTPS: "
@@ -141,19 +219,24 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
             )
         if not args.domain:
             return args.certificate_arn or None
-        child = pulumi.ResourceOptions(parent=self)
-        zone_id = hosted_zone_id(args.domain, args.hosted_zone_id, self)
-        create_alias(name, args.domain, zone_id, load_balancer, ipv6=args.ipv6, opts=child)
-        return args.certificate_arn or validated_certificate(name, args.domain, zone_id, child)
+        self._zone_id = hosted_zone_id(args.domain, args.hosted_zone_id, self)
+        return args.certificate_arn or validated_certificate(
+            name, args.domain, self._zone_id, pulumi.ResourceOptions(parent=self)
+        )
 
 
-def _url(args: LoadBalancedEndpointArgs, load_balancer: aws.lb.LoadBalancer) -> pulumi.Output[str]:
+def _checked_vpc(balancer: ExistingBalancer, vpc_id: Input[str]) -> Input[str]:
+    """A known id is checked before anything is registered that depends on it."""
+    if isinstance(vpc_id, str):
+        return check_vpc(balancer, vpc_id)
+    return pulumi.Output.all(vpc_id).apply(lambda known: check_vpc(balancer, known[0]))
+
+
+def _url(args: LoadBalancedEndpointArgs, origin: Input[str]) -> pulumi.Output[str]:
     if args.public_url:
         has_path = "/" in args.public_url.partition("://")[2]
         return pulumi.Output.from_input(args.public_url + ("" if has_path else args.root_path))
-    if args.domain:
-        return pulumi.Output.from_input(f"https://{args.domain}{args.root_path}")
-    return pulumi.Output.concat("http://", load_balancer.dns_name, args.root_path)
+    return pulumi.Output.concat(origin, args.root_path)
 
 
 def _health_check(path: str) -> aws.lb.TargetGroupHealthCheckArgs:

@@ -1,5 +1,6 @@
 """The web application firewall (WAF) of the load balancer: AWS's managed rules and a rate limit per address."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import pulumi
@@ -7,8 +8,13 @@ import pulumi_aws as aws
 
 from infra.args import Input
 
-MANAGED_RULES: Final = ("AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet")
-"""Source: https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html
+MANAGED_RULES: Final[Mapping[str, Sequence[str]]] = {
+    "AWSManagedRulesCommonRuleSet": ("SizeRestrictions_BODY",),
+    "AWSManagedRulesKnownBadInputsRuleSet": (),
+}
+"""Managed rule groups, each with the rules that only count requests. SizeRestrictions_BODY would block bodies above
+8 KB; the service itself takes at most 16 KiB (model_service/serving/api/params.py). Source:
+https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html
 ("Baseline rule groups")"""
 
 RATE_WINDOW_SECONDS: Final = 300
@@ -24,7 +30,7 @@ def attach_waf(
         default_action=aws.wafv2.WebAclDefaultActionArgs(allow=aws.wafv2.WebAclDefaultActionAllowArgs()),
         rules=[
             _rate(requests_per_address),
-            *(_managed(rule, 1 + position) for position, rule in enumerate(MANAGED_RULES)),
+            *(_managed(group, 1 + position) for position, group in enumerate(MANAGED_RULES)),
         ],
         visibility_config=aws.wafv2.WebAclVisibilityConfigArgs(
             cloudwatch_metrics_enabled=True, metric_name="firewall", sampled_requests_enabled=True
@@ -51,18 +57,26 @@ def _rate(limit: int) -> aws.wafv2.WebAclRuleArgs:
     )
 
 
-def _managed(rule: str, priority: int) -> aws.wafv2.WebAclRuleArgs:
+def _managed(group: str, priority: int) -> aws.wafv2.WebAclRuleArgs:
     return aws.wafv2.WebAclRuleArgs(
-        name=rule,
+        name=group,
         priority=priority,
         override_action=_no_override(),
         statement=aws.wafv2.WebAclRuleStatementArgs(
             managed_rule_group_statement=aws.wafv2.WebAclRuleStatementManagedRuleGroupStatementArgs(
-                vendor_name="AWS", name=rule
+                vendor_name="AWS",
+                name=group,
+                rule_action_overrides=[_only_count(rule) for rule in MANAGED_RULES[group]] or None,
             )
         ),
-        visibility_config=_visibility(rule),
+        visibility_config=_visibility(group),
     )
+
+
+def _only_count(rule: str) -> aws.wafv2.WebAclRuleStatementManagedRuleGroupStatementRuleActionOverrideArgs:
+    count = aws.wafv2.WebAclRuleStatementManagedRuleGroupStatementRuleActionOverrideActionToUseCountArgs()
+    action = aws.wafv2.WebAclRuleStatementManagedRuleGroupStatementRuleActionOverrideActionToUseArgs(count=count)
+    return aws.wafv2.WebAclRuleStatementManagedRuleGroupStatementRuleActionOverrideArgs(name=rule, action_to_use=action)
 
 
 def _no_override() -> aws.wafv2.WebAclRuleOverrideActionArgs:

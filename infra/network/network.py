@@ -66,8 +66,9 @@ class Network(pulumi.ComponentResource):
             subnet_strategy=awsx.ec2.SubnetAllocationStrategy.AUTO,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        routes: list[pulumi.Resource] = [vpc]
         if args.vpc_endpoints:
-            create_vpc_endpoints(
+            routes += create_vpc_endpoints(
                 name,
                 vpc_id=vpc.vpc_id,
                 subnet_ids=vpc.private_subnet_ids,
@@ -75,13 +76,13 @@ class Network(pulumi.ComponentResource):
                 after=vpc,
                 parent=self,
             )
-        tasks = Subnets(vpc_id=vpc.vpc_id, ids=vpc.private_subnet_ids)
+        tasks = Subnets(vpc_id=vpc.vpc_id, ids=vpc.private_subnet_ids, routes=routes)
         return tasks if args.internal else Subnets(vpc_id=vpc.vpc_id, ids=vpc.public_subnet_ids), tasks
 
     def _existing(self, args: NetworkArgs) -> tuple[Subnets, Subnets]:
         ids = {"publicSubnetIds": args.public_subnet_ids, "privateSubnetIds": args.private_subnet_ids}
         tasks = "privateSubnetIds" if args.private_subnet_ids else "publicSubnetIds"
-        load_balancer = tasks if args.internal else "publicSubnetIds"
+        load_balancer = "publicSubnetIds" if args.public_subnet_ids and not args.internal else tasks
         checked = {
             key: _checked_subnets(self, key, args.vpc_id, ids[key], ipv6=args.ipv6 and key == load_balancer)
             for key in dict.fromkeys((load_balancer, tasks))

@@ -17,10 +17,10 @@ def create_vpc_endpoints(
     services: Sequence[str],
     after: pulumi.Resource,
     parent: pulumi.Resource,
-) -> None:
+) -> Sequence[pulumi.Resource]:
     """Interface endpoints, reachable from the VPC only, and a gateway endpoint for S3 in every route table.
 
-    after: the VPC with all its route tables.
+    Returns what requests pass: the endpoints and the rule of their group. after: the VPC with all its route tables.
     """
     child = pulumi.ResourceOptions(parent=parent)
     vpc = aws.ec2.get_vpc_output(id=vpc_id, opts=pulumi.InvokeOutputOptions(parent=parent))
@@ -28,7 +28,7 @@ def create_vpc_endpoints(
     tables = aws.ec2.get_route_tables_output(
         vpc_id=vpc_id, opts=pulumi.InvokeOutputOptions(parent=parent, depends_on=[after])
     )
-    aws.ec2.VpcEndpoint(
+    gateway = aws.ec2.VpcEndpoint(
         f"{name}-endpoint-s3",
         vpc_id=vpc_id,
         vpc_endpoint_type="Gateway",
@@ -39,7 +39,7 @@ def create_vpc_endpoints(
     group = aws.ec2.SecurityGroup(
         f"{name}-endpoints-group", description=f"VPC endpoints of the {pulumi.get_project()}", vpc_id=vpc_id, opts=child
     )
-    aws.vpc.SecurityGroupIngressRule(
+    rule = aws.vpc.SecurityGroupIngressRule(
         f"{name}-endpoints-from-vpc",
         security_group_id=group.id,
         cidr_ipv4=vpc.cidr_block,
@@ -48,14 +48,34 @@ def create_vpc_endpoints(
         to_port=HTTPS_PORT,
         opts=child,
     )
-    for service in services:
+    interfaces = [
         aws.ec2.VpcEndpoint(
             f"{name}-endpoint-{service.replace('.', '-')}",
             vpc_id=vpc_id,
             vpc_endpoint_type="Interface",
-            service_name=pulumi.Output.concat("com.amazonaws.", region, ".", service),
+            service_name=_interface_service(service, region, parent),
             subnet_ids=subnet_ids,
             security_group_ids=[group.id],
             private_dns_enabled=True,
             opts=child,
         )
+        for service in services
+    ]
+    return [gateway, rule, *interfaces]
+
+
+def _interface_service(service: str, region: pulumi.Output[str], parent: pulumi.Resource) -> pulumi.Output[str]:
+    """The name of a service for an interface endpoint; in China some begin with "cn.", others do not.
+
+    Source: https://github.com/aws/aws-cdk/issues/9864
+    """
+
+    def of_either_name(region: str) -> Sequence[aws.ec2.GetVpcEndpointServiceFilterArgs]:
+        names = [f"{prefix}com.amazonaws.{region}.{service}" for prefix in ("", "cn.")]
+        return [aws.ec2.GetVpcEndpointServiceFilterArgs(name="service-name", values=names)]
+
+    return aws.ec2.get_vpc_endpoint_service_output(
+        service_type="Interface",
+        filters=region.apply(of_either_name),
+        opts=pulumi.InvokeOutputOptions(parent=parent),
+    ).service_name

@@ -122,7 +122,7 @@ class FargateService(pulumi.ComponentResource):
             propagate_tags="SERVICE",
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[args.target.listener, *rules, *task.grants, *capacity.wait_for],
+                depends_on=[args.target.listener, *rules, *task.grants, *capacity.wait_for, *args.subnets.routes],
                 # Autoscaling, where there is any, owns the number of tasks.
                 ignore_changes=["desiredCount"] if args.autoscales else None,
                 hooks=deployment_failure_hook(name),

@@ -13,6 +13,7 @@ SETTINGS: Final[dict[str, str]] = {
     "aws:iam/rolePolicyAttachment:": "launchType",
     "aws:iam/policy:": "createPushPolicy",
     "aws:acm/": "domain",
+    "aws:lb/get": "listenerArn",
     "aws:route53/": "domain",
     "aws:s3/": "accessLogDays",
     "aws:wafv2/": "wafRateLimit",

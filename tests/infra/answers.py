@@ -31,6 +31,9 @@ class Aws:
     vpc_of_given_subnets: str = "vpc-given"
     ipv6_ranges: Mapping[str, str] = field(default_factory=dict)
     hosted_zones: Mapping[str, str] = field(default_factory=dict)
+    chinese_services: Sequence[str] = ()
+    listener: Mapping[str, Any] = field(default_factory=dict)
+    balancer: Mapping[str, Any] = field(default_factory=dict)
     running_task_definition: str = ""
 
 
@@ -56,6 +59,10 @@ class Answers(FakeAccount):
             return {}, [("filter", "no matching EC2 VPC found")]
         return super().vpc(asked)
 
+    def endpoint_service(self, names: Sequence[str]) -> str:
+        plain, chinese = names
+        return chinese if plain.split(".", 3)[3] in self.aws.chinese_services else plain
+
     def default_subnets(self) -> Sequence[str]:
         return self.aws.default_subnets
 
@@ -68,6 +75,16 @@ class Answers(FakeAccount):
         if zone is None:
             return {}, [("name", "no matching Route 53 Hosted Zone found")]
         return {"zoneId": zone, "id": zone}
+
+    def listener(self, arn: str) -> LookupResult:
+        if self.aws.listener.get("missing"):
+            return {}, [("arn", "no matching ELBv2 Listener found")]
+        return {"arn": arn, "id": arn, "loadBalancerArn": "arn:of:shared", "protocol": "HTTPS", "port": 443} | dict(
+            self.aws.listener
+        )
+
+    def load_balancer(self, arn: str) -> dict[str, Any]:
+        return {**super().load_balancer(arn), "vpcId": "vpc-default", **self.aws.balancer}
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         if not args.custom and not args.typ.startswith("awsx:"):

@@ -91,6 +91,8 @@ def test_values_arrive_typed() -> None:
     assert settings.tags["team"] == "search"
 
 
+WITHOUT_NAT: Mapping[str, object] = {"network": "new", "natGateways": "none", "vpcEndpoints": True}
+
 REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
     "unknown key": ({"desiredCont": 3}, 'did you mean "desiredCount"', "pulumi config rm desiredCont"),
     "far from any key": ({"zzz": 3}, "allowedCidrs, annMinItems, baseImage", "pulumi config rm zzz"),
@@ -121,6 +123,65 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
         "--path 'registryPullAccounts[0]' '111122223333' --type string",
     ),
     "cidr": ({"allowedCidrs": ["10.0.0.1/8"]}, "has host bits set", "--path 'allowedCidrs[0]'"),
+    "address for a cidr": (
+        {"allowedCidrs": ["203.0.113.7"]},
+        'has "203.0.113.7" without the length of its prefix',
+        "--path 'allowedCidrs[0]' '203.0.113.7/32'",
+    ),
+    "IPv6 address for a cidr": (
+        {"allowedCidrs": ["2001:db8::1"]},
+        "without the length",
+        "--path 'allowedCidrs[0]' '2001:db8::1/128'",
+    ),
+    "dotted netmask": (
+        {"allowedCidrs": ["203.0.113.0/255.255.255.0"]},
+        'has "203.0.113.0/255.255.255.0"; allowed',
+        "--path 'allowedCidrs[0]' '203.0.113.0/24'",
+    ),
+    "wildcard mask": (
+        {"allowedCidrs": ["203.0.113.0/0.0.0.255"]},
+        "allowed: address ranges such as 203.0.113.0/24",
+        "--path 'allowedCidrs[0]' '203.0.113.0/24'",
+    ),
+    "zone of an address": (
+        {"allowedCidrs": ["fe80::%eth0/64"]},
+        'has "fe80::%eth0/64"',
+        "--path 'allowedCidrs[0]' 'fe80::/64'",
+    ),
+    "IPv4 in IPv6": (
+        {"allowedCidrs": ["::ffff:203.0.113.0/120"]},
+        'has "::ffff:203.0.113.0/120"',
+        "--path 'allowedCidrs[0]' '203.0.113.0/24'",
+    ),
+    "IPv6 not in its shortest form": (
+        {"allowedCidrs": ["2001:DB8:0::/32"]},
+        'has "2001:DB8:0::/32"',
+        "--path 'allowedCidrs[0]' '2001:db8::/32'",
+    ),
+    "more cidrs than rules": (
+        {"allowedCidrs": [f"10.0.{place}.0/24" for place in range(61)]},
+        "has 61 ranges of IPv4 addresses; allowed: at most 60",
+        "combine ranges",
+    ),
+    "more cidrs than rules for two ports": (
+        {"allowedCidrs": [f"2001:db8:{place:x}::/48" for place in range(1, 32)], "domain": "films.example.com"},
+        "has 31 ranges of IPv6 addresses; allowed: at most 30, since each needs 2 of the 60",
+        "combine ranges",
+    ),
+    "image out of reach": (
+        {**WITHOUT_NAT, "imageUri": "ghcr.io/films/recommender:1.0"},
+        "tasks without a NAT gateway cannot pull",
+        "set natGateways single",
+    ),
+    "image in another region": (
+        {
+            **WITHOUT_NAT,
+            "aws:region": "eu-central-1",
+            "imageUri": "111122223333.dkr.ecr.us-east-1.amazonaws.com/films:1.0",
+        },
+        "an image in ECR in the stack's region, eu-central-1",
+        "set imageUri 111122223333.dkr.ecr.eu-central-1.amazonaws.com/recommender:1.0",
+    ),
     "second cidr": ({"allowedCidrs": ["10.0.0.0/8", "x"]}, 'has "x"', "--path 'allowedCidrs[1]'"),
     "no cidr": ({"allowedCidrs": []}, "one address range or more", "0.0.0.0/0"),
     "cidr twice": ({"allowedCidrs": ["10.0.0.0/8"] * 2}, "none twice", "0.0.0.0/0"),
@@ -311,6 +372,25 @@ def test_a_tag_that_every_service_takes_is_accepted(tags: list[str]) -> None:
 )
 def test_an_account_is_read_as_the_cli_and_yaml_write_it(item: object, account: str) -> None:
     assert settings_of({"registryPullAccounts": [item]}).registry.pull_accounts == (account,)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"imageUri": "444455556666.dkr.ecr.eu-central-1.amazonaws.com/films:1.0"},
+        {"imageUri": "444455556666.dkr.ecr.us-east-1.amazonaws.com/films:1.0", "aws:region": None},
+        {"imageUri": "registry.example.com/films:1.0", "registryHost": "registry.example.com"},
+        {"imageUri": "ghcr.io/films/recommender:1.0", "natGateways": "single"},
+    ],
+)
+def test_an_image_that_tasks_can_pull_is_allowed(config: Mapping[str, object]) -> None:
+    """Without a NAT gateway: from ECR in the stack's region, of any account, or as far as the region is known."""
+    assert settings_of({**WITHOUT_NAT, **config}).image.uri == config["imageUri"]
+
+
+def test_as_many_ranges_are_allowed_as_a_security_group_has_rules() -> None:
+    ranges = [f"10.0.{place}.0/24" for place in range(60)] + [f"2001:db8:{place:x}::/48" for place in range(1, 61)]
+    assert len(settings_of({"allowedCidrs": ranges}).endpoint.allowed_cidrs) == 120
 
 
 def test_an_internal_balancer_needs_no_public_subnets() -> None:

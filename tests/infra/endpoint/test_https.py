@@ -8,11 +8,13 @@ import pytest
 from infra.endpoint.listeners import TLS_POLICY
 from infra.endpoint.load_balanced_endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
 from infra.errors import ConfigError
+from model_service.serving.api.params import MAX_BODY_BYTES
 from tests.infra.answers import ACCOUNT, Aws
 from tests.infra.endpoint.test_load_balanced_endpoint import ENDPOINT, endpoint
-from tests.infra.recorder import Recording, run
+from tests.infra.recorder import Recording, run, run_main
 from tests.infra.settings import replace
 
+WAF_BODY_BYTES = 8 * 1024
 LISTENER = "aws:lb/listener:Listener"
 CERTIFICATE_ARN = "arn:aws:acm:eu-central-1:111122223333:certificate/c"
 NAMED = replace(ENDPOINT, domain="films.example.com", hosted_zone_id="ZGIVEN")
@@ -21,6 +23,7 @@ NAMED = replace(ENDPOINT, domain="films.example.com", hosted_zone_id="ZGIVEN")
 def looked_up(args: LoadBalancedEndpointArgs, account: Aws) -> Recording:
     def program() -> None:
         made = LoadBalancedEndpoint("films", args)
+        made.point_domain(after=pulumi.ComponentResource("service", "films"))
         pulumi.export("url", made.url)
 
     return run(program, aws=account)
@@ -34,6 +37,30 @@ def test_a_domain_is_answered_over_https_and_plain_http_leads_there() -> None:
     assert action["redirect"] == {"protocol": "HTTPS", "port": "443", "statusCode": "HTTP_301"}
     assert (https["protocol"], https["port"], https["sslPolicy"]) == ("HTTPS", 443, TLS_POLICY)
     assert https["defaultActions"][0]["targetGroupArn"].startswith("arn:of:films-tg")
+
+
+@pytest.mark.parametrize("root_path", ["", "/films"])
+def test_plain_http_leads_to_https_only_once_clients_are_answered_there(root_path: str) -> None:
+    recorded = endpoint(replace(NAMED, root_path=root_path))
+    answers = {recorded.one(LISTENER, "-https").urn}
+    if root_path:
+        answers = {recorded.one("aws:lb/listenerRule:ListenerRule").urn}
+    rules = recorded.all("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    open_port = {rule.urn for rule in rules if rule.inputs["fromPort"] == 443}
+    assert open_port
+    assert recorded.one(LISTENER, "-http").depends_on >= answers | open_port
+
+
+def test_without_a_certificate_plain_http_waits_for_no_other_listener() -> None:
+    recorded = endpoint(ENDPOINT)
+    assert {urn.split("::")[-1] for urn in recorded.one(LISTENER).depends_on} == {"films-lb", "films-tg"}
+
+
+@pytest.mark.usefixtures("project")
+def test_a_domain_leads_to_a_load_balancer_only_once_the_service_answers_behind_it() -> None:
+    recorded = run_main("dev", config={"domain": "films.example.com", "hostedZoneId": "ZGIVEN"})
+    (alias,) = [one for one in recorded.all("aws:route53/record:Record") if "aliases" in one.inputs]
+    assert recorded.one("aws:ecs/service:Service").urn in alias.depends_on
 
 
 def test_the_listener_waits_for_the_validated_certificate() -> None:
@@ -175,8 +202,18 @@ def test_the_firewall_stands_before_the_balancer_when_asked_for() -> None:
     assert "block" in limited["action"]
     assert "AWSManagedRulesCommonRuleSet" in rules
     for name, rule in rules.items():
-        assert rule["statement"]["managedRuleGroupStatement"] == {"name": name, "vendorName": "AWS"}
+        statement = rule["statement"]["managedRuleGroupStatement"]
+        assert (statement["name"], statement["vendorName"]) == (name, "AWS")
         assert "none" in rule["overrideAction"]
+
+
+def test_the_firewall_lets_pass_every_body_that_the_service_takes() -> None:
+    (acl,) = endpoint(replace(ENDPOINT, waf_rate_limit=2000)).all("aws:wafv2/webAcl:WebAcl")
+    groups = [rule["statement"].get("managedRuleGroupStatement", {}) for rule in acl.inputs["rules"]]
+    overrides = {group["name"]: group["ruleActionOverrides"] for group in groups if "ruleActionOverrides" in group}
+    counted = {"name": "SizeRestrictions_BODY", "actionToUse": {"count": {}}}
+    assert MAX_BODY_BYTES > WAF_BODY_BYTES
+    assert overrides == {"AWSManagedRulesCommonRuleSet": [counted]}
 
 
 def test_an_internal_balancer_has_no_public_address() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from infra.args import Subnets
 from infra.endpoint.load_balanced_endpoint import LoadBalancedEndpoint, LoadBalancedEndpointArgs
+from infra.errors import ProgramError
 from tests.infra.recorder import Recording, run
 from tests.infra.settings import replace
 
@@ -17,7 +18,20 @@ ENDPOINT = LoadBalancedEndpointArgs(
 
 
 def endpoint(args: LoadBalancedEndpointArgs, name: str = "films") -> Recording:
-    return run(lambda: LoadBalancedEndpoint(name, args))
+    return run(lambda: LoadBalancedEndpoint(name, args).point_domain(after=pulumi.ComponentResource("service", name)))
+
+
+BALANCER, TARGET_GROUP = "aws:lb/loadBalancer:LoadBalancer", "aws:lb/targetGroup:TargetGroup"
+
+
+def test_a_load_balancer_moves_to_another_vpc_by_replacement_and_its_target_group_with_it() -> None:
+    """Subnets can be changed within a VPC alone, and a target group belongs to one load balancer at a time."""
+    recorded = endpoint(ENDPOINT)
+    group = recorded.one("aws:ec2/securityGroup:SecurityGroup")
+    balancer, targets = recorded.one(BALANCER), recorded.one(TARGET_GROUP)
+    assert balancer.replace_with == {group.urn}
+    assert targets.replace_with == {balancer.urn}
+    assert "name" not in balancer.inputs.keys() | targets.inputs.keys()
 
 
 def test_each_allowed_range_gets_a_rule_of_its_own_kind() -> None:
@@ -50,6 +64,11 @@ def test_names_with_a_limit_fit_however_long_the_stacks_name() -> None:
     recorded = endpoint(ENDPOINT, name="recommender-" + "x" * 40)
     for type_ in ("aws:lb/loadBalancer:LoadBalancer", "aws:lb/targetGroup:TargetGroup"):
         assert len(recorded.one(type_).name) + len("-1234567") <= 32
+
+
+def test_a_name_that_aws_reserves_is_refused() -> None:
+    with pytest.raises(ProgramError, match=r'reserves names that begin with "internal-"(?s:.*)Pulumi.yaml'):
+        endpoint(ENDPOINT, name="internal-films-dev")
 
 
 RULE, LISTENER = "aws:lb/listenerRule:ListenerRule", "aws:lb/listener:Listener"

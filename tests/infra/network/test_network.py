@@ -9,7 +9,7 @@ from infra.config.network import NatGateways, endpoint_services
 from infra.errors import ConfigError
 from infra.network.network import Network, NetworkArgs
 from tests.infra.answers import Aws
-from tests.infra.recorder import Recording, run
+from tests.infra.recorder import Recording, run, run_main
 from tests.infra.settings import replace
 
 NETWORK = NetworkArgs()
@@ -98,6 +98,30 @@ def test_private_endpoints_are_made_when_asked_for_and_open_to_the_vpc_alone() -
         assert one["securityGroupIds"] == ["films-endpoints-group-id"]
     rule = recorded.one("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").inputs
     assert (rule["cidrIpv4"], rule["fromPort"], rule["toPort"]) == ("10.0.0.0/16", 443, 443)
+
+
+def test_endpoints_have_the_names_that_their_services_have_in_the_region() -> None:
+    """In China, ECR's begin with cn., those of the logs do not."""
+    settings = replace(NETWORK, mode="new", vpc_endpoints=True, vpc_endpoint_services=("ecr.api", "logs"))
+    recorded = network(settings, Aws(chinese_services=["ecr.api"]))
+    assert {one.inputs["serviceName"] for one in recorded.all("aws:ec2/vpcEndpoint:VpcEndpoint")} == {
+        "cn.com.amazonaws.eu-central-1.ecr.api",
+        "com.amazonaws.eu-central-1.logs",
+        "com.amazonaws.eu-central-1.s3",
+    }
+    asked = [arguments for token, arguments in recorded.calls if token.endswith(":getVpcEndpointService")]
+    assert {arguments["serviceType"] for arguments in asked} == {"Interface"}
+
+
+@pytest.mark.usefixtures("project")
+def test_tasks_start_once_their_subnets_have_routes_to_aws() -> None:
+    recorded = run_main("dev", config={"network": "new", "natGateways": "none", "vpcEndpoints": True})
+    service = recorded.one("aws:ecs/service:Service")
+    rules = recorded.all("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    needed = [*recorded.all("aws:ec2/vpcEndpoint:VpcEndpoint"), recorded.one("awsx:ec2:Vpc")]
+    needed += [rule for rule in rules if rule.name.endswith("-endpoints-from-vpc")]
+    assert len(needed) == 6
+    assert {one.urn for one in needed} <= service.depends_on
 
 
 def test_the_endpoints_are_those_of_the_services_that_tasks_talk_to() -> None:
