@@ -48,6 +48,7 @@ service_args = FargateServiceArgs(
     repository_arns=image.repository_arns,
     cpu_architecture=settings.image.cpu_architecture,
     rollback_alarms=rollback_alarms(monitoring),
+    scalable_target=not settings.emulated,
 )
 service = FargateService(name, service_args)
 monitor_service(name, monitoring, service, image, min_tasks=settings.service.min_tasks)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import pulumi
 import pulumi_aws as aws
@@ -11,13 +12,14 @@ from infra.config.image import CpuArchitecture
 from infra.config.service import ServiceSettings
 from infra.service.instances import InstancesArgs, instance_provider
 
+FARGATE_PROVIDERS: Final = ("FARGATE", "FARGATE_SPOT")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
-    """A launch type or capacity provider strategies, never both; wait_for: on what the service must depend."""
+    """strategies: those of the service, never with a launch type; wait_for: on what the service must depend."""
 
-    launch_type: str | None
-    strategies: Sequence[aws.ecs.ServiceCapacityProviderStrategyArgs] | None
+    strategies: Sequence[aws.ecs.ServiceCapacityProviderStrategyArgs]
     wait_for: Sequence[pulumi.Resource]
 
 
@@ -30,7 +32,13 @@ def service_capacity(
     cpu_architecture: CpuArchitecture,
     opts: pulumi.ResourceOptions,
 ) -> Capacity:
-    """Create the capacity of the cluster, where it is more than plain Fargate."""
+    """Create the capacity of the cluster, whose Fargate providers stay whatever the service uses.
+
+    A provider in use cannot be taken off a cluster. The one of the instances never is: another launch type has a
+    cluster of its own.
+    """
+    strategies = fargate_strategies(settings.spot_percent)
+    instances: list[pulumi.Output[str]] = []
     if settings.launch_type == "EC2":
         args = InstancesArgs(
             cluster_name=cluster.name,
@@ -39,32 +47,24 @@ def service_capacity(
             instance_type=settings.instance_type,
             max_instances=settings.max_instances,
         )
-        provider = instance_provider(name, args, opts)
-        return _with_strategies(name, cluster, [_strategy(provider.name, weight=1)], opts)
-    if settings.spot_percent:
-        return _with_strategies(name, cluster, fargate_strategies(settings.spot_percent), opts)
-    return Capacity(launch_type="FARGATE", strategies=None, wait_for=[])
+        provider = instance_provider(name, args, opts).name
+        strategies, instances = [_strategy(provider, weight=1)], [provider]
+    providers = aws.ecs.ClusterCapacityProviders(
+        f"{name}-capacity",
+        cluster_name=cluster.name,
+        capacity_providers=[*FARGATE_PROVIDERS, *instances],
+        opts=opts,
+    )
+    return Capacity(strategies=strategies, wait_for=[providers])
 
 
 def fargate_strategies(spot_percent: int) -> Sequence[aws.ecs.ServiceCapacityProviderStrategyArgs]:
     """Spot for its share of the tasks; the first task is on demand unless all are on Spot."""
-    spot = _strategy("FARGATE_SPOT", weight=spot_percent)
-    return [spot] if spot_percent == 100 else [_strategy("FARGATE", weight=100 - spot_percent, base=1), spot]
-
-
-def _with_strategies(
-    name: str,
-    cluster: aws.ecs.Cluster,
-    strategies: Sequence[aws.ecs.ServiceCapacityProviderStrategyArgs],
-    opts: pulumi.ResourceOptions,
-) -> Capacity:
-    providers = aws.ecs.ClusterCapacityProviders(
-        f"{name}-capacity",
-        cluster_name=cluster.name,
-        capacity_providers=[strategy.capacity_provider for strategy in strategies],
-        opts=opts,
-    )
-    return Capacity(launch_type=None, strategies=strategies, wait_for=[providers])
+    on_demand, spot = FARGATE_PROVIDERS
+    shares = [_strategy(spot, weight=spot_percent)] if spot_percent else []
+    if spot_percent == 100:
+        return shares
+    return [_strategy(on_demand, weight=100 - spot_percent, base=1), *shares]
 
 
 def _strategy(

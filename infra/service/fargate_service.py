@@ -28,7 +28,8 @@ class FargateServiceArgs(ServiceSettings):
     it is pulled from. container_port: on which the container listens, also in its variable PORT. health_command: as in
     Docker's HEALTHCHECK; empty: the load balancer's health check alone. user: uid:gid; empty: the image's own.
     environment: readable by anyone who may describe the task; a secret Output is rejected. rollback_alarms: names of
-    alarms that end a deployment.
+    alarms that end a deployment. scalable_target: Application Auto Scaling keeps the number of tasks, also where nothing
+    scales it; False where the account has none, as the emulated AWS.
     """
 
     subnets: Subnets
@@ -42,6 +43,7 @@ class FargateServiceArgs(ServiceSettings):
     user: str = ""
     environment: Mapping[str, Input[str]] = {}  # type: ignore[assignment]
     rollback_alarms: Sequence[Input[str]] = ()
+    scalable_target: bool = True
 
     @model_validator(mode="after")
     def _check_architecture(self) -> Self:
@@ -73,7 +75,10 @@ class FargateService(pulumi.ComponentResource):
     def __init__(self, name: str, args: FargateServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("recommender:infra:FargateService", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        cluster = aws.ecs.Cluster(f"{name}-cluster", opts=child)
+        # Another launch type is another cluster: the old one keeps its capacity until its service has gone.
+        cluster = aws.ecs.Cluster(
+            f"{name}-cluster", opts=pulumi.ResourceOptions(parent=self, replacement_trigger=args.launch_type)
+        )
         task = define_task(name, _task_args(args), self)
         security_group, rules = task_security_group(
             name,
@@ -94,9 +99,12 @@ class FargateService(pulumi.ComponentResource):
             f"{name}-service",
             cluster=cluster.arn,
             task_definition=task.definition.arn,
-            launch_type=capacity.launch_type,
             capacity_provider_strategies=capacity.strategies,
-            force_new_deployment=True if capacity.strategies else None,  # required to change a strategy
+            force_new_deployment=True,  # or the provider refuses another strategy
+            # Needs a maximum above 100 % and no placement strategy other than by zone. Source:
+            # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-rebalancing.html
+            # ("Balancing an Amazon ECS service across Availability Zones")
+            availability_zone_rebalancing="ENABLED",
             enable_execute_command=args.enable_execute_command or None,
             desired_count=args.desired_count,
             deployment_minimum_healthy_percent=100,
@@ -131,14 +139,15 @@ class FargateService(pulumi.ComponentResource):
                 ),
             ),
         )
-        autoscale(
-            name,
-            args,
-            cluster_name=cluster.name,
-            service_name=service.name,
-            request_label=args.target.request_label,
-            opts=child,
-        )
+        if args.autoscales or args.scalable_target:
+            autoscale(
+                name,
+                args,
+                cluster_name=cluster.name,
+                service_name=service.name,
+                request_label=args.target.request_label,
+                opts=child,
+            )
         self.cluster_arn = cluster.arn
         self.cluster_name = cluster.name
         self.service_name = service.name

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.infra.recorder import Recording
+from tests.infra.service.replacement import replaced
 from tests.infra.service.test_fargate_service import SERVICE, service
 from tests.infra.settings import replace
 
@@ -18,16 +19,48 @@ def on(**change: Any) -> Recording:
 
 
 @pytest.mark.parametrize("change", [{}, {"spot_percent": 30}, {"spot_percent": 100}, {"launch_type": "EC2"}])
-def test_a_service_names_a_launch_type_or_strategies_and_never_both(change: dict[str, Any]) -> None:
+def test_a_service_names_strategies_that_may_change_and_never_a_launch_type(change: dict[str, Any]) -> None:
     inputs = on(**change).one(SERVICE_TYPE).inputs
-    assert ("launchType" in inputs) != ("capacityProviderStrategies" in inputs)
-    assert ("forceNewDeployment" in inputs) == ("capacityProviderStrategies" in inputs)
+    assert "launchType" not in inputs
+    assert inputs["capacityProviderStrategies"]
+    assert inputs["forceNewDeployment"] is True
 
 
-def test_plain_fargate_adds_nothing() -> None:
-    recorded = on()
-    assert recorded.one(SERVICE_TYPE).inputs["launchType"] == "FARGATE"
-    assert recorded.all(CLUSTER_CAPACITY) == []
+@pytest.mark.parametrize("change", [{}, {"spot_percent": 30}, {"spot_percent": 100}, {"launch_type": "EC2"}])
+def test_a_cluster_keeps_both_fargate_providers_whatever_the_service_uses(change: dict[str, Any]) -> None:
+    assert on(**change).one(CLUSTER_CAPACITY).inputs["capacityProviders"][:2] == ["FARGATE", "FARGATE_SPOT"]
+
+
+def test_plain_fargate_is_all_on_demand() -> None:
+    (alone,) = on().one(SERVICE_TYPE).inputs["capacityProviderStrategies"]
+    assert alone["capacityProvider"] == "FARGATE"
+
+
+@pytest.mark.parametrize(("one", "other"), [(0, 30), (30, 100), (100, 0)])
+def test_another_share_of_spot_replaces_nothing(one: int, other: int) -> None:
+    assert replaced(on(spot_percent=one), on(spot_percent=other)) == {}
+
+
+@pytest.mark.parametrize(("one", "other"), [("FARGATE", "EC2"), ("EC2", "FARGATE")])
+def test_another_launch_type_is_a_new_cluster_and_service_before_the_old_ones_go(one: str, other: str) -> None:
+    """A provider that a service uses can neither be taken off its cluster nor deleted."""
+    before, after = on(launch_type=one), on(launch_type=other)
+    assert replaced(before, after) == dict.fromkeys(
+        ["films-cluster", "films-definition", "films-capacity", "films-service"], "new first"
+    )
+    offered = before.one(CLUSTER_CAPACITY)
+    assert offered.urn in before.one(SERVICE_TYPE).depends_on
+
+
+def test_another_architecture_is_another_revision_in_the_same_service() -> None:
+    arm = service(replace(SERVICE), cpu_architecture="ARM64")
+    assert replaced(on(), arm) == {"films-definition": "new first"}
+
+
+def test_zones_are_kept_in_balance_in_so_many_words() -> None:
+    inputs = on().one(SERVICE_TYPE).inputs
+    assert inputs["availabilityZoneRebalancing"] == "ENABLED"
+    assert inputs["deploymentMaximumPercent"] > 100
 
 
 def test_spot_has_its_share_and_one_task_stays_off_it() -> None:
@@ -46,7 +79,7 @@ def test_the_service_goes_before_the_capacity_that_it_uses(change: dict[str, Any
     offered = recorded.one(CLUSTER_CAPACITY)
     used = [one["capacityProvider"] for one in recorded.one(SERVICE_TYPE).inputs["capacityProviderStrategies"]]
     assert offered.urn in recorded.one(SERVICE_TYPE).depends_on
-    assert offered.inputs["capacityProviders"] == used
+    assert set(used) <= set(offered.inputs["capacityProviders"])
     assert offered.inputs["clusterName"] == recorded.one("aws:ecs/cluster:Cluster", "-cluster").name
 
 

@@ -41,12 +41,11 @@ def service(
         )
         args = FargateServiceArgs(
             **settings.args(environment={**settings.environment, **(environment or {})}),
-            **{**CONTAINER_ARGS, **changes},
+            **{**CONTAINER_ARGS, "cpu_architecture": "X86_64", **changes},
             subnets=Subnets(vpc_id="vpc-1", ids=["subnet-1"], assign_public_ip=True),
             target=target,
             image_uri="registry.example/films@sha256:1",
             repository_arns=repository_arns,
-            cpu_architecture="X86_64",
         )
         FargateService("films", args)
 
@@ -102,7 +101,7 @@ def test_the_service_comes_after_and_goes_before_listener_grants_and_rules() -> 
 
 
 def test_the_number_of_tasks_is_autoscalings_business_only_when_it_is_on() -> None:
-    fixed, scaled = service(), service(replace(SERVICE, max_count=5))
+    fixed, scaled = service(scalable_target=False), service(replace(SERVICE, max_count=5), scalable_target=False)
     target = scaled.one("aws:appautoscaling/target:Target").inputs
     assert fixed.one("aws:ecs/service:Service").ignore_changes == ()
     assert fixed.all("aws:appautoscaling/target:Target") == []
