@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from infra.aws_limits import FARGATE_MEMORY_MIB, LOG_RETENTION_DAYS, check_fargate_size, nearest
-from infra.config.base import SettingError, Settings, matches, one_of, reject_unused
+from infra.config.base import SettingError, Settings, each, matches, one_of, reject_unused
 from infra.config.schedules import Name, Schedule, ScheduleModel, Timezone, check_distinct_names
 from infra.errors import Remove, Set
 
@@ -21,6 +21,8 @@ _HOURS: Final = re.compile(
     rf"(?P<days>{_DAY}(-{_DAY})?(,{_DAY}(-{_DAY})?)*) (?P<start>{_TIME})-(?P<end>{_TIME})"
     r"( (?P<timezone>[A-Za-z_]+(/[A-Za-z0-9_+-]+)*))?"
 )
+_KMS_KEY: Final = re.compile(r"arn:[a-z-]+:kms:[^:]+:\d{12}:key/\S+")
+_KMS_KEY_EXAMPLE: Final = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 _SECRET_ARN: Final = re.compile(r"arn:[a-z-]+:(secretsmanager:[^:]+:\d{12}:secret:.+|ssm:[^:]+:\d{12}:parameter/.+)")
 
 
@@ -62,7 +64,12 @@ def _check_secrets(arns: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _secret_fix(position: int, name: str) -> Set:
-    return Set(f"[{position}]", f"{name}=arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME")
+    return Set(f"[{position}]", f"{name}=arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-AbCdEf")
+
+
+def _check_kms_key(arn: str) -> None:
+    if not _KMS_KEY.fullmatch(arn):
+        raise SettingError(f'has "{arn}"; allowed: ARNs of KMS keys', Set("", _KMS_KEY_EXAMPLE))
 
 
 def _check_hours(text: str) -> str:
@@ -149,6 +156,14 @@ class ServiceSettings(Settings):
         AfterValidator(_check_secrets),
         Field(description="Secret environment variables as NAME=ARN of a Secrets Manager secret or an SSM parameter"),
     ] = {}
+    secrets_kms_key_arns: Annotated[
+        tuple[str, ...],
+        each(_check_kms_key),
+        Field(
+            description="With secrets: KMS keys of your own that encrypt them. Nothing here can know that one is needed; "
+            "without it a task stops with AccessDeniedException for kms:Decrypt"
+        ),
+    ] = ()
     log_retention_days: Annotated[
         int, one_of(LOG_RETENTION_DAYS), Field(description="Retention of the logs in CloudWatch, days")
     ] = 30
@@ -201,6 +216,13 @@ class ServiceSettings(Settings):
 
     @model_validator(mode="after")
     def _check_variables(self) -> Self:
+        reject_unused(
+            self,
+            ["secrets_kms_key_arns"],
+            used=bool(self.secrets),
+            problem="but there are no secrets that a key could encrypt",
+            fix=Set("secrets[0]", _secret_fix(0, "NAME").value),
+        )
         for position, name in enumerate(self.secrets):
             if name in self.environment:
                 key = f"secrets[{position}]"

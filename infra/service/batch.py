@@ -19,6 +19,8 @@ from infra.service.task import Task, TaskArgs, define_task
 
 START_ATTEMPTS: Final = 3
 START_WITHIN_SECONDS: Final = 3600
+TAGS_FROM: Final = "TASK_DEFINITION"
+"""Where a task's tags come from, by which its cost is found."""
 
 
 class BatchJobsArgs(Args):
@@ -61,6 +63,7 @@ class BatchJobs(pulumi.ComponentResource):
             ),
             repository_arns=service_args.repository_arns,
             secrets=service_args.secrets,
+            kms_key_arns=service_args.secrets_kms_key_arns,
             log_retention_days=service_args.log_retention_days,
             task_policy=grants if job.s3_read or job.s3_write else None,
         )
@@ -72,6 +75,7 @@ class BatchJobs(pulumi.ComponentResource):
             definition=task.definition.arn,
             subnets=service_args.subnets.ids,
             group=args.service.security_group_id,
+            region=aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region,
         ).apply(lambda known: run_command(assign_public_ip=service_args.subnets.assign_public_ip, **known))
 
     def _schedule(self, name: str, job: BatchJob, args: BatchJobsArgs, task: Task) -> None:
@@ -99,6 +103,8 @@ class BatchJobs(pulumi.ComponentResource):
                 ecs_parameters=aws.scheduler.ScheduleTargetEcsParametersArgs(
                     task_definition_arn=task.definition.arn,
                     launch_type="FARGATE",
+                    propagate_tags=TAGS_FROM,
+                    enable_ecs_managed_tags=True,
                     network_configuration=aws.scheduler.ScheduleTargetEcsParametersNetworkConfigurationArgs(
                         subnets=args.service_args.subnets.ids,
                         security_groups=[args.service.security_group_id],
@@ -113,10 +119,13 @@ class BatchJobs(pulumi.ComponentResource):
         )
 
 
-def run_command(*, cluster: str, definition: str, subnets: Sequence[str], group: str, assign_public_ip: bool) -> str:
+def run_command(
+    *, cluster: str, definition: str, subnets: Sequence[str], group: str, assign_public_ip: bool, region: str
+) -> str:
     """The shell command that runs a job now."""
     address = "ENABLED" if assign_public_ip else "DISABLED"
     network = {"awsvpcConfiguration": {"subnets": subnets, "securityGroups": [group], "assignPublicIp": address}}
     words = ["aws", "ecs", "run-task", "--cluster", cluster, "--task-definition", definition]
     words += ["--launch-type", "FARGATE", "--network-configuration", json.dumps(network)]
+    words += ["--propagate-tags", TAGS_FROM, "--region", region, "--enable-ecs-managed-tags"]
     return shlex.join(words)

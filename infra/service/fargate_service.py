@@ -183,6 +183,7 @@ def _task_args(args: FargateServiceArgs) -> TaskArgs:
         ),
         repository_arns=args.repository_arns,
         secrets=args.secrets,
+        kms_key_arns=args.secrets_kms_key_arns,
         log_retention_days=args.log_retention_days,
         task_policy=exec_policy() if args.enable_execute_command else None,
     )

@@ -19,7 +19,7 @@ class TaskArgs:
     """The parts of a task.
 
     cpu, memory_mib: a Fargate size. containers: the container definitions as JSON, by log group name and region.
-    repository_arns, secrets: what the execution role may pull and read. task_policy: IAM policy of the container
+    repository_arns, secrets, kms_key_arns: what the execution role may pull, read and decrypt with. task_policy: IAM policy of the container
     itself, as JSON; None: no permissions.
     """
 
@@ -30,6 +30,7 @@ class TaskArgs:
     containers: Callable[[Input[str], Input[str]], Input[str]]
     repository_arns: Sequence[Input[str]]
     secrets: Mapping[str, str]
+    kms_key_arns: Sequence[str]
     log_retention_days: int
     task_policy: Input[str] | None
 
@@ -53,7 +54,10 @@ def define_task(name: str, args: TaskArgs, parent: pulumi.Resource) -> Task:
     task_role = _role(name, "task", child)
     policy = pulumi.Output.all(log_group.arn, *args.repository_arns).apply(
         lambda arns: execution_policy(
-            log_group_arn=arns[0], repository_arns=arns[1:], secret_arns=list(args.secrets.values())
+            log_group_arn=arns[0],
+            repository_arns=arns[1:],
+            secret_arns=list(args.secrets.values()),
+            kms_key_arns=args.kms_key_arns,
         )
     )
     grants = [aws.iam.RolePolicy(f"{name}-execution-grants", role=execution_role.id, policy=policy, opts=child)]

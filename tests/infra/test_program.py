@@ -59,6 +59,7 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, object]]] = {
             "allowedCidrs": ["203.0.113.0/24", "2001:db8::/32"],
             "environment": ["GREETING=hello"],
             "secrets": ["TOKEN=arn:aws:secretsmanager:eu-central-1:111122223333:secret:token-AbCdEf"],
+            "secretsKmsKeyArns": ["arn:aws:kms:eu-central-1:111122223333:key/s"],
             "tags": ["team=search"],
         },
     ),

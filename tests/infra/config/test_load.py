@@ -18,6 +18,7 @@ from tests.infra.recorder import ROOT, run, stack_config
 DECLARED: Mapping[str, Mapping[str, object]] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))[
     "config"
 ]
+KMS_KEY_ARN = "arn:aws:kms:eu-central-1:111122223333:key/k"
 PARAMETER_ARN = "arn:aws:ssm:eu-central-1:111122223333:parameter/token"
 
 
@@ -143,6 +144,13 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
         "names A, which environment names too",
         "--path 'secrets[0]'",
     ),
+    "key of no secret": ({"secretsKmsKeyArns": [KMS_KEY_ARN]}, "there are no secrets", "--path 'secrets[0]'"),
+    "key of a secret": (
+        {"secrets": [f"A={PARAMETER_ARN}"], "secretsKmsKeyArns": ["alias/x"]},
+        "ARNs of KMS keys",
+        "--path 'secretsKmsKeyArns[0]' 'arn:aws:kms",
+    ),
+    "secret by name": ({"secrets": ["A=token"]}, "the ARN of a Secrets Manager secret", ":secret:NAME-AbCdEf"),
     "image without tag": ({"imageUri": "ghcr.io/films/app"}, "neither a tag nor a digest", "set imageUri "),
     "image with spaces": ({"imageUri": "a b"}, "allowed: [host/]repository:tag", "set imageUri "),
     "version of an image built here": ({"modelVersion": "0123456789ab"}, "imageUri alone", "rm modelVersion"),

@@ -163,6 +163,16 @@ def test_a_secret_arrives_by_its_arn_and_may_be_read() -> None:
     assert [arn] in [statement["Resource"] for statement in policy["Statement"]]
 
 
+def test_a_secret_under_a_key_of_ones_own_is_decrypted_by_its_service_alone() -> None:
+    key = "arn:aws:kms:eu-central-1:111122223333:key/1234"
+    arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:token-AbCdEf"
+    recorded = service(replace(SERVICE, secrets={"TOKEN": arn}, secrets_kms_key_arns=(key,)))
+    policy = json.loads(recorded.one("aws:iam/rolePolicy:RolePolicy").inputs["policy"])
+    (decrypt,) = [one for one in policy["Statement"] if one["Action"] == ["kms:Decrypt"]]
+    assert decrypt["Resource"] == [key]
+    assert decrypt["Condition"] == {"StringEquals": {"kms:ViaService": ["secretsmanager.eu-central-1.amazonaws.com"]}}
+
+
 def test_a_secret_among_the_plain_variables_is_refused_by_name() -> None:
     def program() -> None:
         definitions = batch_container_definitions(
