@@ -36,6 +36,7 @@ network = Network(name, NetworkArgs(**network_args))
 endpoint_args = LoadBalancedEndpointArgs(
     **settings.endpoint.args(internal=settings.network.internal, ipv6=settings.network.ipv6, **TARGET_ARGS),
     subnets=network.load_balancer_subnets,
+    target_type=settings.service.target_type,
     deletion_protection=production,
 )
 endpoint = LoadBalancedEndpoint(name, endpoint_args)

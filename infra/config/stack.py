@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 from infra.config.base import SettingError, Settings, matches
-from infra.config.batch import BatchSettings
+from infra.config.batch import BatchSettings, check_jobs
 from infra.config.budget import BudgetSettings
 from infra.config.endpoint import EndpointSettings
 from infra.config.image import ImageSettings
@@ -77,6 +77,7 @@ class StackSettings(Settings):
     def check(self) -> None:
         """Raise SettingError for settings of several components that contradict each other."""
         check_instance_architecture(self.service, self.image.cpu_architecture)
+        check_jobs(self.batch, self.service)
         if self.image.model_version and not self.image.uri:
             raise SettingError(
                 f'is "{self.image.model_version}", but the image is built here and has the version of the model that '

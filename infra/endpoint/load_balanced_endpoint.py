@@ -1,6 +1,6 @@
 """The stable URL of the service: an application load balancer."""
 
-from typing import Final
+from typing import Final, Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -28,6 +28,7 @@ class LoadBalancedEndpointArgs(EndpointSettings):
     subnets: Subnets
     container_port: int = 8080
     health_check_path: str = "/"
+    target_type: Literal["ip", "instance"] = "ip"
     internal: bool = False
     ipv6: bool = False
     deletion_protection: bool = False
@@ -60,7 +61,7 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
         target_group = aws.lb.TargetGroup(
             child_name(name, "tg", limit=LOAD_BALANCER_NAME_LENGTH),
             vpc_id=args.subnets.vpc_id,
-            target_type="ip",
+            target_type=args.target_type,
             protocol="HTTP",
             port=args.container_port,
             deregistration_delay=args.deregistration_delay_seconds,

@@ -10,35 +10,61 @@ import pulumi_aws as aws
 from infra.args import Input, Subnets
 from infra.config.image import CpuArchitecture
 from infra.config.service import ServiceSettings
-from infra.service.instances import InstancesArgs, instance_provider
+from infra.service.instances import Instances, InstancesArgs, create_instances
 
 FARGATE_PROVIDERS: Final = ("FARGATE", "FARGATE_SPOT")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Capacity:
-    """strategies: those of the service, never with a launch type; wait_for: on what the service must depend."""
+class Cluster:
+    """The cluster of a service. managed: created here."""
 
+    arn: pulumi.Output[str]
+    name: pulumi.Output[str]
+    managed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capacity:
+    """strategies: those of the service, never with a launch type; wait_for: on what the service must depend.
+
+    instances: None: no instances.
+    """
+
+    instances: Instances | None
     strategies: Sequence[aws.ecs.ServiceCapacityProviderStrategyArgs]
     wait_for: Sequence[pulumi.Resource]
+
+
+def service_cluster(name: str, settings: ServiceSettings, opts: pulumi.ResourceOptions) -> Cluster:
+    """The existing cluster of the settings, or one of its own.
+
+    Another launch type is another cluster of its own: the old one keeps its capacity until its service has gone.
+    """
+    if settings.cluster_arn:
+        arn = pulumi.Output.from_input(settings.cluster_arn)
+        return Cluster(arn=arn, name=arn.apply(lambda known: known.rpartition("/")[2]), managed=False)
+    own = pulumi.ResourceOptions(replacement_trigger=settings.launch_type)
+    cluster = aws.ecs.Cluster(f"{name}-cluster", opts=pulumi.ResourceOptions.merge(opts, own))
+    return Cluster(arn=cluster.arn, name=cluster.name, managed=True)
 
 
 def service_capacity(
     name: str,
     settings: ServiceSettings,
     *,
-    cluster: aws.ecs.Cluster,
+    cluster: Cluster,
     subnets: Subnets,
     cpu_architecture: CpuArchitecture,
     opts: pulumi.ResourceOptions,
 ) -> Capacity:
-    """Create the capacity of the cluster, whose Fargate providers stay whatever the service uses.
+    """Create the capacity of a cluster created here, whose Fargate providers stay whatever the service uses.
 
     A provider in use cannot be taken off a cluster. The one of the instances never is: another launch type has a
     cluster of its own.
     """
     strategies = fargate_strategies(settings.spot_percent)
-    instances: list[pulumi.Output[str]] = []
+    instances = None
     if settings.launch_type == "EC2":
         args = InstancesArgs(
             cluster_name=cluster.name,
@@ -47,15 +73,17 @@ def service_capacity(
             instance_type=settings.instance_type,
             max_instances=settings.max_instances,
         )
-        provider = instance_provider(name, args, opts).name
-        strategies, instances = [_strategy(provider, weight=1)], [provider]
+        instances = create_instances(name, args, opts)
+        strategies = [_strategy(instances.provider, weight=1)]
+    if not cluster.managed:
+        return Capacity(instances=None, strategies=strategies, wait_for=[])
     providers = aws.ecs.ClusterCapacityProviders(
         f"{name}-capacity",
         cluster_name=cluster.name,
-        capacity_providers=[*FARGATE_PROVIDERS, *instances],
+        capacity_providers=[*FARGATE_PROVIDERS, *([instances.provider] if instances else [])],
         opts=opts,
     )
-    return Capacity(strategies=strategies, wait_for=[providers])
+    return Capacity(instances=instances, strategies=strategies, wait_for=[providers])
 
 
 def fargate_strategies(spot_percent: int) -> Sequence[aws.ecs.ServiceCapacityProviderStrategyArgs]:

@@ -135,6 +135,40 @@ def test_a_task_may_touch_its_prefixes_and_the_service_none() -> None:
     assert [one for one in program().all("aws:iam/rolePolicy:RolePolicy") if "-task-grants" in one.name] == []
 
 
+GPU_JOB = json.dumps({**TASK, "gpus": 1, "cpu": 2048, "memoryMib": 8192})
+ON_GPUS = {"launchType": "EC2", "instanceType": "g4dn.xlarge", "batchJobs": [GPU_JOB]}
+
+
+@pytest.mark.usefixtures("project")
+def test_a_job_with_gpus_runs_on_the_instances_and_in_their_network() -> None:
+    """Which reaches S3 where a task's own interface, which has no public address on EC2, would not."""
+    recorded = run_main("dev", config=ON_GPUS)
+    made = recorded.one("aws:ecs/taskDefinition:TaskDefinition", "-score-definition").inputs
+    assert (made["requiresCompatibilities"], made["networkMode"]) == (["EC2"], "bridge")
+    assert definition(recorded)["resourceRequirements"] == [{"type": "GPU", "value": "1"}]
+    provider = "recommender-dev-instances-provider"
+    placed = recorded.one(SCHEDULE).inputs["target"]["ecsParameters"]
+    assert placed["capacityProviderStrategies"] == [{"capacityProvider": provider, "weight": 1}]
+    assert not {"launchType", "networkConfiguration"} & set(placed)
+    by_hand = recorded.exports["batchJobCommands"]["score"]
+    assert f"--capacity-provider-strategy capacityProvider={provider},weight=1" in by_hand
+    assert "--network-configuration" not in by_hand
+    (serving,) = json.loads(
+        recorded.one("aws:ecs/taskDefinition:TaskDefinition", "-dev-definition").inputs["containerDefinitions"]
+    )
+    assert "resourceRequirements" not in serving
+
+
+@pytest.mark.usefixtures("project")
+def test_a_job_uses_the_existing_roles_and_the_scheduler_may_pass_them() -> None:
+    starts, runs = "arn:aws:iam::111122223333:role/starts", "arn:aws:iam::111122223333:role/runs"
+    config = {"executionRoleArn": starts, "taskRoleArn": runs, "batchJobs": [json.dumps(TASK)]}
+    recorded = run_main("dev", config=config)
+    policy = json.loads(recorded.one("aws:iam/rolePolicy:RolePolicy").inputs["policy"])
+    assert [one["Resource"] for one in policy["Statement"] if one["Action"] == ["iam:PassRole"]] == [[starts, runs]]
+    assert [one.name for one in recorded.all("aws:iam/role:Role")] == ["recommender-dev-score-scheduler"]
+
+
 def test_reading_is_not_writing_and_one_prefix_is_not_another() -> None:
     policy = json.loads(s3_policy("aws", read=["s3://films/in/"], write=["s3://lists/out/"]))
     reach = {action: one["Resource"] for one in policy["Statement"] for action in one["Action"]}

@@ -155,6 +155,19 @@ def test_the_task_itself_may_do_nothing_on_aws() -> None:
     assert recorded.one("aws:ecs/taskDefinition:TaskDefinition").inputs["taskRoleArn"] == f"arn:of:{task.name}"
 
 
+def test_existing_roles_are_used_and_left_as_they_are() -> None:
+    roles = {
+        "execution_role_arn": "arn:aws:iam::111122223333:role/starts",
+        "task_role_arn": "arn:aws:iam::111122223333:role/runs",
+    }
+    recorded = service(replace(SERVICE, enable_execute_command=True, **roles))
+    definition = recorded.one("aws:ecs/taskDefinition:TaskDefinition").inputs
+    assert definition["executionRoleArn"] == roles["execution_role_arn"]
+    assert definition["taskRoleArn"] == roles["task_role_arn"]
+    assert recorded.all("aws:iam/role:Role") == []
+    assert recorded.all("aws:iam/rolePolicy:RolePolicy") == []
+
+
 def test_a_secret_arrives_by_its_arn_and_may_be_read() -> None:
     arn = "arn:aws:ssm:eu-central-1:111122223333:parameter/token"
     recorded = service(replace(SERVICE, secrets={"TOKEN": arn}))
