@@ -40,6 +40,7 @@ network = Network(name, NetworkArgs(**network_args))
 endpoint_args = LoadBalancedEndpointArgs(
     **settings.endpoint.args(internal=settings.network.internal, ipv6=settings.network.ipv6, **TARGET_ARGS),
     subnets=network.load_balancer_subnets,
+    target_type=settings.service.target_type,
     deletion_protection=production,
 )
 endpoint = LoadBalancedEndpoint(name, endpoint_args)
@@ -52,6 +53,7 @@ service_args = FargateServiceArgs(
     repository_arns=image.repository_arns,
     cpu_architecture=settings.image.cpu_architecture,
     rollback_alarms=rollback_alarms(monitoring),
+    scalable_target=not settings.emulated,
 )
 service = FargateService(name, service_args)
 endpoint.point_domain(after=service)

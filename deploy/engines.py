@@ -15,7 +15,6 @@ from local.errors import LocalError
 from local.settings import STATE_DIR
 from local.stack_record import load_record
 
-
 ENGINE: Final = "DEPLOY_ENGINE"
 """The environment variable that, as `emulated`, deploys the stack `local` without the CLI."""
 

@@ -104,4 +104,3 @@ def _extract_stderr(text: str) -> str:
 
 def _values(outputs: Any) -> dict[str, Any]:
     return {key: output.value for key, output in outputs.items()}
-

@@ -100,7 +100,9 @@ def install_pulumi(step: Step) -> None:
 def _download() -> str:
     """Install the CLI; the reason where that does not work, else empty. The SDK's downloads have no time limit."""
     code = f"import socket; socket.setdefaulttimeout({CONNECT_SECONDS}); from pulumi import automation; "
-    code += f"assert str(automation.PulumiCommand.install(root={str(_root())!r}).version) == {VERSION!r}, 'another version'"
+    code += (
+        f"assert str(automation.PulumiCommand.install(root={str(_root())!r}).version) == {VERSION!r}, 'another version'"
+    )
     try:
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=DOWNLOAD_SECONDS

@@ -25,9 +25,7 @@ class FakeAccount(mocks.Mocks):
     Subclasses override single lookups. Raises LookupError for a function without an answer here.
     """
 
-    def __init__(
-        self, *, region: str, vpc_id: str, account: str = ACCOUNT, default_subnet_count: int = 2
-    ) -> None:
+    def __init__(self, *, region: str, vpc_id: str, account: str = ACCOUNT, default_subnet_count: int = 2) -> None:
         self.region = region
         self.vpc_id = vpc_id
         self.account = account

@@ -29,10 +29,11 @@ class Resource:
     secret_inputs: frozenset[str]
     depends_on: frozenset[str]
     ignore_changes: tuple[str, ...]
+    replacement_trigger: Any
+    delete_before_replace: bool
     retain_on_delete: bool
     protect: bool
     replace_with: frozenset[str]
-    replacement_trigger: str
     timeouts: Mapping[str, str]
     error_hooks: tuple[str, ...]
 
@@ -93,10 +94,11 @@ class Recorder(mocks.MockMonitor):
             secret_inputs=frozenset(key for key, value in inputs.items() if has_secret(value)),
             depends_on=frozenset(request.dependencies),
             ignore_changes=tuple(request.ignoreChanges),
+            replacement_trigger=_trigger(request),
+            delete_before_replace=request.deleteBeforeReplace,
             retain_on_delete=request.retainOnDelete,
             protect=request.protect,
             replace_with=frozenset(request.replace_with),
-            replacement_trigger=request.replacement_trigger.string_value,
             timeouts={"create": timeouts.create, "update": timeouts.update, "delete": timeouts.delete},
             error_hooks=tuple(request.hooks.on_error),
         )
@@ -105,3 +107,9 @@ class Recorder(mocks.MockMonitor):
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
         self.recording.component_outputs[request.urn] = rpc.deserialize_properties(request.outputs)
         return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
+
+
+def _trigger(request: Any) -> Any:
+    if not request.HasField("replacement_trigger"):
+        return None
+    return to_plain(rpc.deserialize_property(request.replacement_trigger))

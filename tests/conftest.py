@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-
 LONG = ("tests/e2e", "tests/pulumi_cli")
 
 

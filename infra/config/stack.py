@@ -8,7 +8,7 @@ import pulumi
 from pydantic import AfterValidator, Field
 
 from infra.config.base import SettingError, Settings, matches
-from infra.config.batch import BatchSettings
+from infra.config.batch import BatchSettings, check_jobs
 from infra.config.budget import BudgetSettings
 from infra.config.endpoint import OF_OWN_LOAD_BALANCER, EndpointSettings
 from infra.config.image import ImageSettings
@@ -106,6 +106,7 @@ class StackSettings(Settings):
         check_instance_architecture(self.service, self.image.cpu_architecture)
         self._check_image_route()
         self._check_load_balancer()
+        check_jobs(self.batch, self.service)
         if self.image.model_version and not self.image.uri:
             raise SettingError(
                 f'is "{self.image.model_version}", but the image is built here and has the version of the model that '

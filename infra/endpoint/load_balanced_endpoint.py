@@ -1,7 +1,7 @@
 """The stable URL of the service: an application load balancer."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -31,6 +31,7 @@ class LoadBalancedEndpointArgs(EndpointSettings):
     subnets: Subnets
     container_port: int = 8080
     health_check_path: str = "/"
+    target_type: Literal["ip", "instance"] = "ip"
     internal: bool = False
     ipv6: bool = False
     deletion_protection: bool = False
@@ -115,7 +116,7 @@ class LoadBalancedEndpoint(pulumi.ComponentResource):
         return aws.lb.TargetGroup(
             child_name(name, "tg", limit=LOAD_BALANCER_NAME_LENGTH),
             vpc_id=vpc_id,
-            target_type="ip",
+            target_type=args.target_type,
             protocol="HTTP",
             port=args.container_port,
             deregistration_delay=args.deregistration_delay_seconds,

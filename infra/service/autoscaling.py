@@ -1,6 +1,6 @@
 """Application Auto Scaling of the service: target tracking, scheduled minimums, working hours."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import pulumi
@@ -22,16 +22,20 @@ def autoscale(
     request_label: Input[str],
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """Scale the service's number of tasks by load and schedule, if the settings say so.
+    """Keep the service's number of tasks within bounds, and scale it by load and schedule if the settings say so.
 
-    request_label: of the metric that counts the target group's requests.
+    Registering the bounds moves a count that is outside of them, such as the one that a removed schedule or maxCount
+    left. Source: https://docs.aws.amazon.com/autoscaling/application/userguide/getting-started.html ("Application Auto
+    Scaling concepts"). request_label: of the metric that counts the target group's requests.
     """
-    if not settings.autoscales:
-        return
     minimums = [minimum.min_count for minimum in settings.scheduled_minimums]
     max_count = max(settings.max_count, settings.desired_count, *minimums, 0)
-    # Schedules change both bounds; a deployment must not reset them.
+    # Schedules change both bounds, which a deployment leaves alone unless the settings behind them change. Then the
+    # target is registered anew; the old one goes first, since both have the same identity.
     ignored = ["minCapacity", "maxCapacity"] if settings.scales_by_schedule else None
+    own = pulumi.ResourceOptions(
+        ignore_changes=ignored, replacement_trigger=_bounds(settings, max_count), delete_before_replace=True
+    )
     target = aws.appautoscaling.Target(
         f"{name}-scaling",
         service_namespace="ecs",
@@ -39,7 +43,7 @@ def autoscale(
         resource_id=pulumi.Output.concat("service/", cluster_name, "/", service_name),
         min_capacity=settings.desired_count,
         max_capacity=max_count,
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=ignored)),
+        opts=pulumi.ResourceOptions.merge(opts, own),
     )
     for role, (metric, goal) in _targets(settings).items():
         _track(name, role, target, metric, goal, request_label if role == "requests" else None, opts)
@@ -49,6 +53,14 @@ def autoscale(
         open_bounds = settings.desired_count, max_count
         _schedule(name, "open", target, _cron(hours, hours.start), hours.timezone, open_bounds, opts)
         _schedule(name, "close", target, _cron(hours, hours.end), hours.timezone, (0, 0), opts)
+
+
+def _bounds(settings: ServiceSettings, max_count: int) -> Sequence[object]:
+    """What determines the bounds where a schedule changes them; empty where the target's own inputs do."""
+    if not settings.scales_by_schedule:
+        return []
+    minimums = [f"{one.schedule} {one.timezone} {one.min_count}" for one in settings.scheduled_minimums]
+    return [settings.desired_count, max_count, settings.working_hours, *minimums]
 
 
 def _targets(settings: ServiceSettings) -> Mapping[str, tuple[str, int]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import pulumi
 import pulumi_aws as aws
@@ -9,28 +10,61 @@ import pulumi_aws as aws
 from infra.args import Input, Subnets
 from infra.config.image import CpuArchitecture
 from infra.config.service import ServiceSettings
-from infra.service.instances import InstancesArgs, instance_provider
+from infra.service.instances import Instances, InstancesArgs, create_instances
+
+FARGATE_PROVIDERS: Final = ("FARGATE", "FARGATE_SPOT")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """The cluster of a service. managed: created here."""
+
+    arn: pulumi.Output[str]
+    name: pulumi.Output[str]
+    managed: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
-    """A launch type or capacity provider strategies, never both; wait_for: on what the service must depend."""
+    """strategies: those of the service, never with a launch type; wait_for: on what the service must depend.
 
-    launch_type: str | None
-    strategies: Sequence[aws.ecs.ServiceCapacityProviderStrategyArgs] | None
+    instances: None: no instances.
+    """
+
+    instances: Instances | None
+    strategies: Sequence[aws.ecs.ServiceCapacityProviderStrategyArgs]
     wait_for: Sequence[pulumi.Resource]
+
+
+def service_cluster(name: str, settings: ServiceSettings, opts: pulumi.ResourceOptions) -> Cluster:
+    """The existing cluster of the settings, or one of its own.
+
+    Another launch type is another cluster of its own: the old one keeps its capacity until its service has gone.
+    """
+    if settings.cluster_arn:
+        arn = pulumi.Output.from_input(settings.cluster_arn)
+        return Cluster(arn=arn, name=arn.apply(lambda known: known.rpartition("/")[2]), managed=False)
+    own = pulumi.ResourceOptions(replacement_trigger=settings.launch_type)
+    cluster = aws.ecs.Cluster(f"{name}-cluster", opts=pulumi.ResourceOptions.merge(opts, own))
+    return Cluster(arn=cluster.arn, name=cluster.name, managed=True)
 
 
 def service_capacity(
     name: str,
     settings: ServiceSettings,
     *,
-    cluster: aws.ecs.Cluster,
+    cluster: Cluster,
     subnets: Subnets,
     cpu_architecture: CpuArchitecture,
     opts: pulumi.ResourceOptions,
 ) -> Capacity:
-    """Create the capacity of the cluster, where it is more than plain Fargate."""
+    """Create the capacity of a cluster created here, whose Fargate providers stay whatever the service uses.
+
+    A provider in use cannot be taken off a cluster. The one of the instances never is: another launch type has a
+    cluster of its own.
+    """
+    strategies = fargate_strategies(settings.spot_percent)
+    instances = None
     if settings.launch_type == "EC2":
         args = InstancesArgs(
             cluster_name=cluster.name,
@@ -39,32 +73,26 @@ def service_capacity(
             instance_type=settings.instance_type,
             max_instances=settings.max_instances,
         )
-        provider = instance_provider(name, args, opts)
-        return _with_strategies(name, cluster, [_strategy(provider.name, weight=1)], opts)
-    if settings.spot_percent:
-        return _with_strategies(name, cluster, fargate_strategies(settings.spot_percent), opts)
-    return Capacity(launch_type="FARGATE", strategies=None, wait_for=[])
+        instances = create_instances(name, args, opts)
+        strategies = [_strategy(instances.provider, weight=1)]
+    if not cluster.managed:
+        return Capacity(instances=None, strategies=strategies, wait_for=[])
+    providers = aws.ecs.ClusterCapacityProviders(
+        f"{name}-capacity",
+        cluster_name=cluster.name,
+        capacity_providers=[*FARGATE_PROVIDERS, *([instances.provider] if instances else [])],
+        opts=opts,
+    )
+    return Capacity(instances=instances, strategies=strategies, wait_for=[providers])
 
 
 def fargate_strategies(spot_percent: int) -> Sequence[aws.ecs.ServiceCapacityProviderStrategyArgs]:
     """Spot for its share of the tasks; the first task is on demand unless all are on Spot."""
-    spot = _strategy("FARGATE_SPOT", weight=spot_percent)
-    return [spot] if spot_percent == 100 else [_strategy("FARGATE", weight=100 - spot_percent, base=1), spot]
-
-
-def _with_strategies(
-    name: str,
-    cluster: aws.ecs.Cluster,
-    strategies: Sequence[aws.ecs.ServiceCapacityProviderStrategyArgs],
-    opts: pulumi.ResourceOptions,
-) -> Capacity:
-    providers = aws.ecs.ClusterCapacityProviders(
-        f"{name}-capacity",
-        cluster_name=cluster.name,
-        capacity_providers=[strategy.capacity_provider for strategy in strategies],
-        opts=opts,
-    )
-    return Capacity(launch_type=None, strategies=strategies, wait_for=[providers])
+    on_demand, spot = FARGATE_PROVIDERS
+    shares = [_strategy(spot, weight=spot_percent)] if spot_percent else []
+    if spot_percent == 100:
+        return shares
+    return [_strategy(on_demand, weight=100 - spot_percent, base=1), *shares]
 
 
 def _strategy(

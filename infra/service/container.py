@@ -18,7 +18,7 @@ class Container:
 
     user: uid:gid; empty: the image's own. environment: readable by anyone who may describe the task; a secret Output
     in it is rejected, since it would make the whole JSON secret and hide every later change. secrets: variables by
-    the ARN of a Secrets Manager secret or an SSM parameter.
+    the ARN of a Secrets Manager secret or an SSM parameter. gpus: reserved for it.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Container:
     user: str
     environment: Mapping[str, Input[str]]
     secrets: Mapping[str, str]
+    gpus: int = 0
 
 
 def service_container_definitions(
@@ -34,20 +35,21 @@ def service_container_definitions(
     log_group: Input[str],
     region: Input[str],
     port: int,
+    host_port: int,
     health_command: Sequence[str],
     start_seconds: int,
     enable_execute_command: bool,
 ) -> pulumi.Output[str]:
     """The definition of a service's container, as JSON that is the same for the same content.
 
-    The container gets its port as PORT. health_command: as in Docker's HEALTHCHECK; empty: no container health check.
-    start_seconds: in which its failures do not count, at most 300. enable_execute_command: writable root file system,
-        which the agent of ECS Exec needs. Source:
-        https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
-        ("Monitor Amazon ECS containers with ECS Exec")
+    The container gets its port as PORT. host_port: 0 for any free one of the instance. health_command: as in Docker's
+    HEALTHCHECK; empty: no container health check. start_seconds: in which its failures do not count, at most 300.
+    enable_execute_command: writable root file system, which the agent of ECS Exec needs. Source:
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
+    ("Monitor Amazon ECS containers with ECS Exec")
     """
     definition = _definition(container, {"PORT": str(port)}, log_group, region)
-    definition["portMappings"] = [{"containerPort": port, "hostPort": port, "protocol": "tcp"}]
+    definition["portMappings"] = [{"containerPort": port, "hostPort": host_port, "protocol": "tcp"}]
     if health_command:
         definition["healthCheck"] = {
             "command": list(health_command),
@@ -88,6 +90,7 @@ def _definition(
         "linuxParameters": {"capabilities": {"drop": ["ALL"]}},
         "environment": _environment({**container.environment, **variables}),
         "secrets": [{"name": name, "valueFrom": arn} for name, arn in sorted(container.secrets.items())],
+        **({"resourceRequirements": [{"type": "GPU", "value": str(container.gpus)}]} if container.gpus else {}),
         "stopTimeout": STOP_TIMEOUT_SECONDS,
         "logConfiguration": {
             "logDriver": "awslogs",

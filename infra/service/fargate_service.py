@@ -11,11 +11,11 @@ from infra.args import Input, Subnets, Target
 from infra.config.image import CpuArchitecture
 from infra.config.service import ServiceSettings, check_instance_architecture
 from infra.service.autoscaling import autoscale
-from infra.service.capacity import service_capacity
+from infra.service.capacity import service_capacity, service_cluster
 from infra.service.container import Container, service_container_definitions
 from infra.service.roles import exec_policy
 from infra.service.rollback import deployment_failure_hook, running_task_definition
-from infra.service.security_groups import task_security_group
+from infra.service.security_groups import EPHEMERAL_PORTS, allow_requests, task_security_group
 from infra.service.task import TaskArgs, define_task
 
 DEPLOYMENT_TIMEOUT: Final = "20m"
@@ -28,7 +28,8 @@ class FargateServiceArgs(ServiceSettings):
     it is pulled from. container_port: on which the container listens, also in its variable PORT. health_command: as in
     Docker's HEALTHCHECK; empty: the load balancer's health check alone. user: uid:gid; empty: the image's own.
     environment: readable by anyone who may describe the task; a secret Output is rejected. rollback_alarms: names of
-    alarms that end a deployment.
+    alarms that end a deployment. scalable_target: Application Auto Scaling keeps the number of tasks, also where
+    nothing scales it; False where the account has none, as the emulated AWS.
     """
 
     subnets: Subnets
@@ -42,6 +43,7 @@ class FargateServiceArgs(ServiceSettings):
     user: str = ""
     environment: Mapping[str, Input[str]] = {}  # type: ignore[assignment]
     rollback_alarms: Sequence[Input[str]] = ()
+    scalable_target: bool = True
 
     @model_validator(mode="after")
     def _check_architecture(self) -> Self:
@@ -57,12 +59,18 @@ class FargateServiceArgs(ServiceSettings):
             user=self.user,
             environment=self.environment,
             secrets=self.secrets,
+            gpus=self.gpus,
         )
 
 
 class FargateService(pulumi.ComponentResource):
-    """An ECS service behind a target group: on Fargate, or with launch_type EC2 on instances."""
+    """An ECS service behind a target group: on Fargate, or with launch_type EC2 on instances.
 
+    instances_provider: the name of their capacity provider; None: no instances. security_group_id: of tasks that have a
+    network interface of their own.
+    """
+
+    instances_provider: pulumi.Output[str] | None
     cluster_arn: pulumi.Output[str]
     cluster_name: pulumi.Output[str]
     service_name: pulumi.Output[str]
@@ -73,15 +81,9 @@ class FargateService(pulumi.ComponentResource):
     def __init__(self, name: str, args: FargateServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("recommender:infra:FargateService", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        cluster = aws.ecs.Cluster(f"{name}-cluster", opts=child)
+        cluster = service_cluster(name, args, child)
         task = define_task(name, _task_args(args), self)
-        security_group, rules = task_security_group(
-            name,
-            vpc_id=args.subnets.vpc_id,
-            load_balancer_group_id=args.target.security_group_id,
-            container_port=args.container_port,
-            opts=child,
-        )
+        security_group, https_out = task_security_group(name, vpc_id=args.subnets.vpc_id, opts=child)
         capacity = service_capacity(
             name,
             args,
@@ -90,13 +92,25 @@ class FargateService(pulumi.ComponentResource):
             cpu_architecture=args.cpu_architecture,
             opts=child,
         )
+        on_ports = args.network_mode == "bridge"
+        rules = allow_requests(
+            name,
+            capacity.instances.security_group if capacity.instances and on_ports else security_group,
+            targets="instances" if on_ports else "tasks",
+            load_balancer_group_id=args.target.security_group_id,
+            ports=EPHEMERAL_PORTS if on_ports else (args.container_port, args.container_port),
+            opts=child,
+        )
         service = aws.ecs.Service(
             f"{name}-service",
             cluster=cluster.arn,
             task_definition=task.definition.arn,
-            launch_type=capacity.launch_type,
             capacity_provider_strategies=capacity.strategies,
-            force_new_deployment=True if capacity.strategies else None,  # required to change a strategy
+            force_new_deployment=True,  # or the provider refuses another strategy
+            # Needs a maximum above 100 % and no placement strategy other than by zone. Source:
+            # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-rebalancing.html
+            # ("Balancing an Amazon ECS service across Availability Zones")
+            availability_zone_rebalancing="ENABLED",
             enable_execute_command=args.enable_execute_command or None,
             desired_count=args.desired_count,
             deployment_minimum_healthy_percent=100,
@@ -112,7 +126,9 @@ class FargateService(pulumi.ComponentResource):
                     container_port=args.container_port,
                 )
             ],
-            network_configuration=aws.ecs.ServiceNetworkConfigurationArgs(
+            network_configuration=None
+            if on_ports
+            else aws.ecs.ServiceNetworkConfigurationArgs(
                 subnets=args.subnets.ids,
                 security_groups=[security_group.id],
                 # On EC2 the instance has the address, and pulls and logs for the task.
@@ -122,23 +138,33 @@ class FargateService(pulumi.ComponentResource):
             propagate_tags="SERVICE",
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[args.target.listener, *rules, *task.grants, *capacity.wait_for, *args.subnets.routes],
+                depends_on=[
+                    args.target.listener,
+                    https_out,
+                    *rules,
+                    *task.grants,
+                    *capacity.wait_for,
+                    *args.subnets.routes,
+                ],
                 # Autoscaling, where there is any, owns the number of tasks.
                 ignore_changes=["desiredCount"] if args.autoscales else None,
+                replacement_trigger=args.network_mode,
                 hooks=deployment_failure_hook(name),
                 custom_timeouts=pulumi.CustomTimeouts(
                     create=DEPLOYMENT_TIMEOUT, update=DEPLOYMENT_TIMEOUT, delete=DEPLOYMENT_TIMEOUT
                 ),
             ),
         )
-        autoscale(
-            name,
-            args,
-            cluster_name=cluster.name,
-            service_name=service.name,
-            request_label=args.target.request_label,
-            opts=child,
-        )
+        if args.autoscales or args.scalable_target:
+            autoscale(
+                name,
+                args,
+                cluster_name=cluster.name,
+                service_name=service.name,
+                request_label=args.target.request_label,
+                opts=child,
+            )
+        self.instances_provider = capacity.instances.provider if capacity.instances else None
         self.cluster_arn = cluster.arn
         self.cluster_name = cluster.name
         self.service_name = service.name
@@ -160,6 +186,7 @@ class FargateService(pulumi.ComponentResource):
 def _task_args(args: FargateServiceArgs) -> TaskArgs:
     return TaskArgs(
         launch_type=args.launch_type,
+        network_mode=args.network_mode,
         cpu=args.cpu,
         memory_mib=args.memory_mib,
         cpu_architecture=args.cpu_architecture,
@@ -168,14 +195,18 @@ def _task_args(args: FargateServiceArgs) -> TaskArgs:
             log_group=log_group,
             region=region,
             port=args.container_port,
+            host_port=0 if args.network_mode == "bridge" else args.container_port,
             health_command=args.health_command,
             start_seconds=args.health_check_start_period_seconds,
             enable_execute_command=args.enable_execute_command,
         ),
         repository_arns=args.repository_arns,
         secrets=args.secrets,
+        kms_key_arns=args.secrets_kms_key_arns,
         log_retention_days=args.log_retention_days,
         task_policy=exec_policy() if args.enable_execute_command else None,
+        execution_role_arn=args.execution_role_arn,
+        task_role_arn=args.task_role_arn,
     )
 
 

@@ -11,6 +11,7 @@ import pulumi_aws as aws
 from infra.args import Input, Subnets
 from infra.config.image import CpuArchitecture
 from infra.iam import trust_policy
+from infra.instance_types import INSTANCE_TYPES, has_gpus
 from infra.naming import provider_name
 from infra.service.security_groups import allow_https_out
 
@@ -22,8 +23,21 @@ IMAGES: Final[Mapping[CpuArchitecture, str]] = {
 Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/retrieve-ecs-optimized_AMI.html
 ("Retrieving Amazon ECS-optimized Linux AMI metadata")"""
 
+GPU_IMAGE: Final = "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/gpu/recommended/image_id"
+"""The current ECS-optimised AMI with NVIDIA's driver, which registers the GPUs with ECS. Source:
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-gpu.html ("Amazon ECS task definitions for GPU
+workloads")"""
+
 INSTANCE_POLICY: Final = "service-role/AmazonEC2ContainerServiceforEC2Role"
 ROOT_VOLUME_GIB: Final = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instances:
+    """provider: the name of the capacity provider. security_group: of the instances."""
+
+    provider: pulumi.Output[str]
+    security_group: aws.ec2.SecurityGroup
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,14 +51,27 @@ class InstancesArgs:
     max_instances: int
 
 
-def instance_provider(name: str, args: InstancesArgs, opts: pulumi.ResourceOptions) -> aws.ecs.CapacityProvider:
+def create_instances(name: str, args: InstancesArgs, opts: pulumi.ResourceOptions) -> Instances:
     """A capacity provider with managed scaling; an instance with tasks is not terminated.
 
     Managed termination protection needs the group's own protection from scale-in. Source:
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/managed-termination-protection.html
     ("Control the instances Amazon ECS terminates")
     """
-    template, grant = _template(name, args, opts)
+    if args.instance_type not in INSTANCE_TYPES:
+        pulumi.log.warn(
+            f"How many tasks fit on an instance of type {args.instance_type} is not known here: check that "
+            "maxInstances has room for one task more than run, or no deployment can start",
+            opts.parent,
+        )
+    security_group = aws.ec2.SecurityGroup(
+        f"{name}-instances-group",
+        description=f"Machines of the {pulumi.get_project()}",
+        vpc_id=args.subnets.vpc_id,
+        opts=opts,
+    )
+    allow_https_out(f"{name}-instances-to-https", security_group, opts)
+    template, grant = _template(name, args, security_group, opts)
     group = aws.autoscaling.Group(
         f"{name}-instances",
         min_size=0,
@@ -60,7 +87,7 @@ def instance_provider(name: str, args: InstancesArgs, opts: pulumi.ResourceOptio
             opts, pulumi.ResourceOptions(depends_on=[grant], ignore_changes=["desiredCapacity"])
         ),
     )
-    return aws.ecs.CapacityProvider(
+    provider = aws.ecs.CapacityProvider(
         f"{provider_name(name)}-instances-provider",
         auto_scaling_group_provider=aws.ecs.CapacityProviderAutoScalingGroupProviderArgs(
             auto_scaling_group_arn=group.arn,
@@ -72,6 +99,7 @@ def instance_provider(name: str, args: InstancesArgs, opts: pulumi.ResourceOptio
         ),
         opts=opts,
     )
+    return Instances(provider=provider.name, security_group=security_group)
 
 
 def user_data(cluster_name: str) -> str:
@@ -82,19 +110,12 @@ def user_data(cluster_name: str) -> str:
 
 
 def _template(
-    name: str, args: InstancesArgs, opts: pulumi.ResourceOptions
+    name: str, args: InstancesArgs, security_group: aws.ec2.SecurityGroup, opts: pulumi.ResourceOptions
 ) -> tuple[aws.ec2.LaunchTemplate, pulumi.Resource]:
-    security_group = aws.ec2.SecurityGroup(
-        f"{name}-instances-group",
-        description=f"Machines of the {pulumi.get_project()}",
-        vpc_id=args.subnets.vpc_id,
-        opts=opts,
-    )
-    allow_https_out(f"{name}-instances-to-https", security_group, opts)
     profile, grant = _profile(name, opts)
     template = aws.ec2.LaunchTemplate(
         f"{name}-instance",
-        image_id=IMAGES[args.cpu_architecture],
+        image_id=GPU_IMAGE if has_gpus(args.instance_type) else IMAGES[args.cpu_architecture],
         instance_type=args.instance_type,
         iam_instance_profile=aws.ec2.LaunchTemplateIamInstanceProfileArgs(arn=profile.arn),
         user_data=pulumi.Output.from_input(args.cluster_name).apply(user_data),

@@ -14,14 +14,17 @@ def task_trust_policy() -> str:
     return trust_policy("ecs-tasks.amazonaws.com")
 
 
-def execution_policy(*, repository_arns: Sequence[str], log_group_arn: str, secret_arns: Sequence[str]) -> str:
+def execution_policy(
+    *, repository_arns: Sequence[str], log_group_arn: str, secret_arns: Sequence[str], kms_key_arns: Sequence[str] = ()
+) -> str:
     """The execution role's policy, as JSON: pull from the repositories, write to the log group, read the secrets.
 
+    kms_key_arns: keys other than AWS's own that encrypt the secrets.
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
     ("Amazon ECS task execution IAM role")
     """
     logs = allow("Log", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn.removesuffix(':*')}:*"])
-    return policy([*_pull(repository_arns), logs, *_read_secrets(secret_arns)])
+    return policy([*_pull(repository_arns), logs, *_read_secrets(secret_arns), *_decrypt(kms_key_arns, secret_arns)])
 
 
 def exec_policy() -> str:
@@ -59,12 +62,18 @@ def scheduler_trust_policy(account: str) -> str:
 
 
 def scheduler_policy(*, cluster: str, definition: str, roles: Sequence[str]) -> str:
-    """The scheduler's policy, as JSON: run one task definition in one cluster and pass its roles."""
+    """The scheduler's policy, as JSON: run one task definition in one cluster, tag its tasks and pass its roles.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/CWE_IAM_role.html
+    ("Amazon ECS EventBridge IAM Role")
+    """
     run = allow("Run", ["ecs:RunTask"], [definition])
+    tag = allow("Tag", ["ecs:TagResource"], [f"{cluster.replace(':cluster/', ':task/')}/*"])
     pass_roles = allow("HandOverRoles", ["iam:PassRole"], roles)
     return policy(
         [
             {**run, "Condition": {"ArnEquals": {"ecs:cluster": cluster}}},
+            {**tag, "Condition": {"StringEquals": {"ecs:CreateAction": "RunTask"}}},
             {**pass_roles, "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}},
         ]
     )
@@ -92,6 +101,23 @@ def _read_secrets(arns: Sequence[str]) -> list[dict[str, Any]]:
     return statements
 
 
+def _decrypt(kms_key_arns: Sequence[str], secret_arns: Sequence[str]) -> list[dict[str, Any]]:
+    """The use of the keys by the services that store the secrets alone."""
+    if not kms_key_arns:
+        return []
+    services = set()
+    for _, partition, service, region, *_rest in (arn.split(":") for arn in secret_arns):
+        services.add(f"{service}.{region}.amazonaws.com{'.cn' if partition == 'aws-cn' else ''}")
+    decrypt = allow("Decrypt", ["kms:Decrypt"], sorted(set(kms_key_arns)))
+    return [{**decrypt, "Condition": {"StringEquals": {"kms:ViaService": sorted(services)}}}]
+
+
 def _secret_arn(arn: str) -> str:
-    """The secret's own ARN, without the JSON key and version that `valueFrom` may append."""
-    return ":".join(re.split(":", arn)[:7])
+    """The secret's own ARN, without the JSON key and version that `valueFrom` may append.
+
+    One without the six characters that Secrets Manager adds matches any six. Source:
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/permissions_grant-limited-resources.html
+    ("Limiting Access to Specific Secrets")
+    """
+    whole = ":".join(arn.split(":")[:7])
+    return whole if re.search(r"-[A-Za-z0-9]{6}$", whole) else f"{whole}-??????"

@@ -14,6 +14,7 @@ from infra.errors import ConfigError, ProgramError
 from tests.infra.answers import ACCOUNT, DIGEST, FOREIGN_DIGEST, Aws
 from tests.infra.conftest import write_artifact
 from tests.infra.recorder import Recording, run_main
+from tests.infra.service.replacement import replaced
 
 GIVEN_NETWORK = {
     "network": "existing",
@@ -29,6 +30,23 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "image of somebody else": ("dev", {"imageUri": "ghcr.io/films/recommender:1.0"}),
     "given network": ("dev", GIVEN_NETWORK),
     "machines": ("dev", {"launchType": "EC2"}),
+    "ports of machines with GPUs": (
+        "dev",
+        {
+            "launchType": "EC2",
+            "instanceType": "g4dn.xlarge",
+            "networkMode": "bridge",
+            "batchJobs": ['{"name": "train", "command": ["true"], "gpus": 1, "cpu": 2048, "memoryMib": 4096}'],
+        },
+    ),
+    "given cluster and roles": (
+        "dev",
+        {
+            "clusterArn": "arn:aws:ecs:eu-central-1:111122223333:cluster/ours",
+            "executionRoleArn": "arn:aws:iam::111122223333:role/starts",
+            "taskRoleArn": "arn:aws:iam::111122223333:role/runs",
+        },
+    ),
     "arm on spot by day": (
         "dev",
         {"cpuArchitecture": "ARM64", "spotPercent": 70, "workingHours": "MON-FRI 07:00-20:00 Europe/Berlin"},
@@ -59,6 +77,7 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, object]]] = {
             "allowedCidrs": ["203.0.113.0/24", "2001:db8::/32"],
             "environment": ["GREETING=hello"],
             "secrets": ["TOKEN=arn:aws:secretsmanager:eu-central-1:111122223333:secret:token-AbCdEf"],
+            "secretsKmsKeyArns": ["arn:aws:kms:eu-central-1:111122223333:key/s"],
             "tags": ["team=search"],
         },
     ),
@@ -229,15 +248,18 @@ def test_the_program_makes_these_resources_and_no_others(dev: Recording) -> None
             "aws:cloudwatch/logGroup:LogGroup": 1,
             "aws:iam/role:Role": 2,
             "aws:iam/rolePolicy:RolePolicy": 1,
+            "aws:appautoscaling/target:Target": 1,
             "aws:ecs/cluster:Cluster": 1,
+            "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": 1,
             "aws:ecs/taskDefinition:TaskDefinition": 1,
             "aws:ecs/service:Service": 1,
         }
     )
 
 
-def test_local_differs_from_dev_by_no_resource(project: Path) -> None:
-    assert run_main("local").census() == run_main("dev").census()
+def test_local_differs_from_dev_by_what_the_emulated_aws_lacks_alone(project: Path) -> None:
+    assert run_main("dev").census() - run_main("local").census() == {"aws:appautoscaling/target:Target": 1}
+    assert run_main("local").census() - run_main("dev").census() == {}
 
 
 def test_security_groups_of_every_stack_are_described_alike(project: Path) -> None:
@@ -287,6 +309,19 @@ def test_balancer_service_and_container_agree_on_name_and_port(dev: Recording) -
     }
     assert len(ports) == 1
     assert registration["containerName"] == container["name"]
+
+
+@pytest.mark.usefixtures("project")
+def test_another_network_mode_is_another_target_group_and_the_old_one_goes_last() -> None:
+    before, after = (
+        run_main("dev", config={"launchType": "EC2", "networkMode": mode}) for mode in ("awsvpc", "bridge")
+    )
+    groups = [recorded.one("aws:lb/targetGroup:TargetGroup").inputs for recorded in (before, after)]
+    assert [group["targetType"] for group in groups] == ["ip", "instance"]
+    order = replaced(before, after)
+    first = {name.removeprefix("recommender-dev-") for name, which in order.items() if which == "new first"}
+    assert first == {"tg", "definition", "service"}
+    assert "name" not in groups[1]
 
 
 def test_tasks_run_the_image_by_digest(dev: Recording) -> None:

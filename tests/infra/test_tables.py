@@ -154,6 +154,29 @@ def test_secrets_are_granted_one_by_one_and_whole() -> None:
     assert grants["Log"][1] == ["arn:log-group:*"]
 
 
+@pytest.mark.parametrize("key", ["", ":password::"])
+def test_a_secret_without_the_characters_that_aws_adds_is_granted_with_any_six(key: str) -> None:
+    partial = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:films/token"
+    policy = execution_policy(repository_arns=[], log_group_arn="arn:log-group", secret_arns=[partial + key])
+    (grant,) = [one for one in json.loads(policy)["Statement"] if one["Sid"] == "Secrets"]
+    assert grant["Resource"] == [f"{partial}-??????"]
+
+
+@pytest.mark.parametrize(
+    ("secret", "service"),
+    [
+        ("arn:aws:ssm:eu-west-1:111122223333:parameter/token", "ssm.eu-west-1.amazonaws.com"),
+        ("arn:aws-cn:ssm:cn-north-1:111122223333:parameter/token", "ssm.cn-north-1.amazonaws.com.cn"),
+    ],
+)
+def test_a_key_is_used_by_the_service_that_has_the_secret(secret: str, service: str) -> None:
+    policy = execution_policy(
+        repository_arns=[], log_group_arn="arn:log-group", secret_arns=[secret], kms_key_arns=["arn:key"]
+    )
+    (grant,) = [one for one in json.loads(policy)["Statement"] if one["Sid"] == "Decrypt"]
+    assert grant["Condition"]["StringEquals"]["kms:ViaService"] == [service]
+
+
 def test_without_a_repository_and_secrets_only_the_log_may_be_written() -> None:
     policy = execution_policy(repository_arns=[], log_group_arn="arn:log-group:*", secret_arns=[])
     (statement,) = json.loads(policy)["Statement"]

@@ -19,7 +19,7 @@ class DeploymentFailedError(Exception):
 class Service(Handler):
     """`aws:ecs/service:Service`."""
 
-    replace_on: ClassVar[frozenset[str]] = frozenset({"name", "cluster", "launchType", "schedulingStrategy"})
+    replace_on: ClassVar[frozenset[str]] = frozenset({"name", "cluster", "schedulingStrategy"})
 
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         ecs = aws.client("ecs")
@@ -32,7 +32,6 @@ class Service(Handler):
                 {
                     "cluster": inputs["cluster"],
                     "serviceName": name,
-                    "launchType": inputs.get("launchType"),
                     "schedulingStrategy": inputs.get("schedulingStrategy") or "REPLICA",
                     "loadBalancers": [_load_balancer(one) for one in inputs.get("loadBalancers") or []],
                     "tags": tag_list(inputs.get("tags"), key="key", value="value") or None,
@@ -45,7 +44,13 @@ class Service(Handler):
         return made["serviceArn"], outputs
 
     def update(self, aws: Aws, id_: str, old: Inputs, new: Inputs, outputs: Outputs) -> Outputs:
-        aws.client("ecs").update_service(cluster=new["cluster"], service=outputs["name"], **_changeable(new))
+        strategies = "capacityProviderStrategies"
+        aws.client("ecs").update_service(
+            cluster=new["cluster"],
+            service=outputs["name"],
+            forceNewDeployment=old.get(strategies) != new.get(strategies),
+            **_changeable(new),
+        )
         self._wait(aws, new, outputs["name"])
         return {**new, "name": outputs["name"], "arn": id_}
 
@@ -96,6 +101,7 @@ def _changeable(inputs: Inputs) -> dict[str, Any]:
         {
             "taskDefinition": inputs["taskDefinition"],
             "desiredCount": inputs.get("desiredCount"),
+            "capacityProviderStrategy": inputs.get("capacityProviderStrategies"),
             "healthCheckGracePeriodSeconds": inputs.get("healthCheckGracePeriodSeconds"),
             "deploymentConfiguration": {
                 "maximumPercent": inputs.get("deploymentMaximumPercent", 200),

@@ -18,6 +18,7 @@ from tests.infra.recorder import ROOT, run, stack_config
 DECLARED: Mapping[str, Mapping[str, object]] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))[
     "config"
 ]
+KMS_KEY_ARN = "arn:aws:kms:eu-central-1:111122223333:key/k"
 PARAMETER_ARN = "arn:aws:ssm:eu-central-1:111122223333:parameter/token"
 
 
@@ -214,6 +215,13 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
         "names A, which environment names too",
         "--path 'secrets[0]'",
     ),
+    "key of no secret": ({"secretsKmsKeyArns": [KMS_KEY_ARN]}, "there are no secrets", "--path 'secrets[0]'"),
+    "key of a secret": (
+        {"secrets": [f"A={PARAMETER_ARN}"], "secretsKmsKeyArns": ["alias/x"]},
+        "ARNs of KMS keys",
+        "--path 'secretsKmsKeyArns[0]' 'arn:aws:kms",
+    ),
+    "secret by name": ({"secrets": ["A=token"]}, "the ARN of a Secrets Manager secret", ":secret:NAME-AbCdEf"),
     "image without tag": ({"imageUri": "ghcr.io/films/app"}, "neither a tag nor a digest", "set imageUri "),
     "image with spaces": ({"imageUri": "a b"}, "allowed: [host/]repository:tag", "set imageUri "),
     "version of an image built here": ({"modelVersion": "0123456789ab"}, "imageUri alone", "rm modelVersion"),
@@ -267,6 +275,86 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str, str]] = {
         {"launchType": "EC2", "cpuArchitecture": "ARM64"},
         "an x86 machine, which cannot run the image",
         "set instanceType t4g.medium",
+    ),
+    "no room for a deployment": (
+        {"launchType": "EC2", "desiredCount": 8},
+        'is "4", which 8 tasks fill: 2 fit on a t3.medium',
+        "set maxInstances 5",
+    ),
+    "no room for a deployment at the peak": (
+        {"launchType": "EC2", "maxCount": 6, "maxInstances": 3},
+        "which 6 tasks fill",
+        "set maxInstances 4",
+    ),
+    "too small a machine": (
+        {"launchType": "EC2", "cpu": 4096, "memoryMib": 8192},
+        "none fits on a t3.medium: it has 2048 units and 3809 MiB",
+        "set instanceType ",
+    ),
+    "bridge on Fargate": ({"networkMode": "bridge"}, "allowed with EC2", "set launchType EC2"),
+    "GPUs on Fargate": ({"gpus": 1}, "launchType is FARGATE, which has none", "set launchType EC2"),
+    "GPUs of no GPU type": (
+        {"launchType": "EC2", "gpus": 1},
+        "which has none for tasks",
+        "set instanceType g4dn.xlarge",
+    ),
+    "more GPUs than there are": (
+        {"launchType": "EC2", "instanceType": "g4dn.xlarge", "gpus": 2},
+        "a g4dn.xlarge has 1",
+        "set instanceType g4dn.12xlarge",
+    ),
+    "GPUs for ARM": (
+        {"launchType": "EC2", "instanceType": "g4dn.xlarge", "gpus": 1, "cpuArchitecture": "ARM64", "desiredCount": 1},
+        "an x86 machine, which cannot run the image",
+        "set cpuArchitecture X86_64",
+    ),
+    "job with GPUs on Fargate": (
+        {"batchJobs": ['{"name": "train", "command": ["x"], "gpus": 1}']},
+        "batchJobs[0] asks for 1 GPUs, but launchType is FARGATE",
+        "set launchType EC2",
+    ),
+    "job with more GPUs than there are": (
+        {
+            "launchType": "EC2",
+            "instanceType": "g5.xlarge",
+            "batchJobs": ['{"name": "train", "command": ["x"], "gpus": 4}'],
+        },
+        "a g5.xlarge has 1",
+        "set instanceType g",
+    ),
+    "job too large for the machine": (
+        {
+            "launchType": "EC2",
+            "instanceType": "g5.xlarge",
+            "batchJobs": ['{"name": "train", "command": ["x"], "gpus": 1, "cpu": 8192, "memoryMib": 16384}'],
+        },
+        "none fits on a g5.xlarge",
+        "set instanceType g",
+    ),
+    "cluster": ({"clusterArn": "films"}, "the ARN of an ECS cluster", "set clusterArn arn:aws:ecs"),
+    "machines for a cluster of somebody else": (
+        {"launchType": "EC2", "clusterArn": "arn:aws:ecs:eu-central-1:111122223333:cluster/ours"},
+        "a cluster that is not managed here",
+        "rm clusterArn",
+    ),
+    "execution role": ({"executionRoleArn": "films"}, "the ARN of an IAM role", "set executionRoleArn arn:aws:iam"),
+    "task role": ({"taskRoleArn": "films"}, "the ARN of an IAM role", "set taskRoleArn arn:aws:iam"),
+    "rights of a job that an existing role has or not": (
+        {
+            "taskRoleArn": "arn:aws:iam::111122223333:role/runs",
+            "batchJobs": ['{"name": "a", "command": ["x"], "s3Write": ["s3://films/out/"]}'],
+        },
+        "to which s3Read and s3Write of batchJobs[0] can add no right",
+        """--path 'batchJobs[0]' '{"name": "a", "command": ["x"]}'""",
+    ),
+    "key for an existing role": (
+        {
+            "executionRoleArn": "arn:aws:iam::111122223333:role/starts",
+            "secrets": [f"A={PARAMETER_ARN}"],
+            "secretsKmsKeyArns": [KMS_KEY_ARN],
+        },
+        "to which secretsKmsKeyArns can add no right",
+        "rm secretsKmsKeyArns",
     ),
     "hours": ({"workingHours": "9 to 5"}, "a time and a later one", "set workingHours 'MON-FRI 07:00-20:00"),
     "hours over night": ({"workingHours": "MON-FRI 20:00-07:00"}, "a later one on the same day", "set workingHours"),

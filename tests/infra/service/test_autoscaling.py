@@ -6,6 +6,7 @@ import pytest
 from infra.config.service import ScheduledMinimum, ServiceSettings
 from infra.service.autoscaling import autoscale
 from tests.infra.recorder import Recording, run
+from tests.infra.service.replacement import replaced
 from tests.infra.service.test_fargate_service import SERVICE, service
 from tests.infra.settings import replace
 
@@ -30,7 +31,7 @@ def scaled(settings: ServiceSettings) -> Recording:
 
 
 def test_load_is_followed_by_what_was_asked_for_alone() -> None:
-    assert scaled(SERVICE).census() == {}
+    assert scaled(SERVICE).all(POLICY) == []
     only_cpu = scaled(replace(SERVICE, max_count=6))
     assert [one.name for one in only_cpu.all(POLICY)] == ["films-scaling-cpu"]
     all_three = scaled(replace(SERVICE, max_count=6, memory_target_percent=70, requests_per_target=500))
@@ -82,6 +83,54 @@ def test_outside_working_hours_nothing_runs() -> None:
 def test_whatever_moves_the_number_of_tasks_owns_it(change: dict[str, object]) -> None:
     made = service(replace(SERVICE, **change))
     assert made.one("aws:ecs/service:Service").ignore_changes == ("desiredCount",)
+
+
+def test_the_number_of_tasks_is_held_where_nothing_scales_it() -> None:
+    """So that a count that somebody, or a removed setting, left is corrected when the bounds are registered."""
+    held = scaled(SERVICE)
+    assert (held.one(TARGET).inputs["minCapacity"], held.one(TARGET).inputs["maxCapacity"]) == (2, 2)
+    assert held.one(TARGET).ignore_changes == ()
+    assert held.all(ACTION) == []
+
+
+SCHEDULED = [{"working_hours": HOURS}, {"scheduled_minimums": (MORNING,)}, {"working_hours": HOURS, "max_count": 6}]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULED)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"working_hours": "", "scheduled_minimums": ()},
+        {"desired_count": 5},
+        {"max_count": 20},
+        {"working_hours": "MON-SUN 06:00-22:00 UTC"},
+        {"scheduled_minimums": (replace(MORNING, min_count=3),)},
+    ],
+)
+def test_changed_bounds_that_a_schedule_moves_are_registered_anew(
+    schedule: dict[str, object], change: dict[str, object]
+) -> None:
+    """The engine sees no difference: its state has the bounds of the day the target was made."""
+    before, after = (service(replace(SERVICE, **{**schedule, **more})) for more in ({}, change))
+    order = replaced(before, after)
+    assert order.pop("films-scaling") == "old first"
+    assert order == {}
+    target = after.one(TARGET).inputs
+    assert target["minCapacity"] == after.one("aws:ecs/service:Service").inputs["desiredCount"]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULED)
+def test_a_deployment_leaves_the_bounds_that_a_schedule_has_set(schedule: dict[str, object]) -> None:
+    before, after = (service(replace(SERVICE, **schedule, cpu=cpu, memory_mib=1024)) for cpu in (256, 512))
+    assert replaced(before, after) == {"films-definition": "new first"}
+    assert after.one(TARGET).ignore_changes == ("minCapacity", "maxCapacity")
+
+
+def test_removed_autoscaling_narrows_the_bounds_in_place() -> None:
+    before, after = service(replace(SERVICE, max_count=6)), service(SERVICE)
+    assert replaced(before, after) == {}
+    assert (after.one(TARGET).inputs["minCapacity"], after.one(TARGET).inputs["maxCapacity"]) == (2, 2)
+    assert after.one(TARGET).urn == before.one(TARGET).urn
 
 
 def test_the_fewest_tasks_are_those_of_the_quietest_hour() -> None:

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from infra.config.batch import BatchJob
-from infra.service.roles import s3_policy
-from tests.infra.answers import ACCOUNT
+from infra.service.roles import s3_policy, scheduler_policy
+from tests.infra.answers import ACCOUNT, REGION
 from tests.infra.recorder import Recording, run_main
 from tests.infra.service.test_fargate_service import SERVICE, container, service
 from tests.infra.settings import replace
@@ -71,9 +71,13 @@ def test_the_schedule_may_start_this_task_and_nothing_else() -> None:
     recorded = program()
     policy = json.loads(recorded.one("aws:iam/rolePolicy:RolePolicy", "-scheduler-grants").inputs["policy"])
     trust = json.loads(recorded.one("aws:iam/role:Role", "-scheduler").inputs["assumeRolePolicy"])
-    run, hand = policy["Statement"]
+    run, tag, hand = policy["Statement"]
     assert (run["Action"], run["Resource"]) == (["ecs:RunTask"], ["arn:of:recommender-dev-score-definition"])
     assert run["Condition"] == {"ArnEquals": {"ecs:cluster": "arn:of:recommender-dev-cluster"}}
+    assert (tag["Action"], tag["Condition"]) == (
+        ["ecs:TagResource"],
+        {"StringEquals": {"ecs:CreateAction": "RunTask"}},
+    )
     assert set(hand["Resource"]) == {"arn:of:recommender-dev-score-execution", "arn:of:recommender-dev-score-task"}
     assert hand["Condition"] == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
     assert trust["Statement"][0]["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
@@ -84,7 +88,7 @@ def test_a_task_without_a_schedule_is_run_by_the_command_that_is_told() -> None:
     recorded = program(schedule="")
     assert recorded.all(SCHEDULE) == []
     words = shlex.split(recorded.exports["batchJobCommands"]["score"])
-    options = dict(zip(words[3::2], words[4::2], strict=True))
+    options = dict(zip(words[3:-1:2], words[4::2], strict=True))
     placed = recorded.one("aws:ecs/service:Service").inputs["networkConfiguration"]
     network = json.loads(options["--network-configuration"])["awsvpcConfiguration"]
     assert words[:3] == ["aws", "ecs", "run-task"]
@@ -92,6 +96,26 @@ def test_a_task_without_a_schedule_is_run_by_the_command_that_is_told() -> None:
     assert options["--cluster"] == "arn:of:recommender-dev-cluster"
     assert (network["subnets"], network["securityGroups"]) == (placed["subnets"], placed["securityGroups"])
     assert network["assignPublicIp"] == "ENABLED"
+    assert options["--region"] == REGION
+
+
+@pytest.mark.usefixtures("project")
+def test_the_cost_of_a_job_is_found_by_its_tags_however_it_was_started() -> None:
+    recorded = program()
+    by_schedule = recorded.one(SCHEDULE).inputs["target"]["ecsParameters"]
+    by_hand = recorded.exports["batchJobCommands"]["score"]
+    tagged = recorded.one("aws:ecs/taskDefinition:TaskDefinition", "-score-definition").inputs["tags"]
+    assert (by_schedule["propagateTags"], by_schedule["enableEcsManagedTags"]) == ("TASK_DEFINITION", True)
+    assert "--propagate-tags TASK_DEFINITION" in by_hand
+    assert by_hand.endswith(" --enable-ecs-managed-tags")
+    assert tagged["project"] == "recommender"
+
+
+def test_a_scheduler_tags_tasks_of_its_cluster_alone() -> None:
+    cluster = "arn:aws:ecs:eu-central-1:111122223333:cluster/films"
+    text = scheduler_policy(cluster=cluster, definition="arn:definition", roles=[])
+    (tag,) = [one for one in json.loads(text)["Statement"] if one["Action"] == ["ecs:TagResource"]]
+    assert tag["Resource"] == ["arn:aws:ecs:eu-central-1:111122223333:task/films/*"]
 
 
 @pytest.mark.usefixtures("project")
@@ -109,6 +133,40 @@ def test_a_task_may_touch_its_prefixes_and_the_service_none() -> None:
     assert grant.inputs["role"] == "recommender-dev-score-task-id"
     assert program().all("aws:iam/rolePolicy:RolePolicy") != []
     assert [one for one in program().all("aws:iam/rolePolicy:RolePolicy") if "-task-grants" in one.name] == []
+
+
+GPU_JOB = json.dumps({**TASK, "gpus": 1, "cpu": 2048, "memoryMib": 8192})
+ON_GPUS = {"launchType": "EC2", "instanceType": "g4dn.xlarge", "batchJobs": [GPU_JOB]}
+
+
+@pytest.mark.usefixtures("project")
+def test_a_job_with_gpus_runs_on_the_instances_and_in_their_network() -> None:
+    """Which reaches S3 where a task's own interface, which has no public address on EC2, would not."""
+    recorded = run_main("dev", config=ON_GPUS)
+    made = recorded.one("aws:ecs/taskDefinition:TaskDefinition", "-score-definition").inputs
+    assert (made["requiresCompatibilities"], made["networkMode"]) == (["EC2"], "bridge")
+    assert definition(recorded)["resourceRequirements"] == [{"type": "GPU", "value": "1"}]
+    provider = "recommender-dev-instances-provider"
+    placed = recorded.one(SCHEDULE).inputs["target"]["ecsParameters"]
+    assert placed["capacityProviderStrategies"] == [{"capacityProvider": provider, "weight": 1}]
+    assert not {"launchType", "networkConfiguration"} & set(placed)
+    by_hand = recorded.exports["batchJobCommands"]["score"]
+    assert f"--capacity-provider-strategy capacityProvider={provider},weight=1" in by_hand
+    assert "--network-configuration" not in by_hand
+    (serving,) = json.loads(
+        recorded.one("aws:ecs/taskDefinition:TaskDefinition", "-dev-definition").inputs["containerDefinitions"]
+    )
+    assert "resourceRequirements" not in serving
+
+
+@pytest.mark.usefixtures("project")
+def test_a_job_uses_the_existing_roles_and_the_scheduler_may_pass_them() -> None:
+    starts, runs = "arn:aws:iam::111122223333:role/starts", "arn:aws:iam::111122223333:role/runs"
+    config = {"executionRoleArn": starts, "taskRoleArn": runs, "batchJobs": [json.dumps(TASK)]}
+    recorded = run_main("dev", config=config)
+    policy = json.loads(recorded.one("aws:iam/rolePolicy:RolePolicy").inputs["policy"])
+    assert [one["Resource"] for one in policy["Statement"] if one["Action"] == ["iam:PassRole"]] == [[starts, runs]]
+    assert [one.name for one in recorded.all("aws:iam/role:Role")] == ["recommender-dev-score-scheduler"]
 
 
 def test_reading_is_not_writing_and_one_prefix_is_not_another() -> None:

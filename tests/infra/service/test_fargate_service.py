@@ -41,12 +41,11 @@ def service(
         )
         args = FargateServiceArgs(
             **settings.args(environment={**settings.environment, **(environment or {})}),
-            **{**CONTAINER_ARGS, **changes},
+            **{**CONTAINER_ARGS, "cpu_architecture": "X86_64", **changes},
             subnets=Subnets(vpc_id="vpc-1", ids=["subnet-1"], assign_public_ip=True),
             target=target,
             image_uri="registry.example/films@sha256:1",
             repository_arns=repository_arns,
-            cpu_architecture="X86_64",
         )
         FargateService("films", args)
 
@@ -102,7 +101,7 @@ def test_the_service_comes_after_and_goes_before_listener_grants_and_rules() -> 
 
 
 def test_the_number_of_tasks_is_autoscalings_business_only_when_it_is_on() -> None:
-    fixed, scaled = service(), service(replace(SERVICE, max_count=5))
+    fixed, scaled = service(scalable_target=False), service(replace(SERVICE, max_count=5), scalable_target=False)
     target = scaled.one("aws:appautoscaling/target:Target").inputs
     assert fixed.one("aws:ecs/service:Service").ignore_changes == ()
     assert fixed.all("aws:appautoscaling/target:Target") == []
@@ -156,12 +155,35 @@ def test_the_task_itself_may_do_nothing_on_aws() -> None:
     assert recorded.one("aws:ecs/taskDefinition:TaskDefinition").inputs["taskRoleArn"] == f"arn:of:{task.name}"
 
 
+def test_existing_roles_are_used_and_left_as_they_are() -> None:
+    roles = {
+        "execution_role_arn": "arn:aws:iam::111122223333:role/starts",
+        "task_role_arn": "arn:aws:iam::111122223333:role/runs",
+    }
+    recorded = service(replace(SERVICE, enable_execute_command=True, **roles))
+    definition = recorded.one("aws:ecs/taskDefinition:TaskDefinition").inputs
+    assert definition["executionRoleArn"] == roles["execution_role_arn"]
+    assert definition["taskRoleArn"] == roles["task_role_arn"]
+    assert recorded.all("aws:iam/role:Role") == []
+    assert recorded.all("aws:iam/rolePolicy:RolePolicy") == []
+
+
 def test_a_secret_arrives_by_its_arn_and_may_be_read() -> None:
     arn = "arn:aws:ssm:eu-central-1:111122223333:parameter/token"
     recorded = service(replace(SERVICE, secrets={"TOKEN": arn}))
     policy = json.loads(recorded.one("aws:iam/rolePolicy:RolePolicy").inputs["policy"])
     assert container(recorded)["secrets"] == [{"name": "TOKEN", "valueFrom": arn}]
     assert [arn] in [statement["Resource"] for statement in policy["Statement"]]
+
+
+def test_a_secret_under_a_key_of_ones_own_is_decrypted_by_its_service_alone() -> None:
+    key = "arn:aws:kms:eu-central-1:111122223333:key/1234"
+    arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:token-AbCdEf"
+    recorded = service(replace(SERVICE, secrets={"TOKEN": arn}, secrets_kms_key_arns=(key,)))
+    policy = json.loads(recorded.one("aws:iam/rolePolicy:RolePolicy").inputs["policy"])
+    (decrypt,) = [one for one in policy["Statement"] if one["Action"] == ["kms:Decrypt"]]
+    assert decrypt["Resource"] == [key]
+    assert decrypt["Condition"] == {"StringEquals": {"kms:ViaService": ["secretsmanager.eu-central-1.amazonaws.com"]}}
 
 
 def test_a_secret_among_the_plain_variables_is_refused_by_name() -> None:

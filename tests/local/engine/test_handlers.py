@@ -168,11 +168,12 @@ def _service(account: Account) -> Case:
         "cluster": account.cluster()["arn"],
         "taskDefinition": account.task_definition()["arn"],
         "desiredCount": 0,
-        "launchType": "FARGATE",
+        "capacityProviderStrategies": [{"capacityProvider": "FARGATE", "weight": 100, "base": 1}],
         "networkConfiguration": {"subnets": account.subnets, "securityGroups": [account.group()]},
         "tags": TAGS,
     }
-    return inputs, {"healthCheckGracePeriodSeconds": 7}
+    strategies = [{"capacityProvider": "FARGATE_SPOT", "weight": 100}]
+    return inputs, {"healthCheckGracePeriodSeconds": 7, "capacityProviderStrategies": strategies}
 
 
 def _load_balancer(account: Account) -> Case:

@@ -44,7 +44,9 @@ class Vpc(pulumi.ComponentResource):
                     route = {"nat_gateway_id": nat[min(number, len(nat) - 1)]} if nat else {}
                 if route:
                     everywhere = "0.0.0.0/0"
-                    aws.ec2.Route(place, route_table_id=table.id, destination_cidr_block=everywhere, opts=child, **route)
+                    aws.ec2.Route(
+                        place, route_table_id=table.id, destination_cidr_block=everywhere, opts=child, **route
+                    )
         self.outputs = {
             "vpcId": vpc.id,
             "publicSubnetIds": pulumi.Output.all(*subnets["public"]),

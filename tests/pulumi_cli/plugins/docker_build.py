@@ -1,15 +1,14 @@
 """The Pulumi plugin `docker-build` for machines that cannot download it: the same resource, built by the local Docker.
 
-Answers the engine's calls for `docker-build:index:Image` as the released plugin does for what this project uses. A build
-with the builder `default` is made and pushed by the Docker engine itself; any other runs in a container of its own, which
-reaches neither a registry on this machine's loopback nor its images: here, as there, it fails.
+Answers the engine's calls for `docker-build:index:Image` as the released plugin does for what this project uses. With
+the builder `default` the Docker engine itself builds and pushes; any other runs in a container of its own, which reaches
+neither a registry on this machine's loopback nor its images: here, as there, it fails.
 """
 
 import hashlib
 import json
 import re
 import subprocess
-import sys
 import tempfile
 from concurrent import futures
 from pathlib import Path
@@ -56,7 +55,9 @@ class DockerBuild(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[m
         return kinds(changes=kinds.DIFF_SOME if changed else kinds.DIFF_NONE, diffs=changed)
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return provider_pb2.CreateResponse(id=request.urn.rpartition("::")[2], properties=build(request.properties, context))
+        return provider_pb2.CreateResponse(
+            id=request.urn.rpartition("::")[2], properties=build(request.properties, context)
+        )
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
         return provider_pb2.UpdateResponse(properties=build(request.news, context))
