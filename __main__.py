@@ -26,8 +26,7 @@ settings = load_settings()
 name, production, context = settings.name, settings.common.production, Path("model_service")
 register_default_tags(settings.tags)
 register_permissions_boundary(settings.common.permissions_boundary)
-if production:
-    protect_production()
+protect_production(production=production)
 
 model = read_model(context / ARTIFACT_FOLDER, settings.image, settings.model, settings.batch.jobs)
 registry_args = settings.registry.args(repository_name=settings.repository_name, force_delete=not production)

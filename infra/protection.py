@@ -14,8 +14,8 @@ PROTECTED_TYPES: Final = frozenset(
 )
 
 
-def protect_production() -> None:
-    """Protect every resource of these types that the program registers from now on.
+def protect_production(*, production: bool) -> None:
+    """With `production` protect every resource of these types that the program registers from now on.
 
     Pulumi then refuses, before the first change, a deletion of the stack and a change that would replace one of them;
     after `pulumi config set production false` and `pulumi up` both are possible.
@@ -27,4 +27,5 @@ def protect_production() -> None:
         opts = pulumi.ResourceOptions.merge(args.opts, pulumi.ResourceOptions(protect=True))
         return pulumi.ResourceTransformationResult(props=args.props, opts=opts)
 
-    pulumi.runtime.register_stack_transformation(protect)
+    if production:
+        pulumi.runtime.register_stack_transformation(protect)

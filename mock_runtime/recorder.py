@@ -94,7 +94,7 @@ class Recorder(mocks.MockMonitor):
             secret_inputs=frozenset(key for key, value in inputs.items() if has_secret(value)),
             depends_on=frozenset(request.dependencies),
             ignore_changes=tuple(request.ignoreChanges),
-            replacement_trigger=_trigger(request),
+            replacement_trigger=replacement_trigger(request),
             delete_before_replace=request.deleteBeforeReplace,
             retain_on_delete=request.retainOnDelete,
             protect=request.protect,
@@ -109,7 +109,8 @@ class Recorder(mocks.MockMonitor):
         return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
 
-def _trigger(request: Any) -> Any:
+def replacement_trigger(request: Any) -> Any:
+    """The option of a registration; None without one."""
     if not request.HasField("replacement_trigger"):
         return None
     return to_plain(rpc.deserialize_property(request.replacement_trigger))

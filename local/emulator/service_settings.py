@@ -1,6 +1,6 @@
 """What ECS tells of a service, other than MiniStack 1.5.33: every setting that it was given, no ended deployment.
 
-Without the first Pulumi's provider sees a change in each run. Without the second it waits for a steady state, one single
+Without the first Pulumi sees a change in each run. Without the second it waits for a steady state, one single
 deployment, that never comes after a rollback.
 """
 

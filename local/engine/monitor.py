@@ -1,7 +1,9 @@
 """The resource monitor of the SDK: creates, updates, replaces or leaves each resource."""
 
+import dataclasses
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from pulumi.runtime import mocks
@@ -13,7 +15,7 @@ from local.engine.handlers.base import Handler
 from local.engine.invokes import INVOKES
 from local.engine.state import Record, State
 from local.engine.unsupported import UnsupportedError
-from mock_runtime.recorder import Recorder, Recording
+from mock_runtime.recorder import Recorder, Recording, replacement_trigger
 from mock_runtime.values import to_plain, without_none
 
 
@@ -32,14 +34,18 @@ class Engine(mocks.Mocks):
         self._current = threading.local()
         self._unsupported: set[str] = set()
         self.registered: set[str] = set()
+        self._replaced: set[str] = set()
         self.failed = False
 
-    def set_current(self, urn: str, *, remote: bool = False) -> None:
-        """Set the resource of this thread's next `new_resource` call, which gets no URN.
+    def set_current(
+        self, urn: str, *, remote: bool = False, trigger: Any = None, replace_with: Iterable[str] = ()
+    ) -> None:
+        """Set the resource of this thread's next `new_resource` call, which gets no URN and no options.
 
-        remote: a component that a provider creates, with its children.
+        remote: a component that a provider creates, with its children. trigger, replace_with: the resource's options.
         """
         self._current.urn, self._current.remote = urn, remote
+        self._current.trigger, self._current.replace_with = trigger, set(replace_with)
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         """Reconcile one resource with its inputs; returns its id and outputs."""
@@ -83,9 +89,15 @@ class Engine(mocks.Mocks):
         prior = self._state.records.get(urn)
         if prior is not None and not handler.exists(self._aws, prior.id, prior.outputs):
             prior = None
-        if prior is not None and prior.inputs == inputs:
+        trigger = self._current.trigger
+        replaced = prior is not None and (
+            prior.replacement_trigger not in (None, trigger) or bool(self._replaced & self._current.replace_with)
+        )
+        if prior is not None and prior.inputs == inputs and prior.replacement_trigger == trigger and not replaced:
             return prior, "same", 0.0
-        operation = _operation(handler, prior, inputs)
+        operation = "replace" if replaced else _operation(handler, prior, inputs)
+        if operation == "replace":
+            self._replaced.add(urn)
         if self._dry_run:
             known = {**(prior.outputs if prior and operation == "update" else {}), **inputs}
             planned = Record(urn=urn, type=type_, name=name, id="", inputs=inputs, outputs=known)
@@ -93,7 +105,8 @@ class Engine(mocks.Mocks):
         started = time.monotonic()
         if operation != "same":
             self._events.resource(f"{operation}…", type_=type_, name=name)
-        record = self._make(handler, operation, prior, urn=urn, type_=type_, name=name, inputs=inputs)
+        made = self._make(handler, operation, prior, urn=urn, type_=type_, name=name, inputs=inputs)
+        record = dataclasses.replace(made, replacement_trigger=trigger)
         self._state.put(record, replaces=prior if operation == "replace" else None)
         return record, operation, time.monotonic() - started
 
@@ -125,7 +138,12 @@ class Monitor(Recorder):
         self._engine = engine
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the name of the RPC
-        self._engine.set_current(self.make_urn(request.parent, request.type, request.name), remote=request.remote)
+        self._engine.set_current(
+            self.make_urn(request.parent, request.type, request.name),
+            remote=request.remote,
+            trigger=replacement_trigger(request),
+            replace_with=request.replace_with,
+        )
         return super().RegisterResource(request)
 
 

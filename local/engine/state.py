@@ -11,7 +11,10 @@ from local.files import write_whole
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """A resource that exists: its URN, type, logical name, physical id, and the inputs and outputs it was made with."""
+    """A resource that exists: its URN, type, logical name, physical id, and the inputs and outputs it was made with.
+
+    replacement_trigger: as the program registered it; another value is another resource.
+    """
 
     urn: str
     type: str
@@ -20,6 +23,7 @@ class Record:
     inputs: dict[str, Any]
     outputs: dict[str, Any]
     generation: int = 0
+    replacement_trigger: Any = None
 
 
 @dataclass

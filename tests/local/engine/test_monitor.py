@@ -60,14 +60,20 @@ class Run:
         self.told: list[dict[str, Any]] = []
 
     def bring(
-        self, dry_run: bool = False, type_: str = TYPE, custom: bool = True, remote: bool = False, **inputs: Any
+        self,
+        dry_run: bool = False,
+        type_: str = TYPE,
+        custom: bool = True,
+        remote: bool = False,
+        trigger: Any = None,
+        **inputs: Any,
     ) -> dict[str, Any]:
         self.stream = io.StringIO()
         aws = Aws(endpoint_url="", region="", registry_host="", docker_cli=Path("docker"), log=print)
         self.state = State.load(self.path)
         self.engine = Engine(aws=aws, state=self.state, events=Events(self.stream), dry_run=dry_run)
         try:
-            self.engine.set_current("urn:thing", remote=remote)
+            self.engine.set_current("urn:thing", remote=remote, trigger=trigger)
             return self.engine.new_resource(MockResourceArgs(type_, "thing", inputs, custom=custom and not remote))[1]
         finally:
             self._read()
@@ -114,6 +120,28 @@ def test_a_change_that_cannot_makes_a_new_one_before_the_old_goes(tmp_path: Path
     delete_records(run.state.superseded, aws=run.engine._aws, state=run.state, events=Events(io.StringIO()))
     assert list(shelf.things.values()) == [{"size": 2}]
     assert State.load(run.path).superseded == []
+
+
+def test_another_replacement_trigger_makes_a_new_one_and_the_first_is_only_recorded(
+    tmp_path: Path, shelf: Shelf
+) -> None:
+    run = Run(tmp_path)
+    run.bring(colour="red")
+    operations = []
+    for trigger in ("small", "small", "large"):
+        run.bring(colour="red", trigger=trigger)
+        operations += run.operations()
+    assert operations == ["update", "same", "replace"]
+
+
+def test_a_resource_is_replaced_with_the_one_that_it_names(tmp_path: Path, shelf: Shelf) -> None:
+    run = Run(tmp_path)
+    for size, expected in ((1, ["create", "create"]), (1, ["same", "same"]), (2, ["replace", "replace"])):
+        run.bring(size=size)
+        run.engine.set_current("urn:other", replace_with=["urn:thing"])
+        run.engine.new_resource(MockResourceArgs(TYPE, "other", {"colour": "red"}, custom=True))
+        run._read()
+        assert run.operations() == expected
 
 
 def test_a_resource_that_somebody_removed_is_made_again(tmp_path: Path, shelf: Shelf) -> None:

@@ -1,8 +1,8 @@
 """The Pulumi plugin `docker-build` for machines that cannot download it: the same resource, built by the local Docker.
 
 Answers the engine's calls for `docker-build:index:Image` as the released plugin does for what this project uses. With
-the builder `default` the Docker engine itself builds and pushes; any other runs in a container of its own, which reaches
-neither a registry on this machine's loopback nor its images: here, as there, it fails.
+the builder `default` the Docker engine itself builds and pushes; any other runs in a container of its own, which
+reaches neither a registry on this machine's loopback nor its images: here, as there, it fails.
 """
 
 import hashlib
