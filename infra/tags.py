@@ -9,11 +9,12 @@ def register_default_tags(tags: Mapping[str, str]) -> None:
     """Add `tags` to every taggable AWS resource that the program registers from now on; a resource's own tags win.
 
     A resource is taggable if its class has a `tags` argument. Components of awsx pass theirs to their children, Auto
-    Scaling groups to their instances.
+    Scaling groups to their instances. S3 objects, which take ten tags at most, get none.
     """
 
     def add_tags(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
-        if not args.type_.startswith(("aws:", "awsx:")) or "tags" not in args.props:
+        taggable = "tags" in args.props and args.type_ != "aws:s3/bucketObjectv2:BucketObjectv2"
+        if not args.type_.startswith(("aws:", "awsx:")) or not taggable:
             return None
         own = pulumi.Output.from_input(args.props["tags"] or {})
         as_list = args.type_ == "aws:autoscaling/group:Group"

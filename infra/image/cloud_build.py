@@ -233,7 +233,7 @@ def pushed_digest(build: CloudBuild, ecr: Any) -> str | None:
         if error.response["Error"]["Code"] in ("ImageNotFoundException", "RepositoryNotFoundException"):
             return None
         raise
-    return str(found["imageDetails"][0]["imageDigest"])
+    return next((str(image["imageDigest"]) for image in found["imageDetails"]), None)
 
 
 def _causes(build: Mapping[str, Any]) -> Iterator[str]:
@@ -244,10 +244,13 @@ def _causes(build: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _log_end(place: Mapping[str, str], logs: Any) -> list[str]:
-    """The last lines of the log; none where there is no log."""
+    """The last lines of the log, or why there are none."""
     if not place.get("groupName") or not place.get("streamName"):
-        return []
-    events = logs.get_log_events(
-        logGroupName=place["groupName"], logStreamName=place["streamName"], limit=LOG_LINES, startFromHead=False
-    )["events"]
+        return ["  (no log)"]
+    try:
+        events = logs.get_log_events(
+            logGroupName=place["groupName"], logStreamName=place["streamName"], limit=LOG_LINES, startFromHead=False
+        )["events"]
+    except (BotoCoreError, ClientError) as error:
+        return [f"  (no log: {error})"]
     return [f"  {event['message'].rstrip()}" for event in events]

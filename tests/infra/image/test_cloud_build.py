@@ -119,6 +119,16 @@ def test_a_failed_build_is_told_with_its_cause_and_the_end_of_its_log(services: 
     )
 
 
+def test_a_log_that_cannot_be_read_hides_no_cause(services: Services) -> None:
+    services.image(there=False)
+    place = {"groupName": "films-build-logs", "streamName": "1a2b"}
+    services.build({"buildStatus": "TIMED_OUT", "logs": place})
+    services.image(there=False)
+    services.stubs["logs"].add_client_error("get_log_events", "ResourceNotFoundException")
+    with pytest.raises(ProgramError, match=rf"{ID} TIMED_OUT: no image was pushed\n  \(no log: .*ResourceNotFound"):
+        services.run()
+
+
 def test_a_push_that_another_deployment_has_overtaken_is_no_failure(services: Services) -> None:
     services.image(there=False)
     services.build({"buildStatus": "FAILED"})
@@ -195,6 +205,7 @@ def test_without_an_engine_here_the_same_image_comes_from_codebuild(monkeypatch:
     assert recorded.exports["imageUri"] == f"{HOST}/films@{DIGEST}"
     context = recorded.one("aws:s3/bucketObjectv2:BucketObjectv2").inputs
     assert context["key"] == f"{recorded.exports['imageTag']}.zip"
+    assert "tags" not in context, "an S3 object takes ten tags, a stack may have more"
     assert recorded.one("aws:cloudwatch/logGroup:LogGroup", "build-logs").inputs["retentionInDays"]
     private = recorded.one("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock").inputs
     assert all(value is True for key, value in private.items() if key != "bucket")
