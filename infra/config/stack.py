@@ -33,7 +33,7 @@ def _check_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
     """Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html ("Tag"), the pattern of every
     service here; and for case https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html ("Tags for AWS Identity
     and Access Management resources")."""
-    names: dict[str, str] = dict.fromkeys(PROGRAM_TAGS, "one of the program's own")
+    names: dict[str, str] = dict.fromkeys(PROGRAM_TAGS, "the program's own")
     for position, (name, value) in enumerate(tags.items()):
         fix = Set(f"[{position}]", "team=search")
         if not name or len(name) > 128 or len(value) > 256 or _reserved(name) or _reserved(value):
@@ -46,7 +46,9 @@ def _check_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
             problem = f'has "{name}={value}" with {" ".join(odd)}; allowed: letters, digits, spaces and {TAG_SYMBOLS}'
             raise SettingError(problem, fix)
         if same := names.get(name.casefold()):
-            raise SettingError(f'has "{name}", which but for its case is {same}; allowed: names that differ', fix)
+            raise SettingError(
+                f'has "{name}", the same as {same}, since IAM does not tell case apart; allowed: other names', fix
+            )
         names[name.casefold()] = f'"{name}"'
     return tags
 

@@ -1,6 +1,6 @@
 """The IAM actions that each resource type of pulumi-aws needs, from what its provider was recorded to call.
 
-`tests/docs/provider/calls.json` has the calls by type; what AWS asks its policies besides, and what nothing recorded,
+`tests/docs/provider/calls.json` has the calls by type; what AWS asks its policies besides, and what was not recorded,
 is here with its source. A new type: a resource in `tests/docs/provider/main.tf`, recorded anew (`record.py` says how),
 or until then an entry in DOCUMENTED.
 """

@@ -169,7 +169,12 @@ def test_its_own_role_is_not_among_those_that_it_may_change() -> None:
     assert "role/deploy-recommender-" in workflows
     assert "role/look-at-recommender" in workflows
     assert "deploy-recommender-dev" in page
-    changing = [one for one in statements(BASE, OPTIONS) if any(a.startswith("iam:") for a in listed(one["Action"]))]
+    looking = ("iam:Get", "iam:List")
+    changing = [
+        one
+        for one in statements(BASE, OPTIONS)
+        if any(a.startswith("iam:") and not a.startswith(looking) for a in listed(one["Action"]))
+    ]
     for statement in changing:
         for pattern in listed(statement["Resource"]):
             assert not any(fnmatchcase(arn, pattern) for arn in own), statement["Sid"]

@@ -21,6 +21,7 @@ from tests.docs.rights import (
     terraform_types,
 )
 from tests.docs.test_deployer_policy import types_of
+from tests.infra.conftest import project  # noqa: F401 (a fixture)
 from tests.infra.test_program import VARIANTS
 
 MODELS = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch"}
