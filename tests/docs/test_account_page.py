@@ -13,7 +13,11 @@ import yaml
 
 import deploy
 from deploy.__main__ import main
+<<<<<<< HEAD
 from tests.infra.answers import Aws
+=======
+from tests.docs.rights import RIGHTS
+>>>>>>> h/endpoint
 from tests.infra.conftest import project  # noqa: F401 (a fixture)
 from tests.infra.recorder import run_main
 from tests.model_service.client import Client
@@ -160,7 +164,16 @@ def test_what_is_attached_is_what_was_made() -> None:
         line[line.index("--policy-arn") + 1].rpartition("/")[2] for line in words if "attach-user-policy" in line
     }
     named = {line[-1].removeprefix("Name=") for line in words if line[-1].startswith("Name=")}
-    assert attached == named == made - {"pulumi-state", "boundary-recommender"}
+    assert attached == named == made - {"pulumi-state", "boundary-recommender", "deploy-recommender-listener"}
+
+
+def test_the_rights_to_an_existing_load_balancer_are_what_its_two_rules_need() -> None:
+    words = [shlex.split(line) for line in consoles()]
+    [inline] = [line[-1] for line in words if "deploy-recommender-listener" in line]
+    allowed = {action for statement in json.loads(inline)["Statement"] for action in statement["Action"]}
+    rules = ("aws:lb/listenerRule:ListenerRule", "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule")
+    needed = {action for rule in rules for action in RIGHTS[rule] if ":Describe" not in action}
+    assert needed - {"ec2:CreateTags"} <= allowed  # a new rule is tagged as any other new resource
 
 
 def test_the_rights_to_the_state_are_to_the_bucket_that_was_made() -> None:

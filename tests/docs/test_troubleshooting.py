@@ -9,8 +9,8 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = (PROJECT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
-OF_OTHERS = {"exec format error", "tag already exists"}
-"""Messages of the Docker engine and of ECR."""
+OF_OTHERS = {"exec format error", "tag already exists", "marked for protection", "because it is protected"}
+"""Messages of the Docker engine, of ECR and of Pulumi."""
 MIN_CHARACTERS = 4
 
 
