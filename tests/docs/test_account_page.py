@@ -13,11 +13,8 @@ import yaml
 
 import deploy
 from deploy.__main__ import main
-<<<<<<< HEAD
-from tests.infra.answers import Aws
-=======
 from tests.docs.rights import RIGHTS
->>>>>>> h/endpoint
+from tests.infra.answers import Aws
 from tests.infra.conftest import project  # noqa: F401 (a fixture)
 from tests.infra.recorder import run_main
 from tests.model_service.client import Client
