@@ -1,15 +1,18 @@
 """The Pulumi CLI: the one on the PATH, or the SDK's own version in the state folder of the local stack."""
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
+import psutil
 from pulumi import automation
 from pulumi.automation.errors import InvalidVersionError, create_command_error
 
@@ -36,24 +39,27 @@ class PulumiCommand(automation.PulumiCommand):
         self, args: list[str], cwd: str, additional_env: Mapping[str, str], on_output: Any = None, on_error: Any = None
     ) -> automation.CommandResult:
         """The command's result; raises the SDK's `CommandError` for a status other than 0. Calls no callback."""
-        process = subprocess.Popen(
-            [self.command, "--non-interactive", *args],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=cwd,
-            env={**os.environ, "PATH": self._path(), **additional_env, "PULUMI_AUTOMATION_API": "true"},
-            encoding="utf-8",
-            start_new_session=True,
-            pass_fds=inheritable(STATE_DIR),
-        )
-        try:
-            stdout, stderr = process.communicate()
-        except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)
-            process.communicate()
-            raise
-        result = automation.CommandResult(stdout=stdout, stderr=stderr, code=process.returncode)
-        if result.code:
+        # Files, not pipes: plugins that outlive a killed CLI would hold those open.
+        with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
+            process = subprocess.Popen(
+                [self.command, "--non-interactive", *args],
+                stdout=stdout,
+                stderr=stderr,
+                cwd=cwd,
+                env={**os.environ, "PATH": self._path(), **additional_env, "PULUMI_AUTOMATION_API": "true"},
+                start_new_session=True,
+                pass_fds=inheritable(STATE_DIR),
+            )
+            try:
+                code = process.wait()
+            except KeyboardInterrupt:
+                process.send_signal(signal.SIGINT)
+                process.wait()
+                raise
+            finally:
+                _end_session(process.pid)
+            result = automation.CommandResult(stdout=_text(stdout), stderr=_text(stderr), code=code)
+        if code:
             raise create_command_error(result)
         return result
 
@@ -61,6 +67,19 @@ class PulumiCommand(automation.PulumiCommand):
         """The PATH with the CLI's own folder first, where the language hosts are."""
         folder = [str(Path(self.command).parent)] if Path(self.command).is_absolute() else []
         return os.pathsep.join([*folder, os.environ.get("PATH", "")])
+
+
+def _text(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read().rstrip()
+
+
+def _end_session(session: int) -> None:
+    """Kill the plugins of a CLI that has ended: of one that was killed they go on, and hold the local stack's lock."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if os.getsid(process.pid) == session:
+                process.kill()
 
 
 def find_pulumi() -> PulumiCommand | None:
