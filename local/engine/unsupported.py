@@ -6,6 +6,7 @@ SETTINGS: Final[dict[str, str]] = {
     "awsx:ec2:Vpc": "network",
     "aws:ec2/vpcEndpoint:": "vpcEndpoints",
     "aws:ec2/getRouteTables:": "vpcEndpoints",
+    "aws:ec2/getVpcEndpointService:": "vpcEndpoints",
     "aws:ec2/launchTemplate:": "launchType",
     "aws:autoscaling/": "launchType",
     "aws:ecs/capacityProvider:": "launchType",

@@ -14,11 +14,15 @@ from local.engine.unsupported import SETTINGS, UnsupportedError
 from local.settings import PROJECT_DIR
 from tests.infra.recorder import run_main
 
+LISTENER_ARN = (
+    "arn:aws:elasticloadbalancing:us-east-1:111122223333:listener/app/shared/0123456789abcdef/0123456789abcdef"
+)
 TASK = {"name": "tidy", "command": ["true"], "schedule": "rate(1 day)", "timezone": "UTC"}
 CASES: dict[str, dict[str, Any]] = {
     "network": {"network": "new"},
     "vpcEndpoints": {"network": "new", "natGateways": "none", "vpcEndpoints": True},
     "domain": {"domain": "films.example.com", "hostedZoneId": "Z0123456789ABCDEFGHIJ"},
+    "listenerArn": {"listenerArn": LISTENER_ARN, "rootPath": "/films"},
     "accessLogDays": {"accessLogDays": 3},
     "wafRateLimit": {"wafRateLimit": 200},
     "createPushPolicy": {"createPushPolicy": True},
