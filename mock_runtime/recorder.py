@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc
 
 from mock_runtime.values import has_secret, to_plain
@@ -111,6 +112,4 @@ class Recorder(mocks.MockMonitor):
 
 def replacement_trigger(request: Any) -> Any:
     """The option of a registration; None without one."""
-    if not request.HasField("replacement_trigger"):
-        return None
-    return to_plain(rpc.deserialize_property(request.replacement_trigger))
+    return json_format.MessageToDict(request.replacement_trigger) if request.HasField("replacement_trigger") else None

@@ -133,7 +133,8 @@ def _compared(found: _Found, *, isolated: bool) -> Iterator[str]:
 def _form(found: _Found) -> Iterator[ConfigError]:
     rule = found.rule
     if not re.fullmatch(rule.resource, found.resource, re.ASCII):
-        yield found.error(f"which is none of AWS's; allowed: {rule.allowed} after the account")
+        example = rule.allowed.partition(" or ")[0]
+        yield found.error(f"which is none of AWS's; allowed: {rule.allowed} after the account", resource=example)
     elif rule.no_region and found.region:
         yield found.error(f"with the region {found.region}; allowed: no region", region="")
     elif found.region and partition_of(found.region) not in ("", found.partition):

@@ -149,6 +149,7 @@ class FargateService(pulumi.ComponentResource):
                 # Autoscaling, where there is any, owns the number of tasks.
                 ignore_changes=["desiredCount"] if args.autoscales else None,
                 replacement_trigger=args.network_mode,
+                replace_with=[security_group],  # with the VPC, across which a service cannot move
                 hooks=deployment_failure_hook(name),
                 custom_timeouts=pulumi.CustomTimeouts(
                     create=DEPLOYMENT_TIMEOUT, update=DEPLOYMENT_TIMEOUT, delete=DEPLOYMENT_TIMEOUT

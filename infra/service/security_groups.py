@@ -58,7 +58,10 @@ def allow_requests(
         ip_protocol="tcp",
         from_port=first,
         to_port=last,
-        opts=opts,
+        # Another load balancer's group: the old path stays open until the service has moved.
+        opts=pulumi.ResourceOptions.merge(
+            opts, pulumi.ResourceOptions(replace_on_changes=["referencedSecurityGroupId"])
+        ),
     )
     return [to_targets, from_load_balancer]
 

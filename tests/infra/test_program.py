@@ -77,7 +77,7 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, object]]] = {
             "allowedCidrs": ["203.0.113.0/24", "2001:db8::/32"],
             "environment": ["GREETING=hello"],
             "secrets": ["TOKEN=arn:aws:secretsmanager:eu-central-1:111122223333:secret:token-AbCdEf"],
-            "secretsKmsKeyArns": ["arn:aws:kms:eu-central-1:111122223333:key/s"],
+            "secretsKmsKeyArns": ["arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
             "tags": ["team=search"],
         },
     ),
