@@ -50,8 +50,13 @@ class PulumiCli:
         return Result(changes=collector.changes)
 
     def destroy(self, on_event: OnEvent) -> Result:
-        """`pulumi destroy`; the stack itself, empty then, stays."""
-        collector = EventCollector(on_event)
+        """`pulumi destroy`; the stack itself, empty then, stays.
+
+        Its preview refuses a protected resource before anything is deleted, which the SDK's call alone does not.
+        """
+        planned, collector = EventCollector(lambda _: None), EventCollector(on_event)
+        if self.stack != LOCAL_STACK:
+            self._call(lambda stack, file: stack.preview_destroy(config_file=file, on_event=planned), planned)
         self._call(lambda stack, file: stack.destroy(config_file=file, on_event=collector, color="never"), collector)
         return Result(changes=collector.changes)
 

@@ -24,6 +24,7 @@ STANDIN = Path(__file__).with_name("standin_pulumi.py")
 STACK_FILES = {
     "local": "# kept as it is\nconfig:\n  aws:region: us-east-1\n  recommender:desiredCount: 2\n",
     "dev": "config:\n  aws:region: eu-central-1\n",
+    "prod": "config:\n  aws:region: eu-central-1\n",
 }
 
 
@@ -81,9 +82,8 @@ class Cli:
         return [call for call in map(json.loads, lines) if call["arguments"] != ["version"]]
 
     def last(self, command: str) -> dict[str, Any]:
-        """The only call of preview, up, refresh or destroy."""
-        (found,) = [call for call in self.calls() if call["arguments"][0] == command]
-        return found
+        """The last call of preview, up, refresh or destroy."""
+        return [call for call in self.calls() if call["arguments"][0] == command][-1]
 
 
 @pytest.fixture

@@ -165,6 +165,15 @@ def test_components_providers_and_the_stack_are_neither_told_nor_counted(cli: Cl
     assert dict(result.changes) == {"delete": 1}
 
 
+def test_a_protected_resource_is_refused_before_anything_is_deleted(cli: Cli) -> None:
+    reason = "unable to delete resource as it is currently marked for protection"
+    cli.says(diagnostic(reason, at=urn(SERVICE, "api-service")), exit=255, stderr="error: preview failed")
+    with pytest.raises(DeployError, match=f"api-service: {reason}"):
+        cli.stack("prod").destroy(_ignore)
+    (only,) = [call["arguments"] for call in cli.calls() if call["arguments"][0] == "destroy"]
+    assert "--preview-only" in only
+
+
 def test_a_refresh_tells_which_properties_differ(cli: Cli) -> None:
     cli.says(*step("update", SERVICE, "a", diffs=["tags.team", "desiredCount"]))
     seen: list[Event] = []
