@@ -82,7 +82,16 @@ class PulumiCli:
                 f"{self._cancel_command()}"
             ) from error
         except (automation.CommandError, RuntimeError) as error:  # the second: a preview that ended without a summary
-            raise DeployError(collector.failure() or _extract_stderr(str(error))) from error
+            raise DeployError(self._with_hint(collector.failure() or _extract_stderr(str(error)))) from error
+
+    def _with_hint(self, message: str) -> str:
+        """The message; for the stack `local` also what to do where the machine, and not the program, is the reason."""
+        hints = {
+            "resource plugin": "Without plugins from the internet: DEPLOY_ENGINE=emulated make up, which needs no CLI",
+            "AlreadyExists": "The emulated AWS has resources of another state: `make down`, then again.",
+        }
+        hint = next((hint for part, hint in hints.items() if part in message), "") if self.stack == LOCAL_STACK else ""
+        return f"{message}\n{hint}".rstrip()
 
     def _cancel_command(self) -> str:
         """The command that removes the lock of an update, with the variables that it needs."""

@@ -229,6 +229,21 @@ def test_a_failure_names_the_resource_and_the_reason(cli: Cli, method: str) -> N
     assert str(caught.value) == f"api-service: {reason}"
 
 
+@pytest.mark.parametrize(
+    ("reason", "hint"),
+    [
+        ("no resource plugin 'pulumi-resource-aws' found", "DEPLOY_ENGINE=emulated make up"),
+        ("RepositoryAlreadyExistsException: The repository exists", "`make down`, then again"),
+    ],
+)
+def test_what_the_machine_lacks_for_the_local_stack_is_told_with_the_way_out(cli: Cli, reason: str, hint: str) -> None:
+    cli.says(diagnostic(reason, at=urn(SERVICE, "a")), exit=255, stderr="error: update failed")
+    for stack in ("local", "dev"):
+        with pytest.raises(DeployError, match=re.escape(reason)) as caught:
+            cli.stack(stack).up(_ignore)
+        assert (hint in str(caught.value)) is (stack == "local")
+
+
 def test_a_failure_without_an_event_tells_what_the_cli_said(cli: Cli) -> None:
     cli.says(
         stack_exit=255, stderr="error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions"
