@@ -105,6 +105,10 @@ class Engine(mocks.Mocks):
         started = time.monotonic()
         if operation != "same":
             self._events.resource(f"{operation}…", type_=type_, name=name)
+        if prior is not None and operation == "replace" and handler.delete_before_replace:
+            handler.delete(self._aws, prior.id, prior.outputs)
+            self._state.drop(prior)
+            prior = None
         made = self._make(handler, operation, prior, urn=urn, type_=type_, name=name, inputs=inputs)
         record = dataclasses.replace(made, replacement_trigger=trigger)
         self._state.put(record, replaces=prior if operation == "replace" else None)

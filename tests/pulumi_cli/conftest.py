@@ -18,8 +18,8 @@ from deploy.pulumi_command import NO_DOWNLOADS
 from local.emulated_aws import is_reachable
 from local.processes import Daemon
 from tests.e2e.conftest import Project, copy_project
-from tests.infra.conftest import write_artifact
 from tests.model_service.process import free_port
+from tests.pulumi_cli.model import write_model
 
 PLUGINS = Path(__file__).parent / "plugins"
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,11 +99,9 @@ def operations(events: list[dict[str, Any]]) -> list[tuple[str, str, tuple[str, 
 
 
 def copy_for_cli(folder: Path, variables: Mapping[str, str]) -> CliProject:
-    """A copy of the project with the trained model that is here, if there is one; nothing is up yet."""
+    """A copy of the project with a small model; nothing is up yet."""
     copied = copy_project(folder)
-    model = ROOT / "model_service" / "artifact"
-    if model.exists():
-        shutil.copytree(model, copied.folder / "model_service" / "artifact")
+    write_model(copied.folder / "model_service" / "artifact", seed=0)
     ports = {"aws_port": copied.aws_port, "endpoint_port": copied.endpoint_port}
     return CliProject(folder=copied.folder, **ports, variables=variables)
 
@@ -142,7 +140,7 @@ class Account:
 def account(tmp_path_factory: pytest.TempPathFactory, cli_environment: dict[str, str]) -> Iterator[Account]:
     """An account with the default VPC, for a copy of the project whose model is a stand-in."""
     folder = copy_project(tmp_path_factory.mktemp("previews") / "recommender").folder
-    write_artifact(folder / "model_service" / "artifact", b"weights")
+    write_model(folder / "model_service" / "artifact", seed=0)
     (folder / ".venv").symlink_to(sys.prefix)
     state = tmp_path_factory.mktemp("state")
     port = free_port()

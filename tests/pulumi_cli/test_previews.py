@@ -8,10 +8,19 @@ from typing import Any
 
 import pytest
 import yaml
+from google.protobuf import json_format, struct_pb2
+from pulumi.runtime.proto import analyzer_pb2
 
 from local.engine.aws import client
 from tests.infra.test_program import VARIANTS
+from tests.policy import conftest as _  # noqa: F401 (the pack's modules on the path)
+from tests.policy.test_pack import analyzer
 from tests.pulumi_cli.conftest import Account
+
+__all__ = ["analyzer"]
+
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""The engine's mark of a value that a preview does not know."""
 
 pytestmark = pytest.mark.pulumi_cli
 
@@ -74,6 +83,35 @@ def test_the_engine_plans_it(account: Account, network: dict[str, object], varia
     assert "aws:ecs/service:Service" in {step["newState"]["type"] for step in planned["steps"]}
     errors = [one for one in planned.get("diagnostics", []) if one["severity"] == "error"]
     assert errors == []
+
+
+def test_the_policy_pack_passes_the_engine_s_plan(account: Account, analyzer: Any) -> None:
+    name = "pack-1"
+    (account.folder / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump(stack_file(account, "prod", {})))
+    account.pulumi("stack", "init", name)
+    planned = json.loads(account.pulumi("preview", "--stack", name, "--json").stdout)
+    resources = [
+        analyzer_pb2.AnalyzerResource(
+            type=state["type"],
+            name=state["urn"].rpartition("::")[2],
+            urn=state["urn"],
+            properties=json_format.ParseDict(_known(state.get("inputs", {})), struct_pb2.Struct()),
+        )
+        for state in (step["newState"] for step in planned["steps"])
+    ]
+    answer = analyzer.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=resources))
+    found = [(one.policyName, one.message) for one in answer.diagnostics]
+    for one in resources:
+        request = analyzer_pb2.AnalyzeRequest(type=one.type, name=one.name, urn=one.urn, properties=one.properties)
+        diagnostics = analyzer.Analyze(request).diagnostics
+        found += [(d.policyName, d.message) for d in diagnostics if d.enforcementLevel == analyzer_pb2.MANDATORY]
+    assert found == []
+    assert any(one.type == "aws:ecs/service:Service" for one in resources)
+
+
+def _known(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What a plan knows of a resource's inputs: secrets as they are, nothing that is unknown."""
+    return {key: value for key, value in inputs.items() if value != UNKNOWN and key != "__defaults"}
 
 
 def stack_file(account: Account, stack: str, given: Mapping[str, object]) -> dict[str, Any]:

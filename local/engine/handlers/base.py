@@ -15,6 +15,8 @@ class Handler(ABC):
 
     replace_on: ClassVar[frozenset[str]] = frozenset()
     """Inputs that AWS cannot change in place: a change creates a replacement, and the old one is deleted at the end."""
+    delete_before_replace: ClassVar[bool] = False
+    """Whether the old one is deleted first, since both would be the same thing."""
 
     @abstractmethod
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:

@@ -58,9 +58,10 @@ def _scan_on_push(inputs: Inputs) -> bool:
 
 @handles("aws:ecr/lifecyclePolicy:LifecyclePolicy")
 class LifecyclePolicy(Handler):
-    """`aws:ecr/lifecyclePolicy:LifecyclePolicy`."""
+    """`aws:ecr/lifecyclePolicy:LifecyclePolicy`; a repository has one at a time."""
 
-    replace_on: ClassVar[frozenset[str]] = frozenset({"repository"})
+    replace_on: ClassVar[frozenset[str]] = frozenset({"repository", "policy"})
+    delete_before_replace: ClassVar[bool] = True
 
     def create(self, aws: Aws, name: str, inputs: Inputs) -> tuple[str, Outputs]:
         aws.client("ecr").put_lifecycle_policy(
