@@ -18,6 +18,9 @@ from tests.e2e.conftest import PROJECT
 from tests.e2e.traffic import Traffic
 from tests.pulumi_cli.conftest import CALL, CliProject, copy_for_cli, operations
 from tests.pulumi_cli.model import write_model
+from tests.pulumi_cli.policy import analyzer, mandatory_violations
+
+__all__ = ["analyzer"]
 
 pytestmark = [pytest.mark.pulumi_cli, pytest.mark.e2e]
 
@@ -145,6 +148,16 @@ def test_the_advised_cancel_removes_a_lock_of_another_machine(cli_project: CliPr
     cli_project.call("up")
 
 
+def _state(project: CliProject) -> list[dict[str, Any]]:
+    """The resources in the CLI's state file."""
+    file = project.folder / ".local/pulumi/.pulumi/stacks/recommender/local.json"
+    return list(json.loads(file.read_text())["checkpoint"]["latest"]["resources"])
+
+
+def test_the_policy_pack_passes_what_is_deployed(cli_project: CliProject, analyzer: Any) -> None:
+    assert mandatory_violations(analyzer, _state(cli_project)) == []
+
+
 @pytest.fixture(scope="module")
 def emulated(tmp_path_factory: pytest.TempPathFactory, cli_project: CliProject) -> Iterator[CliProject]:
     """Another copy, deployed by the engine of the emulated AWS."""
@@ -160,9 +173,9 @@ def emulated(tmp_path_factory: pytest.TempPathFactory, cli_project: CliProject) 
 def test_both_engines_register_the_same_resources_with_the_same_inputs(
     cli_project: CliProject, emulated: CliProject
 ) -> None:
-    checkpoint = cli_project.folder / ".local/pulumi/.pulumi/stacks/recommender/local.json"
-    resources = json.loads(checkpoint.read_text())["checkpoint"]["latest"]["resources"]
-    by_cli = {one["urn"].rpartition("::")[2]: one["inputs"] for one in resources if one["type"].startswith("aws:")}
+    by_cli = {
+        one["urn"].rpartition("::")[2]: one["inputs"] for one in _state(cli_project) if one["type"].startswith("aws:")
+    }
     records = json.loads((emulated.folder / ".local/engine/local.json").read_text())["resources"]
     by_emulated = {one["name"]: one["inputs"] for one in records if one["type"].startswith("aws:")}
     assert set(by_cli) == set(by_emulated)
