@@ -73,7 +73,7 @@ async def run(*, aws_port: int, endpoint_port: int) -> None:
     ServiceSettings().install()
     config = Config()
     config.bind = [f"{HOST}:{aws_port}", f"{HOST}:{endpoint_port}"]
-    config.keep_alive_timeout = 75
+    config.keep_alive_timeout = 120  # above the 90 s after which the AWS SDK for Go closes idle connections
     config.loglevel = "WARNING"
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
