@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from typing import Any
 
 import nbformat
@@ -11,6 +12,9 @@ import pytest
 from local import docker_engine
 from local.settings import LocalSettings
 from tests.e2e.conftest import Project
+from tests.pulumi_cli.conftest import CliProject, cli_environment, cli_path
+
+__all__ = ["cli_environment", "cli_path"]
 
 pytestmark = pytest.mark.e2e
 
@@ -30,11 +34,21 @@ def _as_it_is(project: Project) -> Any:
     )
 
 
-def test_every_cell_runs_and_leaves_outputs_and_pictures_and_the_stack_that_is_up_as_it_was(project: Project) -> None:
+def test_every_cell_runs_and_leaves_outputs_and_pictures_and_the_stack_that_is_up_as_it_was(
+    project: Project, cli_environment: dict[str, str]
+) -> None:
+    """With the Pulumi CLI, where there is one."""
     project.run("deploy.local_stack", "up")  # a test before this one may have taken it down
     before = _as_it_is(project)
     assert before[0]
-    project.python("notebooks/execute.py", seconds=NOTEBOOK_SECONDS, ports=False)
+    with_cli = CliProject(
+        folder=project.folder,
+        aws_port=project.aws_port,
+        endpoint_port=project.endpoint_port,
+        variables=cli_environment,
+    )
+    runs = with_cli if shutil.which("pulumi") else project
+    runs.python("notebooks/execute.py", seconds=NOTEBOOK_SECONDS, ports=False)
     assert _as_it_is(project) == before
     outcome = project.folder / ".build" / "notebook" / "deploy.ipynb"
     cells = [cell for cell in nbformat.read(outcome, as_version=4).cells if cell.cell_type == "code"]
@@ -44,6 +58,7 @@ def test_every_cell_runs_and_leaves_outputs_and_pictures_and_the_stack_that_is_u
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]
     assert len(pictures) == PICTURES
     assert str(project.folder) not in outcome.read_text()
+    assert ("Pulumi CLI: there already" in outcome.read_text()) is (shutil.which("pulumi") is not None)
     state_dir = project.folder / ".local" / "notebook" / ".local"
     clone = LocalSettings(aws_port=0, endpoint_port=0, state_dir=state_dir).clone
     with contextlib.closing(docker_engine.connect()) as engine:
