@@ -113,4 +113,7 @@ def replacement_trigger(request: Any) -> Any:
     """The option of a registration; None without one."""
     if not request.HasField("replacement_trigger"):
         return None
-    return to_plain(rpc.deserialize_property(request.replacement_trigger))
+    holder = type(request.object)(
+        fields={"trigger": request.replacement_trigger}
+    )  # the SDK reads values in Structs alone
+    return to_plain(rpc.deserialize_properties(holder).get("trigger"))

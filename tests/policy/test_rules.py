@@ -40,7 +40,7 @@ def right(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Inputs]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("anywhere"))
         for stack, config in SHAPES.values():
-            without_build = {"imageUri": "ghcr.io/films/recommender:1.0", **config}
+            without_build = {"imageUri": "111122223333.dkr.ecr.eu-central-1.amazonaws.com/films:1.0", **config}
             for resource in run_main(stack, config=without_build, aws=ACCOUNT):
                 found.setdefault(resource.type, dict(resource.inputs))
     return found
