@@ -7,6 +7,7 @@ import pytest
 
 from infra.errors import ConfigError
 from infra.registry import CACHE_TAG, Registry, RegistryArgs, lifecycle_policy
+from tests.infra.answers import ACCOUNT, REGION
 from tests.infra.config.test_load import settings_of
 from tests.infra.recorder import Recording, run, run_main
 from tests.infra.settings import replace
@@ -51,7 +52,7 @@ def test_whoever_pushes_may_push_here_and_nowhere_else() -> None:
     recorded = registry(replace(REGISTRY, create_push_policy=True))
     statements = json.loads(recorded.one("aws:iam/policy:Policy").inputs["policy"])["Statement"]
     reach = {action: statement["Resource"] for statement in statements for action in statement["Action"]}
-    own = [f"arn:of:{recorded.one('aws:ecr/repository:Repository').name}"]
+    own = [f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{recorded.one('aws:ecr/repository:Repository').name}"]
     assert reach.pop("ecr:GetAuthorizationToken") == ["*"]
     assert set(reach) >= {"ecr:PutImage", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload"}
     assert all(resources == own for resources in reach.values())
