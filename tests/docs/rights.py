@@ -109,7 +109,8 @@ DOCUMENTED: Final[Mapping[str, frozenset[str]]] = {
 }
 """What was not recorded: calls of updates that main.tf does not make, the push of an image ("Pushing a Docker image to
 an Amazon ECR private repository", docs.aws.amazon.com), the look at tasks that fail (infra/service/diagnosis.py),
-builds in CodeBuild (infra/image/cloud_build.py), look-ups of zones, and what a type that is not in main.tf takes (Service Authorization Reference)."""
+builds in CodeBuild (infra/image/cloud_build.py), look-ups of zones, and what a type that is not in main.tf takes
+(Service Authorization Reference)."""
 
 
 def terraform_types(type_: str) -> tuple[str, ...]:
