@@ -37,6 +37,7 @@ BILLING: Final[Mapping[str, str]] = {
 FREE: Final = frozenset(
     {
         "autoscaling:autoScalingGroup",
+        "codebuild:project",
         "ec2:internet-gateway",
         "ec2:launch-template",
         "ec2:network-interface",

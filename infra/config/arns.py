@@ -33,7 +33,6 @@ class ArnRule:
 
 RULES: Final[Mapping[str, ArnRule]] = {
     "acm": ArnRule(resource=f"certificate/{_UUID}", allowed="certificate/UUID", own_account=True),
-    "ecr": ArnRule(any_region=True),
     "ecs": ArnRule(resource=r"[a-z-]+/[\w/:-]{1,255}", allowed="cluster/NAME", own_account=True),
     "elasticloadbalancing": ArnRule(
         resource=r"(loadbalancer|listener|listener-rule|targetgroup)/[A-Za-z0-9/-]+",

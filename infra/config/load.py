@@ -95,8 +95,7 @@ def _check_places(texts: Mapping[str, str], settings: StackSettings) -> None:
     """
     if not any("arn:" in text for text in texts.values()):
         return
-    region = pulumi.Config("aws").get("region") or aws.get_region().region
-    place = Place(partition_of(region), region)
+    place = Place(partition_of(settings.region), settings.region)
     isolated = settings.network.vpc_endpoints and settings.network.nat_gateways == "none"
     _raise(check_arns(texts, place, isolated=isolated))
     if own_account(texts) and not settings.emulated:

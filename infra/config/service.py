@@ -270,13 +270,11 @@ class ServiceSettings(Settings):
         fitting = check_instance_size(self, cpu=self.cpu, memory_mib=self.memory_mib, gpus=self.gpus, key="memoryMib")
         if fitting is None:
             return self
-        minimums = [minimum.min_count for minimum in self.scheduled_minimums]
-        most = max(self.desired_count, self.max_count, *minimums, 0)
-        if self.max_instances * fitting <= most:
+        if self.max_instances * fitting <= self.most_tasks:
             raise SettingError(
-                f'is "{self.max_instances}", which {most} tasks fill: {fitting} fit on a {self.instance_type}, and a '
-                "deployment starts a new task before it stops an old one",
-                Set("maxInstances", math.ceil((most + 1) / fitting)),
+                f'is "{self.max_instances}", which {self.most_tasks} tasks fill: {fitting} fit on a '
+                f"{self.instance_type}, and a deployment starts a new task before it stops an old one",
+                Set("maxInstances", math.ceil((self.most_tasks + 1) / fitting)),
                 key="maxInstances",
             )
         return self
@@ -324,6 +322,11 @@ class ServiceSettings(Settings):
     def scales_by_schedule(self) -> bool:
         """Whether a schedule changes the minimum and maximum number of tasks."""
         return bool(self.scheduled_minimums or self.working_hours)
+
+    @property
+    def most_tasks(self) -> int:
+        """The largest number of tasks that autoscaling and its schedules may start."""
+        return max(self.desired_count, self.max_count, *(minimum.min_count for minimum in self.scheduled_minimums), 0)
 
     @property
     def min_tasks(self) -> int:

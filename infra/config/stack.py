@@ -4,7 +4,6 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Final
 
-import pulumi
 from pydantic import AfterValidator, Field
 
 from infra.config.base import SettingError, Settings, matches
@@ -83,8 +82,8 @@ class CommonSettings(Settings):
 class StackSettings(Settings):
     """The settings of one stack.
 
-    region: the AWS provider's. name: prefix of all resource names. repository_name: of the registry. emulated: the AWS
-    provider has custom endpoints; nothing is billed.
+    region: the AWS provider's; empty: not known. name: prefix of all resource names. repository_name: of the registry.
+    emulated: the AWS provider has custom endpoints; nothing is billed.
     """
 
     region: str
@@ -186,14 +185,14 @@ class StackSettings(Settings):
         """VPC endpoints lead to the ECR of the stack's own region, of any account."""
         if self.network.nat_gateways != "none" or not self.image.uri:
             return
-        image, region = parse_image_uri(self.image.uri), pulumi.Config("aws").get("region")
-        if image.host == self.registry.host or (image.ecr and image.ecr.region == (region or image.ecr.region)):
+        image = parse_image_uri(self.image.uri)
+        if image.host == self.registry.host or (image.ecr and image.ecr.region == (self.region or image.ecr.region)):
             return
         raise SettingError(
             f'is "{self.image.uri}", which tasks without a NAT gateway cannot pull; allowed with natGateways "none": '
-            f"an image in ECR in the stack's region{f', {region}' if region else ''}",
+            f"an image in ECR in the stack's region{f', {self.region}' if self.region else ''}",
             Set("natGateways", "single"),
-            Set("imageUri", f"111122223333.dkr.ecr.{region or 'eu-central-1'}.amazonaws.com/recommender:1.0"),
+            Set("imageUri", f"111122223333.dkr.ecr.{self.region or 'eu-central-1'}.amazonaws.com/recommender:1.0"),
             key="imageUri",
         )
 

@@ -7,7 +7,7 @@ from typing import Final
 from infra.aws_limits import AVAILABILITY_ZONES, default_subnets
 from infra.config.stack import StackSettings
 from infra.cost.prices import PriceList, price_list
-from infra.cost.tasks import CostLine, most_tasks, priced, task_lines, unpriced_resources
+from infra.cost.tasks import CostLine, priced, task_lines, unpriced_resources
 from infra.endpoint.waf import MANAGED_RULES
 from infra.monitoring.alarms import endpoint_alarms, model_alarms, service_alarms
 
@@ -67,13 +67,13 @@ def estimate(settings: StackSettings, *, default_subnet_count: int | None = None
     ]
     least, most = (
         [*task_lines(settings, prices, count), *shared]
-        for count in (settings.service.desired_count, most_tasks(settings.service))
+        for count in (settings.service.desired_count, settings.service.most_tasks)
     )
     return Estimate(
         prices=str(prices),
         lines=sorted((line for line in least if line.monthly_usd), key=lambda line: -line.monthly_usd),
         busy_usd=round(sum(line.monthly_usd for line in most), 2),
-        beside=(*unpriced_resources(settings), *_beside(settings, prices)),
+        beside=(*unpriced_resources(settings, prices), *_beside(settings, prices)),
     )
 
 
@@ -109,7 +109,8 @@ def _network_egress(settings: StackSettings, prices: PriceList) -> Iterator[Cost
 
 
 def _registry(settings: StackSettings, prices: PriceList) -> Iterator[CostLine]:
-    images = 0 if settings.image.uri else settings.registry.image_retention_count
+    created_here = not settings.image.uri and not settings.registry.repository_arn
+    images = settings.registry.image_retention_count if created_here else 0
     yield priced(images * IMAGE_GB, f"GB for {images} images, assumed", prices["registry_storage"])
 
 

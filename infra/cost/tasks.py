@@ -1,7 +1,7 @@
 """The cost of the tasks: on Fargate, Fargate Spot or EC2 instances, for all or part of the week."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -10,36 +10,13 @@ from infra.aws_limits import GIB
 from infra.config.service import ServiceSettings, WorkingHours
 from infra.config.stack import StackSettings
 from infra.cost.prices import FARGATE_SPOT_SHARE, REFERENCE_REGION, Price, PriceList
+from infra.instance_types import CPU_UNITS_A_VCPU, INSTANCE_TYPES
 from infra.service.instances import ROOT_VOLUME_GIB
 
-CPU_UNITS_A_VCPU: Final = 1024
 LOG_GB_A_TASK: Final = 0.25
 """The log of a task in a month, with one in a hundred recommendations logged."""
 DAYS: Final = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 HOURS_A_WEEK: Final = 7 * 24
-
-
-@dataclass(frozen=True, kw_only=True)
-class Instance:
-    """Capacity of an EC2 instance type for tasks.
-
-    interfaces: network interfaces for tasks, one each. cpu: CPU units. memory_mib: what the ECS agent leaves to tasks.
-    """
-
-    interfaces: int
-    cpu: int
-    memory_mib: int
-
-
-INSTANCES: Final[Mapping[str, Instance]] = {
-    "t3.medium": Instance(interfaces=2, cpu=2048, memory_mib=3800),
-    "t3.large": Instance(interfaces=2, cpu=2048, memory_mib=7700),
-    "t4g.medium": Instance(interfaces=2, cpu=2048, memory_mib=3800),
-    "t4g.large": Instance(interfaces=2, cpu=2048, memory_mib=7700),
-    "m7g.large": Instance(interfaces=2, cpu=2048, memory_mib=7700),
-    "g4dn.xlarge": Instance(interfaces=2, cpu=4096, memory_mib=15_500),
-}
-"""Other types are reported as unpriced."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,18 +46,15 @@ def task_lines(settings: StackSettings, prices: PriceList, count: int) -> Sequen
     ]
 
 
-def most_tasks(service: ServiceSettings) -> int:
-    """The largest number of tasks that autoscaling and its schedules may start."""
-    return max(service.max_count, service.desired_count, *(one.min_count for one in service.scheduled_minimums), 0)
-
-
-def unpriced_resources(settings: StackSettings) -> Iterator[str]:
+def unpriced_resources(settings: StackSettings, prices: PriceList) -> Iterator[str]:
     """Resources without a price in the table."""
     service = settings.service
-    if service.launch_type == "EC2" and service.instance_type not in INSTANCES:
+    if service.launch_type == "EC2" and service.instance_type not in prices.prices:
         yield f"instances of type {service.instance_type}, whose price is not known here"
     if settings.batch.jobs:
         yield "batch jobs, by the second"
+    if settings.image.builder == "codebuild" and not settings.image.uri:
+        yield "image builds in CodeBuild, by the minute"
 
 
 def share_of_week(hours: WorkingHours | None) -> float:
@@ -127,7 +101,7 @@ def tasks_on_spot(count: int, percent: int) -> int:
 
 def _instances(settings: StackSettings, prices: PriceList, count: int, share: float) -> Iterator[CostLine]:
     kind = settings.service.instance_type
-    if kind not in INSTANCES:
+    if kind not in prices.prices:
         return
     instances = math.ceil(count / tasks_that_fit(settings.service))
     yield priced(instances, f"instances {kind} for {count} tasks", prices[kind], share=share)
@@ -137,9 +111,9 @@ def _instances(settings: StackSettings, prices: PriceList, count: int, share: fl
 
 
 def tasks_that_fit(service: ServiceSettings) -> int:
-    """How many tasks run on one instance, at least 1; raises KeyError for a type that is not in `INSTANCES`."""
-    instance = INSTANCES[service.instance_type]
-    return max(min(instance.interfaces, instance.cpu // service.cpu, instance.memory_mib // service.memory_mib), 1)
+    """How many tasks run on one instance; raises KeyError for a type that is not in `INSTANCE_TYPES`."""
+    kind, own_interfaces = INSTANCE_TYPES[service.instance_type], service.network_mode == "awsvpc"
+    return kind.tasks(cpu=service.cpu, memory_mib=service.memory_mib, gpus=service.gpus, own_interfaces=own_interfaces)
 
 
 def tasks_have_addresses(settings: StackSettings) -> bool:

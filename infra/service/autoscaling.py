@@ -28,13 +28,11 @@ def autoscale(
     left. Source: https://docs.aws.amazon.com/autoscaling/application/userguide/getting-started.html ("Application Auto
     Scaling concepts"). request_label: of the metric that counts the target group's requests.
     """
-    minimums = [minimum.min_count for minimum in settings.scheduled_minimums]
-    max_count = max(settings.max_count, settings.desired_count, *minimums, 0)
     # Schedules change both bounds, which a deployment leaves alone unless the settings behind them change. Then the
     # target is registered anew; the old one goes first, since both have the same identity.
     ignored = ["minCapacity", "maxCapacity"] if settings.scales_by_schedule else None
     own = pulumi.ResourceOptions(
-        ignore_changes=ignored, replacement_trigger=_bounds(settings, max_count), delete_before_replace=True
+        ignore_changes=ignored, replacement_trigger=_bounds(settings), delete_before_replace=True
     )
     target = aws.appautoscaling.Target(
         f"{name}-scaling",
@@ -42,25 +40,26 @@ def autoscale(
         scalable_dimension="ecs:service:DesiredCount",
         resource_id=pulumi.Output.concat("service/", cluster_name, "/", service_name),
         min_capacity=settings.desired_count,
-        max_capacity=max_count,
+        max_capacity=settings.most_tasks,
         opts=pulumi.ResourceOptions.merge(opts, own),
     )
     for role, (metric, goal) in _targets(settings).items():
         _track(name, role, target, metric, goal, request_label if role == "requests" else None, opts)
     for minimum in settings.scheduled_minimums:
-        _schedule(name, minimum.name, target, minimum.schedule, minimum.timezone, (minimum.min_count, max_count), opts)
+        bounds = minimum.min_count, settings.most_tasks
+        _schedule(name, minimum.name, target, minimum.schedule, minimum.timezone, bounds, opts)
     if hours := settings.hours:
-        open_bounds = settings.desired_count, max_count
+        open_bounds = settings.desired_count, settings.most_tasks
         _schedule(name, "open", target, _cron(hours, hours.start), hours.timezone, open_bounds, opts)
         _schedule(name, "close", target, _cron(hours, hours.end), hours.timezone, (0, 0), opts)
 
 
-def _bounds(settings: ServiceSettings, max_count: int) -> Sequence[object]:
+def _bounds(settings: ServiceSettings) -> Sequence[object]:
     """What determines the bounds where a schedule changes them; empty where the target's own inputs do."""
     if not settings.scales_by_schedule:
         return []
     minimums = [f"{one.schedule} {one.timezone} {one.min_count}" for one in settings.scheduled_minimums]
-    return [settings.desired_count, max_count, settings.working_hours, *minimums]
+    return [settings.desired_count, settings.most_tasks, settings.working_hours, *minimums]
 
 
 def _targets(settings: ServiceSettings) -> Mapping[str, tuple[str, int]]:

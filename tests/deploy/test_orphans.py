@@ -158,6 +158,7 @@ def test_the_tags_that_are_searched_for_are_the_ones_that_are_set(project: objec
     ("arn", "kind"),
     [
         (LOGS, "logs:log-group"),
+        (f"arn:aws:codebuild:{PLACE}:project/films-build-1a2b3c4", "codebuild:project"),
         (BUCKET, "s3:bucket"),
         (DEFINITION, "ecs:task-definition"),
         (f"arn:aws:cloudwatch:{PLACE}:alarm:films-errors", "cloudwatch:alarm"),

@@ -32,6 +32,8 @@ SERVICE: Final = arn("ecs", "service/recommender-dev-cluster-1a2b3c4/recommender
 DEFINITION: Final = arn("ecs", "task-definition/recommender-dev:1")
 PROVIDER: Final = arn("ecs", "capacity-provider/recommender-dev-instances-provider-1a2b3c4")
 BUCKET: Final = "arn:aws:s3:::recommender-dev-access-logs-1a2b3c4"
+BUILDS: Final = "arn:aws:s3:::recommender-dev-builds-1a2b3c4"
+BUILD_ROLE: Final = arn("iam", "role/recommender-dev-build-1a2b3c4", region="")
 ALARM: Final = arn("cloudwatch", "alarm:recommender-dev-latency-1a2b3c4")
 TRACKING: Final = arn("cloudwatch", "alarm:TargetTracking-service/recommender-dev-cluster-1a2b3c4/x-AlarmHigh-1a2b")
 
@@ -39,6 +41,7 @@ OF_A_SERVICE: Final[Mapping[str, Sequence[str]]] = {
     "autoscaling": [arn("autoscaling", "autoScalingGroup:1a2b:autoScalingGroupName/recommender-dev-instances-1a2b3c4")],
     "budgets": [arn("budgets", "budget/recommender-dev-budget", region="")],
     "cloudwatch": [ALARM, TRACKING],
+    "codebuild": [arn("codebuild", "project/recommender-dev-build-1a2b3c4")],
     "ecr": [arn("ecr", "repository/recommender-dev")],
     "elasticloadbalancing": [
         arn("elasticloadbalancing", f"{kind}-dev-1a2b3c4/0123456789abcdef")
@@ -47,7 +50,7 @@ OF_A_SERVICE: Final[Mapping[str, Sequence[str]]] = {
     + [arn("elasticloadbalancing", "listener-rule/app/recommender-dev/0123456789abcdef/0123456789abcdef/01")],
     "logs": [arn("logs", "log-group:recommender-dev-logs-1a2b3c4"), arn("logs", "log-group:recommender-dev-logs:*")],
     "route53": ["arn:aws:route53:::hostedzone/ZEXAMPLE"],
-    "s3": [BUCKET],
+    "s3": [BUCKET, BUILDS],
     "scheduler": [arn("scheduler", "schedule/default/recommender-dev-score-schedule-1a2b3c4")],
     "sns": [arn("sns", "recommender-dev-alarms-1a2b3c4")],
     "wafv2": [arn("wafv2", "regional/webacl/recommender-dev-firewall/1a2b")],
@@ -64,8 +67,12 @@ OF_AN_ACTION: Final[Mapping[str, Sequence[str]]] = {
     "ecs:UntagResource": [CLUSTER, SERVICE, DEFINITION, PROVIDER],
     "ecs:TagResource": [CLUSTER, SERVICE, DEFINITION, PROVIDER],
     "elasticloadbalancing:SetWebACL": [arn("elasticloadbalancing", "loadbalancer/app/recommender-dev-1a2b3c4/01")],
-    "s3:DeleteObject": [f"{BUCKET}/AWSLogs/a"],
-    "s3:DeleteObjectVersion": [f"{BUCKET}/AWSLogs/a"],
+    "s3:AbortMultipartUpload": [f"{BUILDS}/a.zip"],
+    "s3:DeleteObject": [f"{BUCKET}/AWSLogs/a", f"{BUILDS}/a.zip"],
+    "s3:DeleteObjectVersion": [f"{BUCKET}/AWSLogs/a", f"{BUILDS}/a.zip"],
+    "s3:GetObject": [f"{BUILDS}/a.zip"],
+    "s3:GetObjectTagging": [f"{BUILDS}/a.zip"],
+    "s3:PutObject": [f"{BUILDS}/a.zip"],
     "ssm:GetParameters": ["arn:aws:ssm:eu-central-1::parameter/aws/service/ecs/optimized-ami/a"],
 }
 WITHOUT_A_RESOURCE: Final = (
@@ -152,6 +159,7 @@ def _iam(name: str) -> _Asked:
     if name == "PassRole":
         for principal in ("ecs-tasks", "scheduler", "ec2"):
             yield ROLE, {"iam:PassedToService": f"{principal}.amazonaws.com"}
+        yield BUILD_ROLE, {"iam:PassedToService": "codebuild.amazonaws.com"}
     elif name == "CreateServiceLinkedRole":
         for principal in ("ecs", "elasticloadbalancing", "ecs.application-autoscaling"):
             role = f"role/aws-service-role/{principal}.amazonaws.com/AWSServiceRole"

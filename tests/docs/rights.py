@@ -89,6 +89,10 @@ caller's rights to its alarms), "Service-linked roles" and "Tagging on creation"
 (docs.aws.amazon.com)."""
 DOCUMENTED: Final[Mapping[str, frozenset[str]]] = {
     "aws:autoscaling/group:Group": _of("autoscaling", "SetInstanceProtection"),
+    "aws:codebuild/project:Project": _of("codebuild", "CreateProject BatchGetProjects UpdateProject DeleteProject")
+    | _of("codebuild", "StartBuild BatchGetBuilds")
+    | _PASS_ROLE
+    | {"ecr:DescribeImages", "logs:GetLogEvents"},
     "aws:ec2/launchTemplate:LaunchTemplate": _of("ec2", "ModifyLaunchTemplate"),
     "aws:ecr/repository:Repository": _of("ecr", "GetAuthorizationToken BatchCheckLayerAvailability PutImage")
     | _of("ecr", "InitiateLayerUpload UploadLayerPart CompleteLayerUpload BatchGetImage GetDownloadUrlForLayer"),
@@ -98,12 +102,15 @@ DOCUMENTED: Final[Mapping[str, frozenset[str]]] = {
     "aws:iam/role:Role": _of("iam", "UpdateRole"),
     "aws:lb/loadBalancer:LoadBalancer": _of("elasticloadbalancing", "SetIpAddressType SetSecurityGroups SetSubnets"),
     "aws:route53/record:Record": _of("route53", "ListHostedZones"),
+    "aws:s3/bucketObjectv2:BucketObjectv2": _of("s3", "PutObject GetObject GetObjectTagging DeleteObject")
+    | _of("s3", "AbortMultipartUpload"),
     "aws:sns/topicSubscription:TopicSubscription": _of("sns", "SetSubscriptionAttributes"),
     "awsx:ec2:Vpc": _of("ec2", "DescribeAvailabilityZones"),
 }
 """What was not recorded: calls of updates that main.tf does not make, the push of an image ("Pushing a Docker image to
 an Amazon ECR private repository", docs.aws.amazon.com), the look at tasks that fail (infra/service/diagnosis.py),
-look-ups of zones, and what a type that is not in main.tf takes (Service Authorization Reference)."""
+builds in CodeBuild (infra/image/cloud_build.py), look-ups of zones, and what a type that is not in main.tf takes
+(Service Authorization Reference)."""
 
 
 def terraform_types(type_: str) -> tuple[str, ...]:

@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
+from infra.image.cloud_build import build_policy
 from tests.docs.iam_evaluation import Request, allows
 from tests.docs.policy_requests import (
     BOUNDARY,
+    BUCKET,
+    BUILD_ROLE,
+    BUILDS,
     CLUSTER,
     DEFINITION,
     INSTANCE_POLICY,
@@ -32,7 +36,7 @@ def document(name: str) -> dict[str, Any]:
     return dict(json.loads((DOCS / name).read_text(encoding="utf-8")))
 
 
-DEPLOYER = [document("deployer-policy.json"), document("deployer-policy-options.json")]
+DEPLOYER = [document(f"deployer-policy{part}.json") for part in ("", "-options", "-codebuild")]
 LIMIT = document("role-boundary.json")
 EVERYTHING = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
@@ -139,6 +143,28 @@ ATTACKS: Mapping[str, Sequence[Request]] = {
             "ssm:SendCommand",
             "ssm:StartSession",
         )
+    ],
+    "build in another's project, with its role": [
+        ask(f"codebuild:{name}", arn("codebuild", "project/payroll"))
+        for name in ("UpdateProject", "DeleteProject", "StartBuild", "BatchGetBuilds")
+    ],
+    "build with another's role": [
+        ask("iam:PassRole", role, **{"iam:PassedToService": "codebuild.amazonaws.com"})
+        for role in (ROLE, OLD_ROLE, OTHER_ROLE)
+    ],
+    "hand the role of a build to another service": [
+        ask("iam:PassRole", BUILD_ROLE, **{"iam:PassedToService": f"{service}.amazonaws.com"})
+        for service in ("lambda", "cloudformation", "glue", "sagemaker", "ssm")
+    ],
+    "give builds credentials, show them to everybody, or start them from outside": [
+        ask(f"codebuild:{name}", resource)
+        for name in ("ImportSourceCredentials", "UpdateProjectVisibility", "CreateWebhook", "PutResourcePolicy")
+        for resource in ("*", arn("codebuild", "project/recommender-dev-build-1a2b3c4"))
+    ],
+    "read or replace what another stack's services log or another project builds": [
+        ask(f"s3:{name}", f"{bucket}/a")
+        for name in ("GetObject", "PutObject")
+        for bucket in (BUCKET, "arn:aws:s3:::payroll-builds-1a2b3c4")
     ],
     "run a task or look into one": [
         ask("ecs:RunTask", DEFINITION, **{"ecs:cluster": CLUSTER}),
@@ -297,7 +323,11 @@ OUTSIDE_THE_BOUNDARY: Sequence[Request] = [
     ask("kms:Decrypt", arn("kms", "key/9")),
     ask("s3:GetObject", "arn:aws:s3:::my-team-pulumi-state/.pulumi/stacks/payroll.json"),
     ask("s3:DeleteObject", "arn:aws:s3:::my-team-films/a"),
-    ask("ecr:PutImage", arn("ecr", "repository/recommender-dev")),
+    ask("ecr:PutImage", arn("ecr", "repository/payroll")),
+    ask("ecr:BatchDeleteImage", arn("ecr", "repository/recommender-dev")),
+    ask("s3:PutObject", f"{BUILDS}/a.zip"),
+    ask("s3:GetObject", f"{BUCKET}/AWSLogs/a"),
+    ask("codebuild:StartBuild", arn("codebuild", "project/recommender-dev-build-1a2b3c4")),
     ask("logs:PutLogEvents", arn("logs", "log-group:payroll:log-stream:a")),
 ]
 
@@ -306,6 +336,16 @@ OUTSIDE_THE_BOUNDARY: Sequence[Request] = [
 def test_a_role_within_the_boundary_cannot_though_its_policy_allows_everything(request_: Request) -> None:
     assert allows([EVERYTHING], request_), "the policy alone allows it"
     assert not allows([EVERYTHING], request_, boundary=LIMIT)
+
+
+def test_the_role_of_a_build_keeps_all_its_rights_within_the_boundary() -> None:
+    logs = arn("logs", "log-group:recommender-dev-build-logs-1a2b3c4")
+    granted = json.loads(build_policy(BUILDS, arn("ecr", "repository/recommender-dev"), logs))
+    for statement in granted["Statement"]:
+        for resource in statement["Resource"]:
+            one = f"{resource.removesuffix('/*')}/a.zip" if resource.startswith(BUILDS) else resource
+            lost = [name for name in statement["Action"] if not allows([granted], ask(name, one), boundary=LIMIT)]
+            assert lost == []
 
 
 def test_the_boundary_has_no_wildcard_among_its_actions() -> None:

@@ -20,7 +20,8 @@ from tests.infra.recorder import run_main
 from tests.infra.test_program import VARIANTS, ZONES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-BASE, OPTIONS, BOUNDARY = "deployer-policy.json", "deployer-policy-options.json", "role-boundary.json"
+BASE, OPTIONS, BUILDS = (f"deployer-policy{part}.json" for part in ("", "-options", "-codebuild"))
+BOUNDARY = "role-boundary.json"
 POLICY_CHARACTERS = 6_144
 """A managed policy, white space not counted. Source: "IAM and AWS STS quotas" (docs.aws.amazon.com)."""
 
@@ -58,7 +59,7 @@ def types_of(variant: str) -> set[str]:
 def test_it_allows_what_every_kind_of_resource_that_the_program_registers_takes(variant: str) -> None:
     types = types_of(variant)
     assert types - set(RIGHTS) == set(), "record these, or say in tests/docs/rights.py which actions they take"
-    assert missing({action for type_ in types for action in RIGHTS[type_]}, BASE, OPTIONS) == set()
+    assert missing({action for type_ in types for action in RIGHTS[type_]}, BASE, OPTIONS, BUILDS) == set()
 
 
 @pytest.mark.usefixtures("project")
@@ -95,22 +96,28 @@ BY_AN_INPUT = {"registryKmsKeyArn"}
 """Takes rights to a key, by an input of a resource that is there in any case."""
 
 
-def missing_in_the_first(config: Mapping[str, object]) -> set[str]:
+def missing_for(config: Mapping[str, object], *names: str) -> set[str]:
     recorded = run_main("dev", config=config, aws=Aws(hosted_zones={"example.com": "ZEXAMPLE"}))
     types = {resource.type for resource in recorded if resource.type.startswith(("aws:", "awsx:"))}
-    return missing({action for type_ in types for action in RIGHTS[type_]}, BASE)
+    return missing({action for type_ in types for action in RIGHTS[type_]}, *names)
 
 
 @pytest.mark.parametrize("key", WITHIN_THE_FIRST)
 @pytest.mark.usefixtures("project")
 def test_the_first_file_is_enough_for_dev_with(key: str) -> None:
-    assert missing_in_the_first(WITHIN_THE_FIRST[key]) == set()
+    assert missing_for(WITHIN_THE_FIRST[key], BASE) == set()
 
 
 @pytest.mark.parametrize("key", BEYOND_THE_FIRST)
 @pytest.mark.usefixtures("project")
 def test_the_first_file_is_not_enough_for_dev_with(key: str) -> None:
-    assert missing_in_the_first(BEYOND_THE_FIRST[key]) != set()
+    assert missing_for(BEYOND_THE_FIRST[key], BASE) != set()
+
+
+@pytest.mark.usefixtures("project")
+def test_the_first_file_and_that_of_codebuild_are_enough_for_dev_with_it() -> None:
+    assert missing_for({"builder": "codebuild"}, BASE) != set()
+    assert missing_for({"builder": "codebuild"}, BASE, BUILDS) == set()
 
 
 def test_the_page_names_these_options_for_these_files() -> None:
@@ -119,6 +126,7 @@ def test_the_page_names_these_options_for_these_files() -> None:
     assert set(re.findall(r"`(\w+)`", within)) - {"dev"} == set(WITHIN_THE_FIRST)
     [beyond] = re.findall(rf"^\| \[{re.escape(OPTIONS)}\].+\| (.+) \|$", page, flags=re.MULTILINE)
     assert set(re.findall(r"`(\w+)(?:: \w+)?`", beyond)) - {"prod"} == set(BEYOND_THE_FIRST) | BY_AN_INPUT
+    assert re.search(rf"^\| \[{re.escape(BUILDS)}\].+`builder: codebuild`", page, flags=re.MULTILINE)
 
 
 @pytest.mark.usefixtures("project")
@@ -136,26 +144,28 @@ def test_it_can_look_for_what_a_destroy_left_behind() -> None:
         assert allows([json.loads((DOCS / BASE).read_text())], Request(action))
 
 
-@pytest.mark.parametrize("name", [BASE, OPTIONS, BOUNDARY])
+@pytest.mark.parametrize("name", [BASE, OPTIONS, BUILDS, BOUNDARY])
 def test_it_fits_into_a_managed_policy(name: str) -> None:
     assert len("".join((DOCS / name).read_text().split())) <= POLICY_CHARACTERS
 
 
 def test_no_service_is_allowed_as_a_whole() -> None:
-    assert [action for action in allowed(BASE, OPTIONS) if action.endswith(":*") or "*" in action.split(":")[0]] == []
+    assert [
+        action for action in allowed(BASE, OPTIONS, BUILDS) if action.endswith(":*") or "*" in action.split(":")[0]
+    ] == []
 
 
 def test_what_writes_is_narrowed_to_this_project_but_where_aws_has_no_way_to() -> None:
     wide = {
         statement["Sid"]
-        for statement in statements(BASE, OPTIONS)
+        for statement in statements(BASE, OPTIONS, BUILDS)
         if listed(statement["Resource"]) == ["*"] and "Condition" not in statement
     }
     assert wide == {"Look", "TaskDefinitions", "Scaling"}, "take no resource"
 
 
 def test_the_deployer_hands_roles_to_the_services_that_run_things_alone() -> None:
-    passing = [one for one in statements(BASE, OPTIONS) if "iam:PassRole" in listed(one["Action"])]
+    passing = [one for one in statements(BASE, OPTIONS, BUILDS) if "iam:PassRole" in listed(one["Action"])]
     assert passing
     for statement in passing:
         assert all(":role/recommender-" in resource for resource in listed(statement["Resource"]))
@@ -172,7 +182,7 @@ def test_its_own_role_is_not_among_those_that_it_may_change() -> None:
     looking = ("iam:Get", "iam:List")
     changing = [
         one
-        for one in statements(BASE, OPTIONS)
+        for one in statements(BASE, OPTIONS, BUILDS)
         if any(a.startswith("iam:") and not a.startswith(looking) for a in listed(one["Action"]))
     ]
     for statement in changing:

@@ -132,7 +132,7 @@ COMPUTED: Mapping[str, Mapping[str, str]] = {
     "aws:ec2/securityGroup:SecurityGroup": _ARN,
     "aws:ec2/vpcEndpoint:VpcEndpoint": _ARN,
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": {},
-    "aws:ecr/repository:Repository": _ARN,
+    "aws:ecr/repository:Repository": {"arn": f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{{}}"},
     "aws:ecr/repositoryPolicy:RepositoryPolicy": {},
     "aws:ecs/capacityProvider:CapacityProvider": _ARN,
     "aws:ecs/cluster:Cluster": _ARN,

@@ -2,10 +2,12 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from model_service.metadata import ARTIFACT_FILES, Metadata, sha256_file
+from tests.infra.answers import DIGEST
 from tests.infra.recorder import ROOT
 
 FILMS = 40
@@ -28,7 +30,15 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (service / "serving" / "app.py").write_text("print('serving')\n", encoding="utf-8")
     write_artifact(service / "artifact", b"weights")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("infra.image.cloud_build.provider_client", lambda _service: EveryImage())
     return tmp_path
+
+
+class EveryImage:
+    """A client of an ECR whose repositories have every image, so that CodeBuild has nothing to build."""
+
+    def describe_images(self, **_asked: Any) -> Any:
+        return {"imageDetails": [{"imageDigest": DIGEST}]}
 
 
 def write_artifact(folder: Path, weights: bytes) -> None:

@@ -7,13 +7,14 @@ import pytest
 
 from infra.errors import ConfigError
 from infra.registry import CACHE_TAG, Registry, RegistryArgs, lifecycle_policy
+from tests.infra.answers import ACCOUNT, REGION
 from tests.infra.config.test_load import settings_of
 from tests.infra.recorder import Recording, run, run_main
 from tests.infra.settings import replace
 
 REGISTRY = RegistryArgs(repository_name="films", force_delete=True)
 KEY = "arn:aws:kms:eu-central-1:111122223333:key/k"
-EXISTING = "arn:aws:ecr:eu-west-1:444455556666:repository/team/films"
+EXISTING = "arn:aws:ecr:eu-central-1:444455556666:repository/team/films"
 
 
 def registry(args: RegistryArgs) -> Recording:
@@ -51,7 +52,7 @@ def test_whoever_pushes_may_push_here_and_nowhere_else() -> None:
     recorded = registry(replace(REGISTRY, create_push_policy=True))
     statements = json.loads(recorded.one("aws:iam/policy:Policy").inputs["policy"])["Statement"]
     reach = {action: statement["Resource"] for statement in statements for action in statement["Action"]}
-    own = [f"arn:of:{recorded.one('aws:ecr/repository:Repository').name}"]
+    own = [f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{recorded.one('aws:ecr/repository:Repository').name}"]
     assert reach.pop("ecr:GetAuthorizationToken") == ["*"]
     assert set(reach) >= {"ecr:PutImage", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload"}
     assert all(resources == own for resources in reach.values())
@@ -89,7 +90,7 @@ def test_a_tag_of_an_image_is_never_that_of_the_cache(project: Path) -> None:
 def test_an_existing_repository_is_pushed_to_and_pulled_from_and_left_as_it_is(project: Path) -> None:
     recorded = run_main("dev", config={"repositoryArn": EXISTING, "createPushPolicy": True})
     assert [resource.type for resource in recorded if resource.type.startswith("aws:ecr/")] == []
-    url = "444455556666.dkr.ecr.eu-west-1.amazonaws.com/team/films"
+    url = "444455556666.dkr.ecr.eu-central-1.amazonaws.com/team/films"
     assert recorded.exports["repositoryUrl"] == url
     image = recorded.one("docker-build:index:Image").inputs
     assert image["tags"] == [f"{url}:{recorded.exports['imageTag']}"]

@@ -1,5 +1,8 @@
 """Claims about the tests' own recorder, and what every resource shares."""
 
+import json
+
+import pulumi
 import pulumi_aws as aws
 import pytest
 
@@ -24,3 +27,12 @@ def test_the_recorder_refuses_a_second_resource_under_one_name() -> None:
 
     with pytest.raises(DuplicateUrnError, match="registered twice"):
         run(program)
+
+
+@pytest.mark.parametrize("trigger", ["FARGATE", [2, "cron(0 7 ? * * *)"], {"size": 1}])
+def test_a_replacement_trigger_is_recorded_as_a_value_that_a_state_file_can_hold(trigger: object) -> None:
+    def program() -> None:
+        aws.ecs.Cluster("films-cluster", opts=pulumi.ResourceOptions(replacement_trigger=trigger))
+
+    recorded = run(program).one("aws:ecs/cluster:Cluster").replacement_trigger
+    assert json.loads(json.dumps(recorded)) == trigger

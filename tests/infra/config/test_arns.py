@@ -34,6 +34,10 @@ REFUSED: Mapping[str, tuple[Mapping[str, object], str]] = {
         f"of the account {OTHER}; allowed: {ACCOUNT}, the stack's",
     ),
     "a key of another region": ({"registryKmsKeyArn": key(region="eu-west-1")}, "of the region eu-west-1"),
+    "a repository of another region": (
+        {"repositoryArn": f"arn:aws:ecr:eu-west-1:{OTHER}:repository/films"},
+        "of the region eu-west-1; allowed: eu-central-1, the stack's",
+    ),
     "a key of another partition": (
         {"registryKmsKeyArn": key("aws-cn", "cn-north-1")},
         "of the partition aws-cn; allowed: aws, the stack's",

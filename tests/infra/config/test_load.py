@@ -470,14 +470,22 @@ def test_an_account_is_read_as_the_cli_and_yaml_write_it(item: object, account: 
     "config",
     [
         {"imageUri": "444455556666.dkr.ecr.eu-central-1.amazonaws.com/films:1.0"},
-        {"imageUri": "444455556666.dkr.ecr.us-east-1.amazonaws.com/films:1.0", "aws:region": None},
+        {"imageUri": "444455556666.dkr.ecr.eu-central-1.amazonaws.com/films:1.0", "aws:region": None},
         {"imageUri": "registry.example.com/films:1.0", "registryHost": "registry.example.com"},
         {"imageUri": "ghcr.io/films/recommender:1.0", "natGateways": "single"},
     ],
 )
 def test_an_image_that_tasks_can_pull_is_allowed(config: Mapping[str, object]) -> None:
-    """Without a NAT gateway: from ECR in the stack's region, of any account, or as far as the region is known."""
+    """Without a NAT gateway: from ECR in the stack's region, of any account."""
     assert settings_of({**WITHOUT_NAT, **config}).image.uri == config["imageUri"]
+
+
+def test_the_region_of_an_image_is_compared_with_that_of_the_provider_as_far_as_it_is_known() -> None:
+    uri = "444455556666.dkr.ecr.us-east-1.amazonaws.com/films:1.0"
+    with pytest.raises(ConfigError, match=r"imageUri.*in the stack's region, eu-central-1"):
+        settings_of({**WITHOUT_NAT, "imageUri": uri, "aws:region": None})
+    settings = settings_of({**WITHOUT_NAT, "imageUri": uri, "aws:region": "us-east-1"})
+    settings.model_copy(update={"region": ""}).check()
 
 
 def test_as_many_ranges_are_allowed_as_a_security_group_has_rules() -> None:

@@ -8,7 +8,9 @@ import pytest
 from infra.config.service import WorkingHours
 from infra.cost.estimate import MODEL_METRICS, Estimate, estimate
 from infra.cost.prices import price_list
-from infra.cost.tasks import INSTANCES, share_of_week
+from infra.cost.tasks import share_of_week, tasks_that_fit
+from infra.errors import ConfigError
+from infra.instance_types import INSTANCE_TYPES
 from model_service.serving.telemetry import emf
 from tests.infra.answers import Aws
 from tests.infra.config.test_load import settings_of
@@ -265,5 +267,39 @@ def test_a_machine_with_a_gpu_is_priced() -> None:
     assert machine.monthly_usd == pytest.approx(730 * 0.526)
 
 
-def test_every_machine_whose_tasks_are_counted_has_a_price() -> None:
-    assert set(INSTANCES) <= set(price_list("us-east-1").prices)
+def test_the_tasks_of_every_machine_with_a_price_can_be_counted() -> None:
+    machines = {name for name in price_list("us-east-1").prices if "." in name}
+    assert machines
+    assert machines <= set(INSTANCE_TYPES)
+
+
+def test_tasks_on_ports_of_a_machine_share_its_network_interface() -> None:
+    told = estimated(launchType="EC2", networkMode="bridge", desiredCount=4)
+    assert counted(told, "instances t3.medium") == 1
+
+
+def test_a_task_with_a_gpu_has_it_alone() -> None:
+    assert counted(estimated(**GPU, gpus=1, desiredCount=2), "instances g4dn.xlarge") == 2
+
+
+def test_the_estimate_and_the_settings_count_alike_what_fits_on_a_machine() -> None:
+    """The settings refuse a maximum of machines that the tasks fill."""
+    for mode in ("awsvpc", "bridge"):
+        config = {"launchType": "EC2", "networkMode": mode, "maxInstances": 1}
+        fitting = tasks_that_fit(settings_of(config).service)
+        settings_of({**config, "desiredCount": fitting - 1})
+        with pytest.raises(ConfigError, match="maxInstances"):
+            settings_of({**config, "desiredCount": fitting})
+
+
+def test_the_minutes_of_builds_are_told_where_codebuild_builds() -> None:
+    words = "image builds in CodeBuild, by the minute"
+    assert words in estimated(builder="codebuild").beside
+    assert words not in estimated().beside
+    assert words not in estimated(builder="codebuild", imageUri="ghcr.io/films/recommender:1.0").beside
+
+
+def test_the_images_in_an_existing_repository_are_its_owners() -> None:
+    assert counted(estimated(), "GB for 20 images") == 2
+    existing = "arn:aws:ecr:eu-central-1:444455556666:repository/films"
+    assert "images" not in estimated(repositoryArn=existing).table()
