@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -160,9 +162,11 @@ def test_the_policy_pack_passes_what_is_deployed(cli_project: CliProject, analyz
 
 @pytest.fixture(scope="module")
 def emulated(tmp_path_factory: pytest.TempPathFactory, cli_project: CliProject) -> Iterator[CliProject]:
-    """Another copy, deployed by the engine of the emulated AWS."""
+    """Another copy with the same model, deployed by the engine of the emulated AWS."""
     variables = {**cli_project.variables, "DEPLOY_ENGINE": "emulated"}
     made = copy_for_cli(tmp_path_factory.mktemp("emulated") / "recommender", variables)
+    model = Path("model_service", "artifact")
+    shutil.copytree(cli_project.folder / model, made.folder / model, dirs_exist_ok=True)
     try:
         assert "without the Pulumi CLI" in made.run("deploy.local_stack", "up").stdout
         yield made
@@ -195,7 +199,7 @@ def _comparable(value: Any, project: CliProject) -> Any:
     text = str(value)
     for port in (project.aws_port, project.endpoint_port):
         text = text.replace(f":{port}", ":PORT")
-    text = re.sub(r"-[0-9a-f]{7}\b", "-NAME", text)
+    text = re.sub(r"sha256:[0-9a-f]{64}", "sha256:DIGEST", re.sub(r"-[0-9a-f]{7}\b", "-NAME", text))
     text = re.sub(r"\b(sg|subnet|vpc)-[0-9a-f]+", r"\1-ID", text)
     return re.sub(r"/[0-9a-z]{16}\b", "/ID", re.sub(r":\d+$", ":REVISION", text))
 
