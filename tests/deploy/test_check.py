@@ -332,10 +332,12 @@ CERTIFICATE = "arn:{}:acm:{}:{}:certificate/12345678-1234-1234-1234-123456789012
     ("partition", "region"), [("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1"), ("aws-eusc", "eusc-de-east-1")]
 )
 def test_a_stack_in_another_partition_is_valid(partition: str, region: str) -> None:
+    key = f"arn:{partition}:kms:{region}:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     everything = {
         **VARIANTS["everything"][1],
         "aws:region": region,
-        "registryKmsKeyArn": f"arn:{partition}:kms:{region}:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        "registryKmsKeyArn": key,
+        "secretsKmsKeyArns": [key],
         "secrets": [f"TOKEN=arn:{partition}:secretsmanager:{region}:111122223333:secret:token-AbCdEf"],
         "certificateArn": CERTIFICATE.format(partition, region, "444455556666"),
         "permissionsBoundary": f"arn:{partition}:iam::444455556666:policy/limit",
