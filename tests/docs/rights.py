@@ -31,6 +31,9 @@ _VPC: Final = ("aws_vpc", "aws_subnet", "aws_internet_gateway", "aws_eip", "aws_
 COMPONENTS: Final[Mapping[str, tuple[str, ...]]] = {"awsx:ec2:Vpc": (*_VPC, "aws_route", "aws_route_table_association")}
 """The types that a component of pulumi-awsx makes. Source: its `aws.vpc.ts`."""
 
+OTHER_NAMES: Final[Mapping[str, list[str]]] = {"LoadBalancer": ["aws_lb"], "BucketObjectv2": ["aws_s3_object"]}
+"""Terraform's types that are named otherwise than Pulumi's classes."""
+
 _PREFIXES: Final[Mapping[str, str]] = {"monitoring": "cloudwatch"}
 """The IAM prefix of a service that signs by another name."""
 _ACTIONS: Final[Mapping[str, str]] = {
@@ -48,6 +51,7 @@ _ACTIONS: Final[Mapping[str, str]] = {
     "s3:GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
     "s3:GetPublicAccessBlock": "GetBucketPublicAccessBlock",
     "s3:HeadBucket": "ListBucket",
+    "s3:HeadObject": "GetObject",
     "s3:ListObjectVersions": "ListBucketVersions",
     "s3:ListObjectsV2": "ListBucket",
     "s3:PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
@@ -71,6 +75,8 @@ DEPENDENT: Final[Mapping[str, frozenset[str]]] = {
     "autoscaling:CreateAutoScalingGroup": _of("ec2", "RunInstances CreateTags")
     | _of("autoscaling", "CreateOrUpdateTags")
     | _PASS_ROLE,
+    "codebuild:CreateProject": _PASS_ROLE,
+    "codebuild:UpdateProject": _PASS_ROLE,
     "ec2:CreateLaunchTemplate": _of("ec2", "CreateTags") | _of("ssm", "GetParameters"),
     "ec2:CreateVpcEndpoint": _of("route53", "AssociateVPCWithHostedZone") | _of("ec2", "CreateTags"),
     "ecs:CreateCluster": _LINKED_ROLE | _of("ecs", "TagResource"),
@@ -89,9 +95,7 @@ caller's rights to its alarms), "Service-linked roles" and "Tagging on creation"
 (docs.aws.amazon.com)."""
 DOCUMENTED: Final[Mapping[str, frozenset[str]]] = {
     "aws:autoscaling/group:Group": _of("autoscaling", "SetInstanceProtection"),
-    "aws:codebuild/project:Project": _of("codebuild", "CreateProject BatchGetProjects UpdateProject DeleteProject")
-    | _of("codebuild", "StartBuild BatchGetBuilds")
-    | _PASS_ROLE
+    "aws:codebuild/project:Project": _of("codebuild", "StartBuild BatchGetBuilds")
     | {"ecr:DescribeImages", "logs:GetLogEvents"},
     "aws:ec2/launchTemplate:LaunchTemplate": _of("ec2", "ModifyLaunchTemplate"),
     "aws:ecr/repository:Repository": _of("ecr", "GetAuthorizationToken BatchCheckLayerAvailability PutImage")
@@ -102,8 +106,7 @@ DOCUMENTED: Final[Mapping[str, frozenset[str]]] = {
     "aws:iam/role:Role": _of("iam", "UpdateRole"),
     "aws:lb/loadBalancer:LoadBalancer": _of("elasticloadbalancing", "SetIpAddressType SetSecurityGroups SetSubnets"),
     "aws:route53/record:Record": _of("route53", "ListHostedZones"),
-    "aws:s3/bucketObjectv2:BucketObjectv2": _of("s3", "PutObject GetObject GetObjectTagging DeleteObject")
-    | _of("s3", "AbortMultipartUpload"),
+    "aws:s3/bucketObjectv2:BucketObjectv2": _of("s3", "AbortMultipartUpload"),
     "aws:sns/topicSubscription:TopicSubscription": _of("sns", "SetSubscriptionAttributes"),
     "awsx:ec2:Vpc": _of("ec2", "DescribeAvailabilityZones"),
 }
@@ -119,7 +122,7 @@ def terraform_types(type_: str) -> tuple[str, ...]:
         return COMPONENTS[type_]
     module, name = re.fullmatch(r"aws:(\w+)/\w+:(\w+)", type_).groups()  # type: ignore[union-attr]
     snake = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
-    candidates = [f"aws_{module}_{snake}", f"aws_{snake}", *(["aws_lb"] if name == "LoadBalancer" else [])]
+    candidates = [f"aws_{module}_{snake}", f"aws_{snake}", *OTHER_NAMES.get(name, [])]
     return tuple([one for one in candidates if one in RECORDED and one not in GIVEN][:1])
 
 

@@ -331,6 +331,11 @@ resource "aws_s3_bucket" "a" {
   force_destroy = true
   tags          = local.tags
 }
+resource "aws_s3_object" "a" {
+  bucket  = aws_s3_bucket.a.id
+  key     = "files-${var.team}.zip"
+  content = "files"
+}
 resource "aws_s3_bucket_lifecycle_configuration" "a" {
   bucket = aws_s3_bucket.a.id
   rule {
@@ -352,6 +357,30 @@ resource "aws_s3_bucket_public_access_block" "a" {
 resource "aws_s3_bucket_policy" "a" {
   bucket = aws_s3_bucket.a.id
   policy = jsonencode({ Version = "2012-10-17", Statement = [{ Sid = "a${var.team}", Effect = "Deny", Principal = "*", Action = "s3:GetObject", Resource = "${aws_s3_bucket.a.arn}/*" }] })
+}
+resource "aws_codebuild_project" "a" {
+  name          = "${local.name}-build"
+  service_role  = aws_iam_role.a.arn
+  build_timeout = 30 + var.team
+  tags          = local.tags
+  source {
+    type      = "NO_SOURCE"
+    buildspec = jsonencode({ version = 0.2, phases = { build = { commands = ["true"] } } })
+  }
+  artifacts {
+    type = "NO_ARTIFACTS"
+  }
+  environment {
+    type            = "LINUX_CONTAINER"
+    image           = "aws/codebuild/amazonlinux-x86_64-standard:5.0"
+    compute_type    = "BUILD_GENERAL1_SMALL"
+    privileged_mode = true
+  }
+  logs_config {
+    cloudwatch_logs {
+      group_name = "${local.name}-build-logs"
+    }
+  }
 }
 data "aws_route53_zone" "a" {
   count   = 0
