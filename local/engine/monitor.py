@@ -99,9 +99,10 @@ class Engine(mocks.Mocks):
         if operation == "replace":
             self._replaced.add(urn)
         if self._dry_run:
-            known = {**(prior.outputs if prior and operation == "update" else {}), **inputs}
-            planned = Record(urn=urn, type=type_, name=name, id="", inputs=inputs, outputs=known)
-            return planned, operation, 0.0
+            stays = prior if operation == "update" else None
+            known = {**(stays.outputs if stays else {}), **inputs}
+            id_ = stays.id if stays else ""
+            return Record(urn=urn, type=type_, name=name, id=id_, inputs=inputs, outputs=known), operation, 0.0
         started = time.monotonic()
         if operation != "same":
             self._events.resource(f"{operation}…", type_=type_, name=name)

@@ -74,7 +74,9 @@ class Run:
         self.engine = Engine(aws=aws, state=self.state, events=Events(self.stream), dry_run=dry_run)
         try:
             self.engine.set_current("urn:thing", remote=remote, trigger=trigger)
-            return self.engine.new_resource(MockResourceArgs(type_, "thing", inputs, custom=custom and not remote))[1]
+            made = self.engine.new_resource(MockResourceArgs(type_, "thing", inputs, custom=custom and not remote))
+            self.id, outputs = made
+            return outputs
         finally:
             self._read()
 
@@ -150,6 +152,17 @@ def test_a_resource_that_somebody_removed_is_made_again(tmp_path: Path, shelf: S
     shelf.things.clear()
     run.bring(colour="red")
     assert run.operations() == ["create"]
+
+
+def test_a_preview_knows_the_id_of_what_is_changed_in_place_and_not_of_what_is_replaced(
+    tmp_path: Path, shelf: Shelf
+) -> None:
+    run = Run(tmp_path)
+    run.bring(colour="red", size=1)
+    run.bring(dry_run=True, colour="blue", size=1)
+    assert run.id == auto_name("thing", generation=0)
+    run.bring(dry_run=True, colour="red", size=2)
+    assert not run.id
 
 
 def test_a_preview_tells_and_touches_nothing(tmp_path: Path, shelf: Shelf) -> None:
