@@ -62,12 +62,12 @@ class PulumiCli:
 
     def outputs(self) -> dict[str, Any]:
         """`pulumi stack output`."""
-        return _values(self._call(lambda stack, _: stack.outputs(), EventCollector(lambda _: None)))
+        return _values(self._call(lambda stack, _: stack.outputs(), EventCollector(lambda _: None), reads=True))
 
-    def _call(self, work: Work, collector: EventCollector) -> Any:
+    def _call(self, work: Work, collector: EventCollector, *, reads: bool = False) -> Any:
         local = self.stack == LOCAL_STACK
         if local:
-            folder, file = create_workspace(self.project_dir, self.stack, self.config), None
+            folder, file = create_workspace(self.project_dir, self.stack, self.config, keep=reads), None
         else:
             folder, file = self.project_dir, str(overlaid_file(self.project_dir, self.stack, self.config))
         try:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 from deploy.errors import DeployError
+from local.files import write_whole
 from local.settings import PROJECT_DIR, STATE_FOLDER
 from mock_runtime.stack_config import qualified
 
@@ -126,24 +127,27 @@ def overlaid_file(project_dir: Path, stack: str, overrides: Mapping[str, Any]) -
     return merged
 
 
-def create_workspace(project_dir: Path, stack: str, overrides: Mapping[str, Any]) -> Path:
+def create_workspace(project_dir: Path, stack: str, overrides: Mapping[str, Any], *, keep: bool = False) -> Path:
     """A folder in the state folder from which the CLI deploys a stack without a change of any file that is in git.
 
     It has a Pulumi.yaml whose program is this project's, in the environment of this process, and the stack's file with
-    the overrides. What the CLI writes into the latter, a salt, stays.
+    the overrides. What the CLI writes into the latter, a salt, stays. keep: leave one that is there as it is, for calls
+    that only read, which may come while another one deploys.
     """
     folder = project_dir / STATE_FOLDER / "pulumi" / "workspace"
+    file = folder / f"Pulumi.{stack}.yaml"
+    if keep and file.exists():
+        return folder
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / "program"  # Pulumi's `main` is a folder below the file
     if not program.is_symlink():
         program.symlink_to(project_dir.resolve())
     project = read_project(project_dir)
     runtime = {"name": "python", "options": {"toolchain": "pip", "virtualenv": sys.prefix}}
-    (folder / "Pulumi.yaml").write_text(yaml.safe_dump({**project, "runtime": runtime, "main": program.name}))
-    file = folder / f"Pulumi.{stack}.yaml"
+    write_whole(folder / "Pulumi.yaml", yaml.safe_dump({**project, "runtime": runtime, "main": program.name}))
     salt = (yaml.safe_load(file.read_text()) or {}).get(SALT) if file.exists() else None
     document = _overlaid(project_dir, stack, overrides)
-    file.write_text(yaml.safe_dump({**document, **({SALT: salt} if salt else {})}))
+    write_whole(file, yaml.safe_dump({**document, **({SALT: salt} if salt else {})}))
     return folder
 
 
