@@ -199,6 +199,7 @@ def _comparable(value: Any, project: CliProject) -> Any:
     for port in (project.aws_port, project.endpoint_port):
         text = text.replace(f":{port}", ":PORT")
     text = re.sub(r"sha256:[0-9a-f]{64}", "sha256:DIGEST", re.sub(r"-[0-9a-f]{7}\b", "-NAME", text))
+    text = re.sub(r"\b[0-9a-f]{12}-[0-9a-f]{12}\b", "TAG", text)  # the base image has a name for each clone
     text = re.sub(r"\b(sg|subnet|vpc)-[0-9a-f]+", r"\1-ID", text)
     return re.sub(r"/[0-9a-z]{16}\b", "/ID", re.sub(r":\d+$", ":REVISION", text))
 
