@@ -6,6 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.iam import policy as policy_document
+from infra.private_bucket import private_bucket
 
 LOG_PREFIX: Final = "load-balancer"
 
@@ -20,16 +21,7 @@ def access_log_bucket(
     ("Enable access logs for your Application Load Balancer")
     """
     child = pulumi.ResourceOptions(parent=parent)
-    bucket = aws.s3.Bucket(f"{name.lower()}-access-logs", force_destroy=force_destroy, opts=child)
-    aws.s3.BucketPublicAccessBlock(
-        f"{name}-access-logs-private",
-        bucket=bucket.id,
-        block_public_acls=True,
-        block_public_policy=True,
-        ignore_public_acls=True,
-        restrict_public_buckets=True,
-        opts=child,
-    )
+    bucket = private_bucket(name, "access-logs", force_destroy=force_destroy, opts=child)
     aws.s3.BucketLifecycleConfiguration(
         f"{name}-access-logs-expiry",
         bucket=bucket.id,

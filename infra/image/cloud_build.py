@@ -18,6 +18,7 @@ from infra.config.image import CpuArchitecture
 from infra.errors import ProgramError
 from infra.iam import allow, policy, push_statements, trust_policy
 from infra.image_reference import parse_repository_arn
+from infra.private_bucket import private_bucket
 
 POLL_SECONDS: Final = 5
 LOG_LINES: Final = 20
@@ -61,16 +62,7 @@ def build_in_cloud(
     In a preview the digest is known only if the registry has the tag.
     """
     child = pulumi.ResourceOptions(parent=parent)
-    bucket = aws.s3.Bucket(f"{name.lower()}-builds", force_destroy=True, opts=child)
-    aws.s3.BucketPublicAccessBlock(
-        f"{name}-builds-private",
-        bucket=bucket.id,
-        block_public_acls=True,
-        block_public_policy=True,
-        ignore_public_acls=True,
-        restrict_public_buckets=True,
-        opts=child,
-    )
+    bucket = private_bucket(name, "builds", force_destroy=True, opts=child)
     # A new key for new content: the object is replaced, and its ARN, which the build waits for, not known in a preview.
     context = aws.s3.BucketObjectv2(
         f"{name}-build-context",
