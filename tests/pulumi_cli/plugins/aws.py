@@ -1,4 +1,4 @@
-"""The Pulumi plugin `aws` where an older provider stands in for it: its answers and arguments as pulumi-aws 7 has them.
+"""The Pulumi plugin `aws` where an older provider stands in for it: the region is called as pulumi-aws 7 calls it.
 
 Hands every call on to the next `pulumi-resource-aws` of the PATH.
 """
@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent import futures
 from pathlib import Path
 from typing import Any, Final
@@ -15,13 +15,11 @@ from typing import Any, Final
 import grpc
 from pulumi.runtime.proto import provider_pb2
 
-NEWER: Final[Mapping[str, frozenset[str]]] = {}
-"""The arguments by resource type that provider 5.100 does not know; they are not sent to it."""
 OPTIONS: Final = [("grpc.max_receive_message_length", 400 * 2**20), ("grpc.max_send_message_length", 400 * 2**20)]
 
 
 class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc] # the library has no types
-    """Passes messages as bytes, but for lookups of the region and the check of a resource's arguments."""
+    """Passes messages as bytes, but for lookups of the region."""
 
     def __init__(self, channel: Any) -> None:
         self._channel = channel
@@ -59,15 +57,7 @@ def _invoke(request: bytes, forward: Callable[[bytes], bytes]) -> bytes:
     return bytes(response.SerializeToString())
 
 
-def _check(request: bytes, forward: Callable[[bytes], bytes]) -> bytes:
-    check = provider_pb2.CheckRequest.FromString(request)
-    token = check.urn.split("::")[2].rpartition("$")[2]
-    for name in NEWER.get(token, frozenset()):
-        check.news.fields.pop(name, None)
-    return forward(check.SerializeToString())
-
-
-_CHANGED: Final = {"Invoke": _invoke, "Check": _check}
+_CHANGED: Final = {"Invoke": _invoke}
 
 
 def main() -> None:
