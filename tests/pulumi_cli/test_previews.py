@@ -64,10 +64,7 @@ def test_the_engine_plans_it(account: Account, network: dict[str, object], varia
     given = {**config, **(network if config.get("network") == "existing" else {})}
     if "imageUri" in config:
         given["imageUri"] = NOT_ON_ECR  # a tag would be looked up in that registry
-    name = f"{stack}-{sorted(ALL).index(variant)}"
-    (account.folder / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump(stack_file(account, stack, given)))
-    account.pulumi("stack", "init", name)
-    planned = json.loads(account.pulumi("preview", "--stack", name, "--json").stdout)
+    planned = preview(account, stack, given)
     assert set(planned["changeSummary"]) == {"create"}
     assert "aws:ecs/service:Service" in {step["newState"]["type"] for step in planned["steps"]}
     errors = [one for one in planned.get("diagnostics", []) if one["severity"] == "error"]
@@ -75,12 +72,17 @@ def test_the_engine_plans_it(account: Account, network: dict[str, object], varia
 
 
 def test_the_policy_pack_passes_the_engine_s_plan(account: Account, analyzer: Any) -> None:
-    name = "pack-1"
-    (account.folder / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump(stack_file(account, "prod", {})))
-    account.pulumi("stack", "init", name)
-    planned = json.loads(account.pulumi("preview", "--stack", name, "--json").stdout)
+    planned = preview(account, "prod", {})
     violations = mandatory_violations(analyzer, [step["newState"] for step in planned["steps"]])
     assert [one for one in violations if "can't be known during preview" not in one] == []
+
+
+def preview(account: Account, stack: str, given: Mapping[str, object]) -> dict[str, Any]:
+    """The engine's plan for a stack that is not there yet, with settings over its own."""
+    file = account.folder / "given.yaml"
+    file.write_text(yaml.safe_dump(stack_file(account, stack, given)))
+    account.pulumi("stack", "select", "--create", stack)
+    return dict(json.loads(account.pulumi("preview", "--stack", stack, "--json", "--config-file", str(file)).stdout))
 
 
 def stack_file(account: Account, stack: str, given: Mapping[str, object]) -> dict[str, Any]:
