@@ -130,8 +130,8 @@ def _repository(_: Account) -> Case:
 
 
 def _lifecycle_policy(account: Account) -> Case:
-    policies = [_expire_after(count) for count in (3, 5)]
-    return {"repository": account.repository(), "policy": policies[0]}, {"policy": policies[1]}
+    """As the provider, nothing of it is changed in place."""
+    return {"repository": account.repository(), "policy": _expire_after(3)}, {}
 
 
 def _expire_after(count: int) -> str:

@@ -124,6 +124,18 @@ def test_a_change_that_cannot_makes_a_new_one_before_the_old_goes(tmp_path: Path
     assert State.load(run.path).superseded == []
 
 
+def test_a_replacement_of_what_there_is_one_of_comes_after_the_old_one_has_gone(
+    tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Shelf, "delete_before_replace", True)
+    run = Run(tmp_path)
+    run.bring(size=1)
+    run.bring(size=2)
+    assert run.operations() == ["replace"]
+    assert list(shelf.things.values()) == [{"size": 2}]
+    assert run.state.superseded == []
+
+
 def test_another_replacement_trigger_makes_a_new_one_and_the_first_is_only_recorded(
     tmp_path: Path, shelf: Shelf
 ) -> None:
