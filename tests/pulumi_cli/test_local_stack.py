@@ -207,12 +207,9 @@ def _comparable(value: Any, project: CliProject) -> Any:
 @pytest.mark.parametrize(
     "change",
     [
-        {"desiredCount": 3},
-        {"cpu": 512, "memoryMib": 1024},
-        {"spotPercent": 50},
+        {"desiredCount": 3, "cpu": 512, "memoryMib": 1024, "spotPercent": 50, "tags": ["team=films"]},
         {"imageRetentionCount": 5, "allowedCidrs": ["203.0.113.0/24"], "rootPath": "/recommender"},
         {"internal": True},
-        {"tags": ["team=films"]},
     ],
     ids=lambda change: ",".join(change),
 )
