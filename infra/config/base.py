@@ -143,4 +143,6 @@ def each(check: Callable[[Any], None]) -> AfterValidator:
     return AfterValidator(check_all)
 
 
+KMS_KEY: Final = r"arn:[a-z-]+:kms:[^:]+:\d{12}:key/\S+"
+KMS_KEY_EXAMPLE: Final = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 EMAIL: Final = matches(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address, or nothing", "team@example.com")

@@ -4,12 +4,11 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from infra.config.base import SettingError, Settings, each, matches, reject_unused
+from infra.config.base import KMS_KEY, KMS_KEY_EXAMPLE, SettingError, Settings, each, matches, reject_unused
 from infra.errors import Remove, Set
 from infra.image_reference import parse_repository_arn
 
 _REPOSITORY_EXAMPLE: Final = "arn:aws:ecr:eu-central-1:111122223333:repository/films"
-_KMS_KEY_EXAMPLE: Final = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
 def _restore_zero(values: Any) -> Any:
@@ -68,7 +67,7 @@ class RegistrySettings(Settings):
     ] = 20
     kms_key_arn: Annotated[
         str,
-        matches(r"arn:[a-z-]+:kms:[^:]+:\d{12}:key/\S+", "the ARN of a KMS key", _KMS_KEY_EXAMPLE),
+        matches(KMS_KEY, "the ARN of a KMS key", KMS_KEY_EXAMPLE),
         Field(
             alias="registryKmsKeyArn",
             description="KMS key that encrypts the registry; empty: AES-256 with ECR's own key",

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from infra.aws_limits import FARGATE_MEMORY_MIB, LOG_RETENTION_DAYS, check_fargate_size, nearest
-from infra.config.base import SettingError, Settings, each, matches, one_of, reject_unused
+from infra.config.base import KMS_KEY, KMS_KEY_EXAMPLE, SettingError, Settings, each, matches, one_of, reject_unused
 from infra.config.schedules import Name, Schedule, ScheduleModel, Timezone, check_distinct_names
 from infra.errors import Remove, Set
 from infra.instance_types import INSTANCE_TYPES, has_gpus, is_arm, smallest_type
@@ -27,8 +27,6 @@ _HOURS: Final = re.compile(
 _CLUSTER_EXAMPLE: Final = "arn:aws:ecs:eu-central-1:111122223333:cluster/films"
 _ROLE: Final = r"arn:[a-z-]+:iam::\d{12}:role/\S+"
 _ROLE_EXAMPLE: Final = "arn:aws:iam::111122223333:role/films"
-_KMS_KEY: Final = re.compile(r"arn:[a-z-]+:kms:[^:]+:\d{12}:key/\S+")
-_KMS_KEY_EXAMPLE: Final = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 _SECRET_ARN: Final = re.compile(r"arn:[a-z-]+:(secretsmanager:[^:]+:\d{12}:secret:.+|ssm:[^:]+:\d{12}:parameter/.+)")
 
 
@@ -74,8 +72,8 @@ def _secret_fix(position: int, name: str) -> Set:
 
 
 def _check_kms_key(arn: str) -> None:
-    if not _KMS_KEY.fullmatch(arn):
-        raise SettingError(f'has "{arn}"; allowed: ARNs of KMS keys', Set("", _KMS_KEY_EXAMPLE))
+    if not re.fullmatch(KMS_KEY, arn):
+        raise SettingError(f'has "{arn}"; allowed: ARNs of KMS keys', Set("", KMS_KEY_EXAMPLE))
 
 
 def _check_hours(text: str) -> str:
