@@ -24,6 +24,8 @@ from local.stack_record import load_record
 def down(settings: LocalSettings) -> None:
     """Destroy the stack, stop the emulated AWS, remove images and state, and stop the engine if it was started here.
 
+    An engine that others use by now goes on, and the user is told how to stop it.
+
     Raises `LocalError` when something could not be removed, which a second call then goes on with. A stack that could
     not be destroyed in order is gone with the emulated AWS that held it.
     """
@@ -37,11 +39,7 @@ def down(settings: LocalSettings) -> None:
             now.set_outcome("stopped" if emulated_aws.stop_emulator(settings) else "did not run")
         if started:
             _remove_from_docker(settings)
-        engine = docker_engine.daemon(settings.state_dir)
-        if engine.running():
-            with step("Docker engine that `make up` started") as now:
-                engine.stop()
-                now.set_outcome("stopped")
+        _stop_engine(settings)
         example.remove_state()
         _remove_state(settings)
     if not all(destroyed):
@@ -50,6 +48,32 @@ def down(settings: LocalSettings) -> None:
     if (cli := settings.state_dir / CLI_FOLDER).exists():
         stays = f"The trained model, .venv and the Pulumi CLI stay: `make clean`, `rm -rf .venv {cli}`."
     echo(f"Nothing of the local stack is left. {stays}")
+
+
+def _stop_engine(settings: LocalSettings) -> None:
+    """Stop the engine that `make up` started, unless another clone's stack or other containers run on it."""
+    engine = docker_engine.daemon(settings.state_dir)
+    process = engine.running()
+    if process is None:
+        return
+    with step("Docker engine that `make up` started") as now:
+        if used := _other_users(settings):
+            now.set_outcome(f"goes on: {used} it; when it is no longer needed, `kill {process.pid}` stops it")
+            return
+        engine.stop()
+        now.set_outcome("stopped")
+
+
+def _other_users(settings: LocalSettings) -> str:
+    """Who else uses the engine, with the verb; empty: nobody does, or it does not answer."""
+    try:
+        with contextlib.closing(docker_engine.connect()) as client:
+            if used_by_another_clone(client, clone=settings.clone):
+                return "another clone of this repository uses"
+            containers = len(client.containers.list())
+    except (LocalError, DockerException):
+        return ""
+    return f"{containers} other {'container uses' if containers == 1 else 'containers use'}" if containers else ""
 
 
 def remove_notebook_copy(state_dir: Path) -> None:

@@ -29,12 +29,15 @@ COPIED = ("deploy", "infra", "local", "mock_runtime", "model_service")
 REFUSED = 'recommender:memoryMib is "9999"'
 
 
+CHECKED = ("local", "dev", "built by CodeBuild", "image of somebody else", "machines", "everything")
+
+
 @pytest.fixture(scope="module")
 def checked() -> Mapping[str, CheckResult]:
-    """Every variant of the settings, checked."""
+    """Variants of the settings that have little in common, checked."""
     with ThreadPoolExecutor(os.cpu_count()) as several:
-        found = several.map(lambda variant: deploy.validate(variant[0], config=variant[1]), VARIANTS.values())
-        return dict(zip(VARIANTS, found, strict=True))
+        found = several.map(lambda name: deploy.validate(VARIANTS[name][0], config=VARIANTS[name][1]), CHECKED)
+        return dict(zip(CHECKED, found, strict=True))
 
 
 @pytest.fixture
@@ -97,7 +100,7 @@ def files(folder: Path) -> set[tuple[Path, int]]:
     return {(path, path.stat().st_mtime_ns) for path in folder.rglob("*")}
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", CHECKED)
 @pytest.mark.usefixtures("project")
 def test_what_it_would_make_and_cost_is_what_the_program_makes_and_says(
     variant: str, checked: Mapping[str, CheckResult]

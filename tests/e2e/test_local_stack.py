@@ -20,6 +20,7 @@ from local.docker_engine import buildkit_cli, buildkit_environment
 from local.stack_record import load_record
 from tests.e2e.conftest import Project, engine_answers
 from tests.e2e.traffic import Traffic
+from tests.pulumi_cli.model import write_model
 
 pytestmark = pytest.mark.e2e
 
@@ -147,7 +148,7 @@ def test_a_killed_task_is_replaced(project: Project) -> None:
 def test_a_new_model_takes_over_without_a_failed_request(project: Project) -> None:
     _wait_for_tasks(project, 2)
     old, tasks = _outputs(project), {one.id for one in project.task_containers()}
-    project.run("model_service.training", "--seed", "1")
+    write_model(project.folder / "model_service" / "artifact", seed=1)
     with Traffic(project.url) as traffic:
         time.sleep(1)
         project.run("deploy.local_stack", "up")
@@ -207,12 +208,13 @@ def test_tasks_that_outlive_a_killed_emulator_are_told_and_replaced_by_the_next_
 
 def test_down_leaves_nothing_of_this_project(project: Project, tmp_path: Path) -> None:
     own_engine = docker_engine.daemon(project.folder / ".local").running() is not None
-    project.run("deploy.local_stack", "down", ports=False)
+    told = project.run("deploy.local_stack", "down", ports=False).stdout
     assert project.task_containers() == []
     assert not (project.folder / ".local").exists()
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(project.url, timeout=2)
-    assert engine_answers() is not own_engine
+    goes_on = "Docker engine that `make up` started: goes on: another clone" in told  # such as that of tests/pulumi_cli
+    assert engine_answers() is (goes_on or not own_engine)
     assert _images_left(project, tmp_path) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,8 +31,8 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
         made.stopped += [daemon.name] * ran
         return ran
 
-    def running(daemon: Daemon) -> dict[str, Any] | None:
-        return {"pid": 1} if daemon.name in made.running else None
+    def running(daemon: Daemon) -> Any:
+        return SimpleNamespace(pid=1) if daemon.name in made.running else None
 
     monkeypatch.setattr(Daemon, "running", running)
     monkeypatch.setattr(Daemon, "stop", stop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -38,11 +39,15 @@ class Images:
 
 
 class Containers:
-    """A Docker engine's containers: none, and the label that was asked for."""
+    """A Docker engine's containers: none of this stack's, others' by name, and the label that was asked for."""
 
-    label = ""
+    def __init__(self) -> None:
+        self.label = ""
+        self.others: list[str] = []
 
-    def list(self, all: bool, filters: dict[str, str]) -> list[Any]:
+    def list(self, all: bool = False, filters: dict[str, str] | None = None) -> list[Any]:
+        if filters is None:
+            return self.others
         self.label = filters["label"]
         return []
 
@@ -51,7 +56,8 @@ class Containers:
 def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: LocalSettings) -> Any:
     """A Docker engine with this stack's images and another's; the project's folder is a temporary one."""
     images = Images("localhost:4666/recommender-local:tag", f"recommender-base:tag-{settings.clone}", *OTHERS)
-    made = type("Engine", (), {"images": images, "containers": Containers()})
+    others = {"df": lambda: {"BuildCache": []}, "close": lambda: None}
+    made = SimpleNamespace(images=images, containers=Containers(), **others)
     monkeypatch.setattr(docker_engine, "connect", lambda: made)
     monkeypatch.setattr(down, "PROJECT_DIR", tmp_path)
     return made
@@ -176,6 +182,34 @@ def test_image_names_of_a_port_that_another_clone_serves_are_left(
     monkeypatch.setattr(emulated_aws, "port_taken", lambda port: port == 4666)
     down.down(settings)
     assert engine.images.names == ["localhost:4666/recommender-local:tag", *OTHERS]
+
+
+@pytest.mark.parametrize(
+    ("containers", "images", "told"),
+    [
+        (["theirs"], [], "goes on: 1 other container uses it; when it is no longer needed, `kill 1` stops it"),
+        (["theirs", "more"], [], "goes on: 2 other containers use it"),
+        ([], ["recommender-base:tag-0fc1a2b3"], "goes on: another clone of this repository uses it"),
+        ([], [], "stopped"),
+    ],
+)
+def test_an_engine_that_was_started_here_goes_on_for_its_other_users(
+    settings: LocalSettings,
+    started: Processes,
+    engine: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    containers: list[str],
+    images: list[str],
+    told: str,
+) -> None:
+    _destroys(monkeypatch)
+    started.running.add("dockerd")
+    engine.containers.others = containers
+    engine.images.names = list(images)
+    down.down(settings)
+    assert f"✓ Docker engine that `make up` started: {told}" in capsys.readouterr().out
+    assert ("dockerd" in started.stopped) is (told == "stopped")
 
 
 def test_files_that_cannot_be_removed_are_told(
