@@ -1,5 +1,7 @@
 """An S3 bucket without public access."""
 
+from __future__ import annotations
+
 import pulumi
 import pulumi_aws as aws
 

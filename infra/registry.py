@@ -1,5 +1,7 @@
 """The container registry: one private ECR repository."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping, Sequence
 from typing import Final

@@ -1,5 +1,7 @@
 """The only reader of the stack's configuration. Every key is declared, with its default, in a settings model."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

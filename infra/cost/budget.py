@@ -1,5 +1,7 @@
 """The monthly budget with e-mail notifications."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Final
 

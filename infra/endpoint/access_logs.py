@@ -1,5 +1,7 @@
 """The S3 bucket for the load balancer's access logs."""
 
+from __future__ import annotations
+
 from typing import Final
 
 import pulumi

@@ -1,5 +1,7 @@
 """The custom domain: its hosted zone, a DNS-validated certificate, and the alias records."""
 
+from __future__ import annotations
+
 from typing import Final
 
 import pulumi

@@ -1,5 +1,7 @@
 """A load balancer that is managed elsewhere, found by its listener."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import pulumi

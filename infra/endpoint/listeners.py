@@ -1,5 +1,7 @@
 """The load balancer's listeners: HTTPS with a certificate, and then a redirect from HTTP; a rule for a path prefix."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Sequence
 from typing import Final

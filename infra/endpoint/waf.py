@@ -1,5 +1,7 @@
 """The web application firewall (WAF) of the load balancer: AWS's managed rules and a rate limit per address."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Final
 

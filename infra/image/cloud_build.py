@@ -1,5 +1,7 @@
 """Image builds by AWS CodeBuild, for machines without a Docker engine."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import shlex

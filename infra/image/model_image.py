@@ -1,5 +1,7 @@
 """The container image that the tasks run, always by digest: built here, or existing."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final

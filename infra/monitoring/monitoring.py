@@ -1,5 +1,7 @@
 """Monitoring: alarms to an SNS topic, and a dashboard; no resource unless the settings enable it."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import pulumi

@@ -1,5 +1,7 @@
 """The VPC and its subnets: the default VPC, an existing one, or a new one."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Final
 

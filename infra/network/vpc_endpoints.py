@@ -1,5 +1,7 @@
 """VPC endpoints: private routes to AWS services."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import pulumi

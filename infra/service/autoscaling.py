@@ -1,5 +1,7 @@
 """Application Auto Scaling of the service: target tracking, scheduled minimums, working hours."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Final
 

@@ -1,5 +1,7 @@
 """Batch jobs: runs of the service's image with another command, started manually or by a schedule."""
 
+from __future__ import annotations
+
 import json
 import shlex
 from collections.abc import Mapping, Sequence

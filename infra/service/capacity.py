@@ -1,5 +1,7 @@
 """The capacity of the service: Fargate, a share of it on Fargate Spot, or EC2 instances."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final

@@ -1,5 +1,7 @@
 """The ECS service: tasks behind a target group, replaced one by one, rolled back when they do not become healthy."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Final, Self
 

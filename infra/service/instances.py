@@ -1,5 +1,7 @@
 """EC2 instances for the tasks: a capacity provider whose Auto Scaling group ECS sizes."""
 
+from __future__ import annotations
+
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -5,6 +5,8 @@ the running task definition is compared with the deployed one. Where the provide
 was reached, the same diagnosis is logged.
 """
 
+from __future__ import annotations
+
 import pulumi
 import pulumi_aws as aws
 from botocore.exceptions import BotoCoreError, ClientError

@@ -1,5 +1,7 @@
 """Security groups of tasks and instances: inbound from the load balancer only, outbound HTTPS only."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Final, Literal
 

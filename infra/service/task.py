@@ -1,5 +1,7 @@
 """An ECS task: its definition, log group, execution role and task role."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
