@@ -29,7 +29,7 @@ COPIED = ("deploy", "infra", "local", "mock_runtime", "model_service")
 REFUSED = 'recommender:memoryMib is "9999"'
 
 
-CHECKED = ("local", "dev", "built by CodeBuild", "image of somebody else", "machines", "everything")
+CHECKED = ("local", "dev", "prod", "built by CodeBuild", "image of somebody else", "machines", "everything")
 
 
 @pytest.fixture(scope="module")

@@ -285,6 +285,7 @@ def test_a_lock_is_removed_where_its_process_has_ended(cli: Cli, pid: int | None
 def test_an_interrupt_is_handed_to_the_cli_and_its_end_waited_for(cli: Cli) -> None:
     cli.says(sleep=60)
     code = (
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run behind &\n"
         "from pathlib import Path\n"
         "from deploy.pulumi_cli import PulumiCli\nfrom deploy.pulumi_command import find_pulumi\n"
         f"stack = PulumiCli(stack='dev', config={{}}, backend=None, project_dir=Path({str(cli.project)!r}), "

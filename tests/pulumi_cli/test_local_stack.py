@@ -33,8 +33,9 @@ WAIT_SECONDS = 120.0
 
 
 def _start(project: CliProject, **config: Any) -> subprocess.Popen[str]:
-    """`deploy.up` as a process; its output are the events."""
-    code = CALL.format(call="up", given=f", config={config!r}")
+    """`deploy.up` as a process that an interrupt reaches, also where tests run behind &; its output are the events."""
+    code = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += CALL.format(call="up", given=f", config={config!r}")
     return subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=project.folder,
