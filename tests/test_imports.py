@@ -1,6 +1,8 @@
 """Which package may import which other one of this repository, and that no circle is among them."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -106,3 +108,14 @@ def test_an_import_that_is_not_allowed_and_a_circle_are_found(line: str, tmp_pat
     ]
     with pytest.raises(CycleError):
         check_no_circle(tmp_path)
+
+
+def test_no_aws_module_is_loaded_before_a_resource_of_it_is_made() -> None:
+    """Each takes up to a second, and every evaluation of the program would pay for those that a stack does not use."""
+    code = (
+        "import importlib, pkgutil, sys, infra\n"
+        "for module in pkgutil.walk_packages(infra.__path__, 'infra.'):\n    importlib.import_module(module.name)\n"
+        "print(*(name for name in sys.modules if name.startswith('pulumi_aws.') and name.count('.') > 1))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -50,32 +50,6 @@ def down(settings: LocalSettings) -> None:
     echo(f"Nothing of the local stack is left. {stays}")
 
 
-def _stop_engine(settings: LocalSettings) -> None:
-    """Stop the engine that `make up` started, unless another clone's stack or other containers run on it."""
-    engine = docker_engine.daemon(settings.state_dir)
-    process = engine.running()
-    if process is None:
-        return
-    with step("Docker engine that `make up` started") as now:
-        if used := _other_users(settings):
-            now.set_outcome(f"goes on: {used} it; when it is no longer needed, `kill {process.pid}` stops it")
-            return
-        engine.stop()
-        now.set_outcome("stopped")
-
-
-def _other_users(settings: LocalSettings) -> str:
-    """Who else uses the engine, with the verb; empty: nobody does, or it does not answer."""
-    try:
-        with contextlib.closing(docker_engine.connect()) as client:
-            if used_by_another_clone(client, clone=settings.clone):
-                return "another clone of this repository uses"
-            containers = len(client.containers.list())
-    except (LocalError, DockerException):
-        return ""
-    return f"{containers} other {'container uses' if containers == 1 else 'containers use'}" if containers else ""
-
-
 def remove_notebook_copy(state_dir: Path) -> None:
     """Remove the copy of the project that `make notebook` works in, and what is up of its stack.
 
@@ -144,3 +118,29 @@ def _remove_from_docker(settings: LocalSettings) -> None:
             now.set_outcome(f"{remove_build_cache(client) / 1e6:.0f} MB of this project's image builds removed")
         except DockerException as error:
             now.fail(f"{error}; `docker builder prune` removes all of the engine's")
+
+
+def _stop_engine(settings: LocalSettings) -> None:
+    """Stop the engine that `make up` started, unless another clone's stack or other containers run on it."""
+    engine = docker_engine.daemon(settings.state_dir)
+    process = engine.running()
+    if process is None:
+        return
+    with step("Docker engine that `make up` started") as now:
+        if used := _other_users(settings):
+            now.set_outcome(f"goes on: {used} it; when it is no longer needed, `kill {process.pid}` stops it")
+            return
+        engine.stop()
+        now.set_outcome("stopped")
+
+
+def _other_users(settings: LocalSettings) -> str:
+    """Who else uses the engine, with the verb; empty: nobody does, or it does not answer."""
+    try:
+        with contextlib.closing(docker_engine.connect()) as client:
+            if used_by_another_clone(client, clone=settings.clone):
+                return "another clone of this repository uses"
+            containers = len(client.containers.list())
+    except (LocalError, DockerException):
+        return ""
+    return f"{containers} other {'container uses' if containers == 1 else 'containers use'}" if containers else ""
